@@ -1,0 +1,40 @@
+//! The typed Rust client: one method per operation, signing, retries, paginators, waiters.
+//!
+//! It speaks to Protium, and to anything else that speaks the same API. It knows nothing of the
+//! server's insides.
+//!
+//! Connections are plain HTTP. TLS is a matter of the connector alone, and of no interface here: the
+//! day it is needed, [`Client::new`] picks one by the scheme of the endpoint; until then it refuses
+//! `https`.
+//!
+//! ```no_run
+//! use protium_client::{Client, Config, Credentials};
+//! use protium_client::types::{GetServiceInput, ListServicesInput};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let credentials = Credentials::new("AKID", "secret");
+//! let client = Client::new(Config::new("http://127.0.0.1:8420", "us-east-1", credentials))?;
+//! let service = client.get_service(GetServiceInput { name: "shop".to_owned() }).await?.service;
+//! let all = client.paginate(ListServicesInput::default()).all().await?;
+//! client.wait_until_service_created(GetServiceInput { name: "shop".to_owned() }, None).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod config;
+mod error;
+mod generated;
+mod paginate;
+mod retry;
+mod sign;
+mod wait;
+
+pub use client::Client;
+pub use config::{Config, Credentials};
+pub use error::{Error, ServiceError};
+pub use generated::waiters;
+pub use paginate::{Pages, Paginated};
+pub use protium_api::{Call, ErrorCode, Operation, Timestamp, types};
+pub use retry::Retry;
+pub use wait::{Acceptor, Condition, Pace, Verdict, WaitError, Waiter};
