@@ -1,0 +1,314 @@
+//! THE state machine of deployments: state and event in, new state and actions out.
+//!
+//! One machine serves environments, service instances, pipelines and components. It is total: every
+//! state answers every event. The store executes the actions in the transaction that saves the state.
+
+use crate::arn::Scope;
+use crate::id::Id;
+use crate::refused::Refused;
+use crate::status::DeploymentStatus;
+use crate::track::{Aim, ContentHash};
+use crate::version::Version;
+use serde::{Deserialize, Serialize};
+
+/// The message of a deployment that a user cancelled (observed on the live service).
+pub const CANCELLED_BY_USER: &str = "User initiated cancellation.";
+
+/// What kind of thing a deployment changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TargetKind {
+    #[serde(rename = "ENVIRONMENT")]
+    Environment,
+    #[serde(rename = "SERVICE_INSTANCE")]
+    ServiceInstance,
+    #[serde(rename = "SERVICE_PIPELINE")]
+    ServicePipeline,
+    #[serde(rename = "COMPONENT")]
+    Component,
+}
+
+impl TargetKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Environment => "ENVIRONMENT",
+            Self::ServiceInstance => "SERVICE_INSTANCE",
+            Self::ServicePipeline => "SERVICE_PIPELINE",
+            Self::Component => "COMPONENT",
+        }
+    }
+
+    /// How messages speak of it.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Environment => "environment",
+            Self::ServiceInstance => "service instance",
+            Self::ServicePipeline => "service pipeline",
+            Self::Component => "component",
+        }
+    }
+}
+
+/// What a deployment changes: the incarnation by id, and the names it had for listing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    pub kind: TargetKind,
+    pub id: Id,
+    pub arn: String,
+    pub created_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
+}
+
+/// Whether a deployment makes infrastructure or removes it. Cancelling is a status, not a purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    Apply,
+    Destroy,
+}
+
+/// The state of the target before a deployment, or the one it asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    pub template: String,
+    pub version: Version,
+    pub spec: ContentHash,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment_deployment: Option<Id>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub component_deployments: Vec<Id>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline_deployment: Option<Id>,
+}
+
+impl State {
+    pub fn aim(&self) -> Aim {
+        Aim { version: self.version, spec: self.spec.clone() }
+    }
+}
+
+/// The record of one attempt to change or remove a target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// For compare-and-swap; kept in its column only.
+    #[serde(skip)]
+    pub revision: i64,
+    pub id: Id,
+    pub scope: Scope,
+    pub target: Target,
+    pub purpose: Purpose,
+    pub status: DeploymentStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Absent for the first deployment of a target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial: Option<State>,
+    pub goal: State,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_attempted: Option<Id>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_succeeded: Option<Id>,
+    pub created_at: i64,
+    pub modified_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<i64>,
+    /// Waits for its turn (a pipeline waits for its instances): there is no job for it yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waiting: bool,
+    /// When it fails as timed out; set when work on it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<i64>,
+    /// What was rendered at its start and every step uses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<ContentHash>,
+    /// Where the engine stands; opaque here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<serde_json::Value>,
+    /// What the engine was doing or why it was not getting on, at the last step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<ContentHash>,
+    /// Members that a newer version wrote; kept when the document is rewritten.
+    #[serde(flatten)]
+    pub unknown: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What happens to a target or to its deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A caller asks for a deployment.
+    Start,
+    /// A caller asks to cancel the one under way.
+    Cancel,
+    /// A caller asks to remove the target.
+    Destroy,
+    /// The engine ended: it did what was asked.
+    Succeeded,
+    /// The engine ended without.
+    Failed,
+    /// The engine ended by restoring what was before.
+    Cancelled,
+}
+
+/// What the store does with a transition, in the same transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Write a deployment record and enqueue its job.
+    Deploy,
+    /// Make the job of the running deployment due now.
+    Hurry,
+    /// What was attempted is now what is deployed.
+    Promote,
+    /// Remove the target; its name is free again.
+    Remove,
+    /// The service that the target belongs to decides what comes next.
+    RollUp,
+}
+
+/// A new status and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    pub to: DeploymentStatus,
+    pub actions: &'static [Action],
+}
+
+/// Why an event does not apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// A deployment is under way.
+    Busy,
+    /// Its deletion failed: only deleting again is possible.
+    HalfDeleted,
+    /// There is nothing under way that could be cancelled.
+    NothingToCancel,
+    /// The deployment ended already; a late answer of an engine changes nothing.
+    Settled,
+}
+
+impl Obstacle {
+    /// The refusal for a caller: what the resource is, where it stands, what would work.
+    pub fn refuse(self, noun: &str, arn: &str, status: DeploymentStatus) -> Refused {
+        let remedy = match self {
+            Self::Busy => "wait until its deployment has ended, or cancel the deployment, and try again",
+            Self::HalfDeleted => "its deletion failed; delete it again",
+            Self::NothingToCancel => "only a deployment that is IN_PROGRESS can be cancelled",
+            Self::Settled => "its deployment has ended",
+        };
+        Refused::Conflict(format!("the {noun} {arn} is {status}: {remedy}"))
+    }
+}
+
+/// The whole machine. Total over statuses and events.
+pub fn transition(from: DeploymentStatus, event: Event) -> Result<Transition, Obstacle> {
+    use Action::{Deploy, Hurry, Promote, Remove, RollUp};
+    use DeploymentStatus as S;
+    let to = |to, actions| Ok(Transition { to, actions });
+    match event {
+        Event::Start => match from {
+            S::Succeeded | S::Failed | S::Cancelled => to(S::InProgress, &[Deploy]),
+            S::InProgress | S::Cancelling | S::DeleteInProgress => Err(Obstacle::Busy),
+            S::DeleteFailed | S::DeleteComplete => Err(Obstacle::HalfDeleted),
+        },
+        Event::Cancel => match from {
+            S::InProgress => to(S::Cancelling, &[Hurry]),
+            S::Succeeded
+            | S::Failed
+            | S::Cancelled
+            | S::Cancelling
+            | S::DeleteInProgress
+            | S::DeleteFailed
+            | S::DeleteComplete => Err(Obstacle::NothingToCancel),
+        },
+        Event::Destroy => match from {
+            S::Succeeded | S::Failed | S::Cancelled | S::DeleteFailed => to(S::DeleteInProgress, &[Deploy]),
+            S::DeleteInProgress => to(S::DeleteInProgress, &[]),
+            S::InProgress | S::Cancelling => Err(Obstacle::Busy),
+            S::DeleteComplete => Err(Obstacle::HalfDeleted),
+        },
+        Event::Succeeded => match from {
+            S::InProgress | S::Cancelling => to(S::Succeeded, &[Promote, RollUp]),
+            S::DeleteInProgress => to(S::DeleteComplete, &[Remove, RollUp]),
+            S::Succeeded | S::Failed | S::Cancelled | S::DeleteFailed | S::DeleteComplete => Err(Obstacle::Settled),
+        },
+        Event::Failed => match from {
+            S::InProgress | S::Cancelling => to(S::Failed, &[RollUp]),
+            S::DeleteInProgress => to(S::DeleteFailed, &[RollUp]),
+            S::Succeeded | S::Failed | S::Cancelled | S::DeleteFailed | S::DeleteComplete => Err(Obstacle::Settled),
+        },
+        Event::Cancelled => match from {
+            S::InProgress | S::Cancelling => to(S::Cancelled, &[RollUp]),
+            S::DeleteInProgress => to(S::DeleteFailed, &[RollUp]),
+            S::Succeeded | S::Failed | S::Cancelled | S::DeleteFailed | S::DeleteComplete => Err(Obstacle::Settled),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const EVENTS: [Event; 6] =
+        [Event::Start, Event::Cancel, Event::Destroy, Event::Succeeded, Event::Failed, Event::Cancelled];
+
+    #[test]
+    fn the_whole_table_reads_as_specified() {
+        let mut table = String::new();
+        for from in DeploymentStatus::ALL {
+            for event in EVENTS {
+                let cell = match transition(*from, event) {
+                    Ok(next) => format!("{} {:?}", next.to, next.actions),
+                    Err(obstacle) => format!("- {obstacle:?}"),
+                };
+                table.push_str(&format!("{from:<18} {:<10} {cell}\n", format!("{event:?}")));
+            }
+        }
+        insta::assert_snapshot!(table);
+    }
+
+    #[test]
+    fn from_every_settled_status_there_is_a_way_to_deletion() {
+        for status in DeploymentStatus::ALL.iter().filter(|s| !s.is_active()) {
+            if *status != DeploymentStatus::DeleteComplete {
+                assert_eq!(
+                    transition(*status, Event::Destroy).map(|next| next.to),
+                    Ok(DeploymentStatus::DeleteInProgress)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_active_status_is_left_by_every_end() {
+        for status in DeploymentStatus::ALL.iter().filter(|s| s.is_active()) {
+            for end in [Event::Succeeded, Event::Failed, Event::Cancelled] {
+                let next = transition(*status, end).expect("an active deployment takes an end");
+                assert!(!next.to.is_active() && next.actions.contains(&Action::RollUp));
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever happens, in whatever order: work is under way exactly between a start and an end.
+        #[test]
+        fn any_sequence_keeps_one_deployment_at_a_time(events in proptest::collection::vec(0usize..6, 0..60)) {
+            let mut status = DeploymentStatus::InProgress;
+            let mut running = 1;
+            for event in events.into_iter().map(|at| EVENTS[at]) {
+                let Ok(next) = transition(status, event) else { continue };
+                running += i32::from(next.actions.contains(&Action::Deploy));
+                running -= i32::from(next.actions.contains(&Action::RollUp));
+                status = next.to;
+                prop_assert_eq!(running == 1, status.is_active(), "{:?}", status);
+                if status == DeploymentStatus::DeleteComplete { break }
+            }
+        }
+    }
+}

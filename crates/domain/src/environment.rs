@@ -1,0 +1,210 @@
+//! Environments: what they are, and who provisions them.
+
+use crate::arn::Scope;
+use crate::deployment::{State, Target, TargetKind};
+use crate::id::Id;
+use crate::refused::Refused;
+use crate::template::Origin;
+use crate::track::Track;
+use serde::{Deserialize, Serialize};
+
+/// A branch of a linked repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepositoryBranch {
+    pub provider: String,
+    pub name: String,
+    pub branch: String,
+}
+
+/// An environment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Environment {
+    #[serde(skip)]
+    pub revision: i64,
+    pub id: Id,
+    pub name: String,
+    pub template: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Whether its template is customer managed: nothing is provisioned, outputs are the inputs.
+    #[serde(default)]
+    pub customer_managed: bool,
+    #[serde(flatten)]
+    pub access: Access,
+    pub created_at: i64,
+    pub track: Track,
+    pub origin: Origin,
+    #[serde(flatten)]
+    pub unknown: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The roles, connection and repository that an environment is provisioned with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_role: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codebuild_role: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component_role: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<RepositoryBranch>,
+}
+
+impl Environment {
+    pub fn target(&self, scope: &Scope) -> Target {
+        Target {
+            kind: TargetKind::Environment,
+            id: self.id.clone(),
+            arn: scope.environment(&self.name),
+            created_at: self.created_at,
+            environment: Some(self.name.clone()),
+            service: None,
+            instance: None,
+            component: None,
+        }
+    }
+
+    /// What is deployed, as a deployment record shows it; `None` before the first success.
+    pub fn state(&self) -> Option<State> {
+        let aim = self.track.deployed.as_ref()?;
+        Some(State {
+            template: self.template.clone(),
+            version: aim.version,
+            spec: aim.spec.clone(),
+            environment_deployment: None,
+            component_deployments: Vec::new(),
+            pipeline_deployment: None,
+        })
+    }
+}
+
+/// Which members may be given together, and which the provisioning of `engine` needs.
+///
+/// `engine` is that of the template's infrastructure (`cloudformation`, `terraform`,
+/// `codebuild`); `None` for customer-managed templates. Linked things are checked by the caller.
+pub fn check_access(access: &Access, engine: Option<&str>) -> Result<(), Refused> {
+    check_exclusive(access)?;
+    match engine {
+        Some("cloudformation") if access.repository.is_some() => Err(Refused::invalid(
+            "provisioningRepository",
+            "is for self-managed provisioning of Terraform templates; this template is CloudFormation: \
+             give protonServiceRoleArn or environmentAccountConnectionId instead",
+        )),
+        Some("cloudformation") if access.service_role.is_none() && access.connection.is_none() => {
+            Err(Refused::invalid(
+                "protonServiceRoleArn",
+                "is missing; the template is CloudFormation, provisioned with that role or through an \
+             environmentAccountConnectionId",
+            ))
+        }
+        Some("codebuild") if access.codebuild_role.is_none() && access.connection.is_none() => Err(Refused::invalid(
+            "codebuildRoleArn",
+            "is missing; the template runs commands, with that role or through an environmentAccountConnectionId",
+        )),
+        Some("terraform") if access.service_role.is_some() => Err(Refused::invalid(
+            "protonServiceRoleArn",
+            "is for CloudFormation templates; this template is Terraform: give provisioningRepository, or codebuildRoleArn",
+        )),
+        Some("terraform")
+            if access.repository.is_none() && access.codebuild_role.is_none() && access.connection.is_none() =>
+        {
+            Err(Refused::invalid(
+                "provisioningRepository",
+                "is missing; the template is Terraform, provisioned by pull requests to that repository, or by runs \
+                 with codebuildRoleArn",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_exclusive(access: &Access) -> Result<(), Refused> {
+    if access.service_role.is_some() && access.connection.is_some() {
+        return Err(Refused::invalid(
+            "protonServiceRoleArn, environmentAccountConnectionId",
+            "only one of the two may be given: the role for this account, the connection for another",
+        ));
+    }
+    if access.repository.is_some() && (access.service_role.is_some() || access.connection.is_some()) {
+        return Err(Refused::invalid(
+            "provisioningRepository",
+            "can't be combined with protonServiceRoleArn or environmentAccountConnectionId; self-managed provisioning \
+             needs neither",
+        ));
+    }
+    Ok(())
+}
+
+/// Which changes of roles and connection an update may make.
+pub fn check_access_change(before: &Access, after: &Access) -> Result<(), Refused> {
+    if before.connection.is_none() && after.connection.is_some() {
+        return Err(Refused::invalid(
+            "environmentAccountConnectionId",
+            "the environment was created without a connection and can't gain one; create another environment",
+        ));
+    }
+    if before.connection.is_some() && after.service_role.is_some() {
+        return Err(Refused::invalid(
+            "protonServiceRoleArn",
+            "the environment was created with an environment account connection and can't switch to a role",
+        ));
+    }
+    if before.repository.is_some() && after.repository.is_none() {
+        return Err(Refused::invalid("provisioningRepository", "the environment is self-managed and stays so"));
+    }
+    check_exclusive(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn role() -> Option<String> {
+        Some("arn:aws:iam::123456789012:role/r".into())
+    }
+
+    #[test]
+    fn each_provisioning_mode_takes_its_own_members() {
+        let by_role = Access { service_role: role(), ..Access::default() };
+        let by_connection = Access { connection: Some("c".into()), ..Access::default() };
+        let by_runs = Access { codebuild_role: role(), ..Access::default() };
+        let by_repository = Access {
+            repository: Some(RepositoryBranch { provider: "GITHUB".into(), name: "o/r".into(), branch: "main".into() }),
+            ..Access::default()
+        };
+        for (access, engine, fine) in [
+            (&by_role, Some("cloudformation"), true),
+            (&by_connection, Some("cloudformation"), true),
+            (&by_runs, Some("cloudformation"), false),
+            (&by_repository, Some("cloudformation"), false),
+            (&by_runs, Some("codebuild"), true),
+            (&by_role, Some("codebuild"), false),
+            (&by_repository, Some("terraform"), true),
+            (&by_runs, Some("terraform"), true),
+            (&by_role, Some("terraform"), false),
+            (&Access::default(), Some("terraform"), false),
+            (&Access::default(), None, true),
+            (&by_role, None, true),
+        ] {
+            assert_eq!(check_access(access, engine).is_ok(), fine, "{access:?} {engine:?}");
+        }
+    }
+
+    #[test]
+    fn a_role_and_a_connection_exclude_each_other() {
+        let both = Access { service_role: role(), connection: Some("c".into()), ..Access::default() };
+        assert!(check_access(&both, Some("cloudformation")).is_err());
+    }
+
+    #[test]
+    fn an_update_can_not_change_how_an_environment_is_reached() {
+        let by_role = Access { service_role: role(), ..Access::default() };
+        let by_connection = Access { connection: Some("c".into()), ..Access::default() };
+        assert!(check_access_change(&by_role, &by_connection).is_err());
+        assert!(check_access_change(&by_connection, &by_role).is_err());
+        assert!(check_access_change(&by_role, &by_role).is_ok());
+    }
+}

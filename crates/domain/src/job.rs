@@ -1,0 +1,67 @@
+//! What can be left to do. Data only: ids, never instructions; what to do is read from the store.
+
+use crate::id::Id;
+use serde::{Deserialize, Serialize};
+
+/// One unit of durable work. It may run twice, stop anywhere, and start on another machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Job {
+    /// Fetch, check and register the bundle of a template version.
+    RegisterVersion { version: Id },
+    /// Take a deployment to its end: apply, destroy or cancel, whatever its row says.
+    Deploy { deployment: Id },
+    /// Forget idempotency tokens that are too old to matter; again and again, once for all processes.
+    ExpireTokens,
+}
+
+impl Job {
+    /// Every kind.
+    pub const KINDS: &[&str] = &["register_version", "deploy", "expire_tokens"];
+
+    /// The kind as the store and the metrics name it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::RegisterVersion { .. } => "register_version",
+            Self::Deploy { .. } => "deploy",
+            Self::ExpireTokens => "expire_tokens",
+        }
+    }
+
+    /// What the job is about; with the kind, it identifies the job: there is never a second one.
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::RegisterVersion { version } => version.as_str(),
+            Self::Deploy { deployment } => deployment.as_str(),
+            Self::ExpireTokens => "all",
+        }
+    }
+
+    /// Reads back what [`Job::kind`] and [`Job::subject`] say.
+    pub fn parse(kind: &str, subject: &str) -> Option<Self> {
+        match kind {
+            "register_version" => Some(Self::RegisterVersion { version: Id::parse(subject)? }),
+            "deploy" => Some(Self::Deploy { deployment: Id::parse(subject)? }),
+            "expire_tokens" => Some(Self::ExpireTokens),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_job_is_read_back_from_its_kind_and_subject() {
+        let id = Id::from_random([7; 16]);
+        let jobs = [Job::RegisterVersion { version: id.clone() }, Job::Deploy { deployment: id }, Job::ExpireTokens];
+        assert_eq!(jobs.len(), Job::KINDS.len());
+        for job in jobs {
+            assert!(Job::KINDS.contains(&job.kind()));
+            assert_eq!(Job::parse(job.kind(), job.subject()), Some(job));
+        }
+        assert_eq!(Job::parse("deploy", "no id"), None);
+        assert_eq!(Job::parse("dance", "all"), None);
+    }
+}

@@ -1,0 +1,23 @@
+//! What is true in Protium: names, versions, states, template bundles, specs and rendering.
+//!
+//! Nothing here does I/O, is async, or reads the clock: every function takes what it needs and
+//! answers a value. The application stores and executes what this crate decides.
+
+pub mod account;
+pub mod arn;
+pub mod bundle;
+pub mod deployment;
+pub mod environment;
+pub mod id;
+pub mod job;
+pub mod name;
+pub mod page;
+pub mod quota;
+pub mod refused;
+pub mod service;
+pub mod status;
+pub mod tag;
+pub mod template;
+pub mod track;
+pub mod upgrade;
+pub mod version;

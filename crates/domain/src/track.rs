@@ -1,0 +1,113 @@
+//! The deployable part that environments, service instances, pipelines and components share.
+
+use crate::id::Id;
+use crate::status::DeploymentStatus;
+use crate::version::Version;
+use serde::{Deserialize, Serialize};
+
+/// The SHA-256 of a stored text, in lower-case hex: the key of the content table.
+pub type ContentHash = String;
+
+/// What a deployment aims at, or what is deployed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aim {
+    pub version: Version,
+    /// The spec as it was received, after `${Proton::CURRENT_VAL}`.
+    pub spec: ContentHash,
+}
+
+/// A thing that an engine made, as `List*ProvisionedResources` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvisionedResource {
+    pub name: String,
+    pub identifier: String,
+    /// `CLOUDFORMATION` or `TERRAFORM`, as the model spells them.
+    pub engine: String,
+}
+
+/// The name under which a target's infrastructure is made. Drawn once, saved before the first call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Physical {
+    pub name: String,
+    /// The provider's own id, once there is one (CloudFormation: the stack's ARN).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+/// Where a target stands, what it runs, and what it ran last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Track {
+    pub status: DeploymentStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What the last attempt aimed at, whatever became of it.
+    pub attempted: Aim,
+    /// What the last success left behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployed: Option<Aim>,
+    /// Milliseconds since the epoch, like every time in the store.
+    pub attempted_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub succeeded_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempted_deployment: Option<Id>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub succeeded_deployment: Option<Id>,
+    /// The outputs of the last success, a JSON object in the content table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<ContentHash>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<ProvisionedResource>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub physical: Option<Physical>,
+    /// The engine that was given work for this target; until there is one, there is nothing to destroy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+}
+
+impl Track {
+    /// The track of a target whose first deployment starts now.
+    pub fn first(deployment: Id, aim: Aim, now: i64) -> Self {
+        Self {
+            status: DeploymentStatus::InProgress,
+            message: None,
+            attempted: aim,
+            deployed: None,
+            attempted_at: now,
+            succeeded_at: None,
+            attempted_deployment: Some(deployment),
+            succeeded_deployment: None,
+            outputs: None,
+            resources: Vec::new(),
+            physical: None,
+            engine: None,
+        }
+    }
+
+    /// What updates start from: the last success, or the last attempt where nothing succeeded yet.
+    pub fn current(&self) -> &Aim {
+        self.deployed.as_ref().unwrap_or(&self.attempted)
+    }
+
+    /// The versions that must stay: what runs, and what a running deployment is about to run.
+    pub fn versions_in_use(&self) -> impl Iterator<Item = Version> {
+        let attempted = Some(self.attempted.version);
+        self.deployed.iter().map(|aim| aim.version).chain(attempted)
+    }
+
+    /// Notes that a deployment to `aim` starts.
+    pub fn begin(&mut self, deployment: Id, aim: Aim, now: i64) {
+        self.status = DeploymentStatus::InProgress;
+        self.message = None;
+        self.attempted = aim;
+        self.attempted_at = now;
+        self.attempted_deployment = Some(deployment);
+    }
+
+    /// Notes that the deployment `id`, started at `started`, left its aim behind.
+    pub fn promote(&mut self, id: Id, aim: Aim, started: i64) {
+        self.deployed = Some(aim);
+        self.succeeded_at = Some(started);
+        self.succeeded_deployment = Some(id);
+    }
+}
