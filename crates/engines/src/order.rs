@@ -1,0 +1,72 @@
+//! What an engine is asked to do. Data only; who asks and until when is the caller's.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a deployment wants of its engine. Cancelling changes the intent of a running order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Intent {
+    /// Says what `Apply` would do, without doing it. An engine may have no such thing.
+    Plan,
+    /// Makes what the files describe: creates it, or brings what exists to it.
+    Apply,
+    /// Deletes what earlier orders made. Needs no files.
+    Destroy,
+    /// Undoes what the running order has begun; what has ended already stays.
+    Cancel,
+}
+
+/// The role in whose name an order is carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Role {
+    /// The ARN of an IAM role; its account is where things are made.
+    pub arn: String,
+    /// Names the resource in the audit log of that account; brought to the form STS asks for.
+    pub session_name: String,
+    /// Given to STS when the trust policy asks for one.
+    pub external_id: Option<String>,
+}
+
+/// One deployment, as an engine sees it. Everything but `intent` stays the same for all its steps.
+#[derive(Clone)]
+pub struct Order {
+    /// The deployment's id; request tokens are derived from it.
+    pub deployment_id: String,
+    /// The id of this incarnation of the resource; what is made carries it as `protium:resource-id`.
+    pub resource_id: String,
+    /// The ARN of the resource; for messages.
+    pub resource_arn: String,
+    /// What to do.
+    pub intent: Intent,
+    /// The name of the thing to make (a stack name), drawn once and saved before the first step.
+    pub physical_name: String,
+    /// The id under which the engine knows the thing (a stack ARN), once an order has ended with one.
+    pub physical_id: Option<String>,
+    /// The AWS region to work in.
+    pub region: String,
+    /// The role to work in; without one, the server's own identity.
+    pub role: Option<Role>,
+    /// Tags for all that is made, managed ones and the customer's, without `protium:resource-id`.
+    pub tags: Vec<(String, String)>,
+    /// The rendered files by path.
+    pub files: BTreeMap<String, String>,
+    /// The path in `files` to start from; without one, the only file.
+    pub main_file: Option<String>,
+}
+
+/// Shows what an order is about and not what its files say: they may hold secrets.
+impl fmt::Debug for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Order")
+            .field("deployment_id", &self.deployment_id)
+            .field("resource_arn", &self.resource_arn)
+            .field("intent", &self.intent)
+            .field("physical_name", &self.physical_name)
+            .field("region", &self.region)
+            .field("files", &self.files.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
