@@ -1,0 +1,194 @@
+//! A Protium with something in it: on one database, beside a double of AWS, with a hundred services.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use protium_engines::double::{Behaviour, Double};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::calls::PROTON;
+use crate::load::Connection;
+use crate::postgres::Cluster;
+use crate::process::{Process, checkout};
+use crate::sign::{KEY_ID, Request, SECRET};
+use crate::{note, wait};
+
+pub(crate) const ACCOUNT: &str = "123456789012";
+/// How many services there are after [`Site::seed`].
+pub(crate) const SERVICES: usize = 100;
+const BUCKET: &str = "bench-bundles";
+const PAUSE: Duration = Duration::from_millis(20);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Database {
+    Sqlite,
+    Postgres,
+}
+
+impl Database {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+}
+
+/// A running server. Fields are dropped in their order: the server before its database.
+pub(crate) struct Site {
+    pub(crate) database: Database,
+    protium: Process,
+    cluster: Option<Cluster>,
+    _aws: Double,
+    folder: TempDir,
+}
+
+impl Site {
+    pub(crate) async fn start(database: Database) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let cluster = if database == Database::Postgres { Some(Cluster::start()?) } else { None };
+        let aws = Double::start().await?;
+        // What templates of the examples read from the environment that they are in.
+        aws.behave(|_| {
+            Behaviour::done()
+                .with_output("KeyArn", "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-4000-8000-000000000000")
+                .with_output("CodeBucketName", "code")
+                .with_output("FunctionBoundaryArn", "arn:aws:iam::123456789012:policy/boundary")
+                .with_output("AlarmTopicArn", "arn:aws:sns:us-east-1:123456789012:alarms")
+                .with_output("LogRetentionDays", "30")
+        });
+        let mut command = protium(folder.path(), &aws.url())?;
+        if let Some(cluster) = &cluster {
+            command.arg("--database-url").arg(cluster.url());
+        }
+        let protium = Process::start(command)?;
+        Ok(Self { database, protium, cluster, _aws: aws, folder })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.protium.address()
+    }
+
+    /// Where the database is: a path or a URL.
+    pub(crate) fn database_url(&self) -> String {
+        match &self.cluster {
+            Some(cluster) => cluster.url(),
+            None => data_folder(self.folder.path()).join("protium.db").display().to_string(),
+        }
+    }
+
+    /// Registers the examples for Lambda and creates an environment and the services.
+    pub(crate) async fn seed(&self) -> Result<()> {
+        note(format!("{}: creating {SERVICES} services", self.database.name()));
+        let at = self.address();
+        make_bucket(at).await?;
+        register(at, "Environment", "lambda-environment").await?;
+        register(at, "Service", "api-service").await?;
+        environment(at, "lambda-environment", "lambda-dev").await?;
+        let spec = spec("api-service")?;
+        for number in 0..SERVICES {
+            let input = json!({
+                "name": service_name(number), "spec": spec, "templateName": "api-service", "templateMajorVersion": "1",
+                "description": format!("The service number {number} of the benchmark"),
+            });
+            PROTON.call(at, "CreateService", &input).await?;
+        }
+        for number in 0..SERVICES {
+            let input = json!({"name": service_name(number)});
+            wait::until(at, "GetService", &input, "/service/status", "ACTIVE", PAUSE).await?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn service_name(number: usize) -> String {
+    format!("service-{number:03}")
+}
+
+/// The command that serves from a folder, with AWS at a URL.
+pub(crate) fn protium(folder: &Path, aws: &str) -> Result<Command> {
+    let config = folder.join("protium.toml");
+    std::fs::write(&config, "[quotas]\ntemplates = 100000000\n")?;
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_protium"));
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--account-id", ACCOUNT, "--aws-endpoint-url", aws, "--config"])
+        .arg(config)
+        .arg("--data-dir")
+        .arg(data_folder(folder))
+        .env_clear()
+        .envs([("PROTIUM_ROOT_ACCESS_KEY_ID", KEY_ID), ("PROTIUM_ROOT_SECRET_ACCESS_KEY", SECRET)])
+        .envs([("AWS_ACCESS_KEY_ID", "outside"), ("AWS_SECRET_ACCESS_KEY", "outside")])
+        .stderr(Stdio::from(log));
+    Ok(command)
+}
+
+fn data_folder(folder: &Path) -> PathBuf {
+    folder.join("data")
+}
+
+/// The spec of an example.
+pub(crate) fn spec(example: &str) -> Result<String> {
+    let path = checkout().join("examples/templates").join(example).join("spec.yaml");
+    std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+}
+
+/// Puts an example's bundle into the bundle store, registers it as version 1.0 of its template, and publishes it.
+/// `kind` is `Environment` or `Service`.
+pub(crate) async fn register(at: SocketAddr, kind: &str, example: &str) -> Result<()> {
+    let bundle = checkout().join("examples/templates").join(example).join("v1");
+    let packed = Command::new("tar").arg("-C").arg(&bundle).args(["-cz", "."]).output()?;
+    if !packed.status.success() {
+        bail!("tar {}: {}", bundle.display(), String::from_utf8_lossy(&packed.stderr));
+    }
+    put(at, &format!("/{BUCKET}/{example}.tar.gz"), &packed.stdout).await?;
+    PROTON.call(at, &format!("Create{kind}Template"), &json!({"name": example})).await?;
+    let mut version =
+        json!({"templateName": example, "source": {"s3": {"bucket": BUCKET, "key": format!("{example}.tar.gz")}}});
+    if kind == "Service" {
+        let compatible = json!([{"templateName": "lambda-environment", "majorVersion": "1"}]);
+        version.as_object_mut().context("an object")?.insert("compatibleEnvironmentTemplates".to_owned(), compatible);
+    }
+    PROTON.call(at, &format!("Create{kind}TemplateVersion"), &version).await?;
+    let mut input = json!({"templateName": example, "majorVersion": "1", "minorVersion": "0"});
+    let status = format!("/{}TemplateVersion/status", kind.to_lowercase());
+    wait::until(at, &format!("Get{kind}TemplateVersion"), &input, &status, "DRAFT", PAUSE).await?;
+    input.as_object_mut().context("an object")?.insert("status".to_owned(), "PUBLISHED".into());
+    PROTON.call(at, &format!("Update{kind}TemplateVersion"), &input).await?;
+    Ok(())
+}
+
+/// Makes the bucket of the bundles.
+pub(crate) async fn make_bucket(at: SocketAddr) -> Result<()> {
+    put(at, &format!("/{BUCKET}"), b"").await
+}
+
+/// Creates an environment and waits until it is deployed.
+async fn environment(at: SocketAddr, example: &str, name: &str) -> Result<()> {
+    PROTON.call(at, "CreateEnvironment", &environment_input(example, name)?).await?;
+    let input = json!({"name": name});
+    wait::until(at, "GetEnvironment", &input, "/environment/deploymentStatus", "SUCCEEDED", PAUSE).await?;
+    Ok(())
+}
+
+/// The input of CreateEnvironment for an example.
+pub(crate) fn environment_input(example: &str, name: &str) -> Result<serde_json::Value> {
+    Ok(json!({
+        "name": name, "templateName": example, "templateMajorVersion": "1", "spec": spec(example)?,
+        "protonServiceRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/protium"),
+    }))
+}
+
+async fn put(at: SocketAddr, path: &str, body: &[u8]) -> Result<()> {
+    let request = Request { service: "s3", method: "PUT", path, headers: &[], body };
+    let mut connection = Connection::open(at).await?;
+    let answer = connection.exchange(&request.bytes(at, Duration::ZERO)?).await?;
+    if answer.status != 200 {
+        bail!("PUT {path} answered {}: {}", answer.status, String::from_utf8_lossy(answer.body));
+    }
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! CreateEnvironmentTemplate beside transactions that insert one row. All of them wait for the disk.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+use crate::calls::PROTON;
+use crate::figure::Figure;
+use crate::rounds::{Contender, race};
+use crate::site::{Database, Site};
+use crate::{Effort, load, process};
+
+const CLIENTS: usize = 16;
+/// More than any machine creates in a second: each request is signed before, and used once.
+const PER_SECOND: f64 = 12_000.0;
+
+pub(crate) async fn measure(site: &Site, effort: Effort) -> Result<Vec<Figure>> {
+    let name = site.database.name();
+    let part = match site.database {
+        Database::Sqlite => 0.50,
+        Database::Postgres => 0.30,
+    };
+    let created = Cell::new(0_usize);
+    let (created, url) = (&created, site.database_url());
+    let url = url.as_str();
+    let address = site.address();
+    let contenders = vec![
+        Contender::new("one-row transactions", move |time| async move { insert(url, time).await }),
+        Contender::new("Protium", move |time| async move {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some ten thousand")]
+            let count = (time.as_secs_f64() * PER_SECOND) as usize;
+            let first = created.replace(created.get() + count);
+            let inputs: Vec<Value> = (first..first + count).map(template).collect();
+            let pool = PROTON.once(address, "CreateEnvironmentTemplate", &inputs)?;
+            load::rate(address, pool, CLIENTS, time).await
+        }),
+    ];
+    let medians = race(&format!("{name}: CreateEnvironmentTemplate"), effort, contenders).await?;
+    let [bare, protium] = medians[..] else { return Ok(Vec::new()) };
+    let what = format!("CreateEnvironmentTemplate, {name}");
+    Ok(vec![Figure::share(what, protium, "one-row transactions", bare, part)])
+}
+
+fn template(number: usize) -> Value {
+    json!({"name": format!("template-{number:07}"), "description": "A template that the benchmark creates"})
+}
+
+/// The rate that the bare program tells.
+async fn insert(database: &str, time: Duration) -> Result<f64> {
+    let seconds = time.as_secs_f64().to_string();
+    let output = process::this(&["bare", "insert", database, &CLIENTS.to_string(), &seconds])?.output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim().parse().with_context(|| format!("the bare program: {}", String::from_utf8_lossy(&output.stderr)))
+}

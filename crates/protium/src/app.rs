@@ -1,0 +1,31 @@
+//! The application: what every request and every job works with.
+
+use crate::auth::Keys;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::store::Store;
+use protium_domain::id::Id;
+use protium_engines::Engine;
+use std::sync::Arc;
+
+/// Everything that lives as long as the server.
+pub struct App {
+    pub config: Config,
+    pub store: Store,
+    /// The access keys that signatures are checked against.
+    pub keys: Arc<Keys>,
+    pub clock: Clock,
+    pub engines: Engines,
+    /// Where the bundles of template versions come from.
+    pub bundles: crate::bundle_source::BundleSources,
+}
+
+/// What makes infrastructure, by the kind of the bundle.
+pub struct Engines {
+    pub cloudformation: Arc<dyn Engine>,
+}
+
+/// The id of a new incarnation.
+pub fn new_id() -> Id {
+    Id::from_random(uuid::Uuid::new_v4().into_bytes())
+}

@@ -1,0 +1,146 @@
+//! Access keys in memory.
+//!
+//! Owns the snapshot that every signature is checked against; the application fills it from the
+//! store and replaces it when keys change. Does not read the store and does not encrypt.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use zeroize::Zeroizing;
+
+use super::identity::Identity;
+use super::sigv4::key::DerivedKeys;
+
+/// A secret text: wiped when dropped, never printed.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes the text over.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// The text itself. What is made of it must not reach a log.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// One access key and whom it stands for.
+pub struct Credential {
+    /// The public half, `AKIA…`.
+    pub access_key_id: String,
+    /// The secret half.
+    pub secret: Secret,
+    /// The token that must come with a temporary key; a permanent key has none and must not
+    /// come with one.
+    pub session_token: Option<Secret>,
+    /// The account and user.
+    pub identity: Identity,
+    pub(super) derived: DerivedKeys,
+}
+
+impl Credential {
+    /// A permanent key.
+    pub fn new(access_key_id: impl Into<String>, secret: Secret, identity: Identity) -> Self {
+        Self {
+            access_key_id: access_key_id.into(),
+            secret,
+            session_token: None,
+            identity,
+            derived: DerivedKeys::default(),
+        }
+    }
+
+    /// The same key, valid only together with `token`.
+    pub fn with_session_token(mut self, token: Secret) -> Self {
+        self.session_token = Some(token);
+        self
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential")
+            .field("access_key_id", &self.access_key_id)
+            .field("secret", &self.secret)
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All keys that may sign, by access key id. Shared by every request.
+#[derive(Debug, Default)]
+pub struct Keys {
+    by_id: RwLock<HashMap<String, Arc<Credential>>>,
+}
+
+impl Keys {
+    /// The keys given; a later one of the same id wins.
+    pub fn new(credentials: impl IntoIterator<Item = Credential>) -> Self {
+        let keys = Self::default();
+        keys.replace(credentials);
+        keys
+    }
+
+    /// The key of that id, if it may sign.
+    pub fn lookup(&self, access_key_id: &str) -> Option<Arc<Credential>> {
+        self.by_id.read().unwrap_or_else(PoisonError::into_inner).get(access_key_id).cloned()
+    }
+
+    /// Adds a key, or replaces the one of that id together with what was derived from it.
+    pub fn insert(&self, credential: Credential) {
+        let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+        by_id.insert(credential.access_key_id.clone(), Arc::new(credential));
+    }
+
+    /// Forgets a key. Requests that were already let in go on.
+    pub fn remove(&self, access_key_id: &str) {
+        self.by_id.write().unwrap_or_else(PoisonError::into_inner).remove(access_key_id);
+    }
+
+    /// Replaces all keys at once.
+    pub fn replace(&self, credentials: impl IntoIterator<Item = Credential>) {
+        let fresh = credentials
+            .into_iter()
+            .map(|credential| (credential.access_key_id.clone(), Arc::new(credential)))
+            .collect();
+        *self.by_id.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credential(id: &str) -> Credential {
+        Credential::new(id, Secret::new("hunter2"), Identity::root("000000000000"))
+    }
+
+    #[test]
+    fn printing_a_credential_does_not_print_its_secrets() {
+        let printed = format!("{:?}", credential("AKID").with_session_token(Secret::new("token9")));
+        assert!(printed.contains("AKID") && printed.contains("[redacted]"), "{printed}");
+        assert!(!printed.contains("hunter2") && !printed.contains("token9"), "{printed}");
+    }
+
+    #[test]
+    fn a_removed_or_replaced_key_is_not_found_again() {
+        let keys = Keys::new([credential("A"), credential("B")]);
+        keys.remove("A");
+        assert!(keys.lookup("A").is_none());
+        assert!(keys.lookup("B").is_some());
+        keys.replace([credential("C")]);
+        assert!(keys.lookup("B").is_none());
+        keys.insert(credential("D"));
+        assert!(keys.lookup("C").is_some() && keys.lookup("D").is_some());
+    }
+}

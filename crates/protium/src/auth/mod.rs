@@ -1,0 +1,11 @@
+//! Who is calling: access keys, signatures, identities.
+//!
+//! Owns the check of AWS Signature Version 4 and what is known of a caller once it holds.
+//! Does not route requests, does not write answers and does not decide what a caller may do.
+
+pub mod credential;
+pub mod identity;
+pub mod sigv4;
+
+pub use credential::{Credential, Keys, Secret};
+pub use identity::{Identity, Principal};

@@ -1,0 +1,68 @@
+//! Signing keys: what a secret becomes for one day, region and service.
+//!
+//! A derived key is kept with its credential, so that it goes when the credential does.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+pub(super) type HmacSha256 = Hmac<Sha256>;
+
+/// So many scopes are remembered per credential; a caller has one a day for each region and service.
+const REMEMBERED: usize = 64;
+
+/// The derived keys of one credential, by `date/region/service`.
+#[derive(Default)]
+pub(crate) struct DerivedKeys {
+    by_scope: RwLock<HashMap<Box<str>, HmacSha256>>,
+}
+
+impl DerivedKeys {
+    /// The key for `scope`, if a request was let in with it before.
+    pub(super) fn get(&self, scope: &str) -> Option<HmacSha256> {
+        self.by_scope.read().unwrap_or_else(PoisonError::into_inner).get(scope).cloned()
+    }
+
+    /// Remembers a key. Only after a signature held: strangers must not fill the memory.
+    pub(super) fn keep(&self, scope: &str, key: HmacSha256) {
+        let mut by_scope = self.by_scope.write().unwrap_or_else(PoisonError::into_inner);
+        if by_scope.len() >= REMEMBERED {
+            by_scope.clear();
+        }
+        by_scope.insert(scope.into(), key);
+    }
+}
+
+/// Derives the signing key of `secret` for a date (`YYYYMMDD`), region and service.
+pub(super) fn derive(secret: &str, date: &str, region: &str, service: &str) -> HmacSha256 {
+    let start = zeroize::Zeroizing::new(format!("AWS4{secret}"));
+    let mut key = keyed(start.as_bytes());
+    for part in [date, region, service, super::TERMINATOR] {
+        key.update(part.as_bytes());
+        key = keyed(&key.finalize().into_bytes());
+    }
+    key
+}
+
+fn keyed(key: &[u8]) -> HmacSha256 {
+    // HMAC takes a key of any length, so the error case does not exist; an empty key would sign
+    // nothing that anybody sent.
+    HmacSha256::new_from_slice(key).unwrap_or_else(|_| HmacSha256::new(&Default::default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_of_derived_keys_is_bounded() {
+        let kept = DerivedKeys::default();
+        for day in 0..1000 {
+            kept.keep(&format!("{day}/us-east-1/s3"), derive("secret", "20150830", "us-east-1", "s3"));
+        }
+        assert!(kept.by_scope.read().unwrap().len() <= REMEMBERED);
+        assert!(kept.get("999/us-east-1/s3").is_some());
+    }
+}

@@ -1,0 +1,418 @@
+//! What an operator can set: flags, environment variables and a TOML file become one [`Config`].
+//!
+//! A flag wins over its variable, a variable over the file, the file over the default. Nothing
+//! else in the program reads the environment.
+
+pub(crate) mod environment;
+
+use crate::store::DatabaseUrl;
+use protium_domain::bundle::Limits;
+use protium_domain::quota::Quotas;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The flags of `protium serve`. Every one has the variable `PROTIUM_<FLAG>`.
+#[derive(Clone, Debug, Default, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ServeArgs {
+    /// The address that everything listens on.
+    #[arg(long, env = "PROTIUM_LISTEN", value_name = "HOST:PORT", value_parser = address)]
+    #[serde(deserialize_with = "address_of_file")]
+    pub listen: Option<SocketAddr>,
+    /// Where the SQLite file, the bundle store, the credentials file and the master key are.
+    #[arg(long, env = "PROTIUM_DATA_DIR", value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+    /// sqlite://PATH or postgres://USER@HOST/NAME; by default SQLite in the data folder.
+    #[arg(long, env = "PROTIUM_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// The most connections to PostgreSQL.
+    #[arg(long, env = "PROTIUM_DATABASE_POOL_SIZE", value_name = "N")]
+    pub database_pool_size: Option<usize>,
+    /// A TOML file with everything that flags can say, and quotas, deadlines and bundle stores.
+    #[arg(long, env = "PROTIUM_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// The access key id of the root user; with its secret, it replaces the key at start.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub root_access_key_id: Option<String>,
+    #[arg(skip)]
+    #[serde(skip)]
+    pub root_secret_access_key: Option<String>,
+    /// The key that encrypts every secret in the store; made at the first start.
+    #[arg(long, env = "PROTIUM_MASTER_KEY_FILE", value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+    /// The account of the root user: twelve digits.
+    #[arg(long, env = "PROTIUM_ACCOUNT_ID", value_name = "DIGITS")]
+    pub account_id: Option<String>,
+    /// Where outbound AWS calls go: an emulator or a VPC endpoint. By default AWS itself.
+    #[arg(long, env = "PROTIUM_AWS_ENDPOINT_URL", value_name = "URL")]
+    pub aws_endpoint_url: Option<String>,
+    /// The profile of the shared AWS configuration for outbound calls.
+    #[arg(long, env = "PROTIUM_AWS_PROFILE", value_name = "NAME")]
+    pub aws_profile: Option<String>,
+    /// The bucket for CloudFormation templates over 51,200 bytes; the roles in use must be able to read and write it.
+    #[arg(long, env = "PROTIUM_AWS_TEMPLATE_BUCKET", value_name = "BUCKET")]
+    pub aws_template_bucket: Option<String>,
+    /// The certificate chain for HTTPS, in PEM form.
+    #[arg(long, env = "PROTIUM_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The private key for HTTPS, in PEM form.
+    #[arg(long, env = "PROTIUM_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Listen on other addresses than loopback without TLS.
+    #[arg(long, env = "PROTIUM_INSECURE_HTTP")]
+    pub insecure_http: bool,
+    /// The host name under which buckets are subdomains, for virtual-host style requests.
+    #[arg(long, env = "PROTIUM_S3_DOMAIN", value_name = "NAME")]
+    pub s3_domain: Option<String>,
+    /// Which part of the program runs in this process.
+    #[arg(long, env = "PROTIUM_ROLE", value_enum)]
+    pub role: Option<Role>,
+}
+
+/// The TOML file: the flags, and what is too much for one.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct File {
+    /// The flags by their names. Read in a second pass: a flattened structure would swallow words that it
+    /// does not know.
+    #[serde(flatten)]
+    args: toml::Table,
+    quotas: Quotas,
+    deadlines: DeadlineSeconds,
+    #[serde(rename = "bundle-store")]
+    bundle_stores: Vec<BundleStore>,
+}
+
+/// Which part of the program runs in a process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// API and worker.
+    #[default]
+    All,
+    Api,
+    Worker,
+}
+
+impl Role {
+    /// Whether this process runs jobs.
+    pub fn works(self) -> bool {
+        matches!(self, Self::All | Self::Worker)
+    }
+}
+
+/// When deployments fail as timed out, in seconds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct DeadlineSeconds {
+    deployment: u64,
+    cancel: u64,
+}
+
+impl Default for DeadlineSeconds {
+    fn default() -> Self {
+        Self { deployment: 6 * 60 * 60, cancel: 60 * 60 }
+    }
+}
+
+/// An external store that bundles may come from, beside the embedded one.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct BundleStore {
+    /// `s3://BUCKET[/PREFIX]` or `file:///FOLDER`, whose subfolders are buckets.
+    pub url: String,
+    /// The accounts that may use it.
+    pub accounts: Vec<String>,
+    /// The region of an S3 bucket; by default the region that the request was signed for.
+    pub region: Option<String>,
+    /// For compatibles of S3.
+    pub endpoint: Option<String>,
+}
+
+impl BundleStore {
+    fn check(&self) -> Result<(), ConfigError> {
+        let place = self.url.strip_prefix("s3://").or_else(|| self.url.strip_prefix("file:///"));
+        if place.is_none_or(|place| place.is_empty() || place.starts_with('/')) {
+            return Err(ConfigError(format!(
+                "bundle-store.url: '{}' is no place of bundles; give s3://BUCKET, s3://BUCKET/PREFIX or file:///FOLDER",
+                self.url
+            )));
+        }
+        match self.accounts.iter().find(|id| !is_account(id)) {
+            Some(id) => {
+                Err(ConfigError(format!("bundle-store.accounts: '{id}' is not an AWS account id; give twelve digits")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The least and the most that a deadline can be: a second, and a year.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// All settings of a server.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub data_dir: PathBuf,
+    pub database_url: DatabaseUrl,
+    pub database_pool_size: usize,
+    /// Access key id and secret of the root user, where the operator gave them.
+    pub root_key: Option<(String, String)>,
+    pub master_key_file: PathBuf,
+    pub account_id: String,
+    pub aws_endpoint_url: Option<String>,
+    pub aws_profile: Option<String>,
+    pub aws_template_bucket: Option<String>,
+    pub tls: Option<Tls>,
+    pub insecure_http: bool,
+    pub s3_domain: Option<String>,
+    pub role: Role,
+    pub quotas: Quotas,
+    pub bundle_limits: Limits,
+    pub deployment_deadline: Duration,
+    pub cancel_deadline: Duration,
+    pub bundle_stores: Vec<BundleStore>,
+}
+
+/// The files for HTTPS.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+/// A setting that can't be right.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl Config {
+    /// The settings that flags, variables and the file make together.
+    pub fn new(args: ServeArgs) -> Result<Self, ConfigError> {
+        let (base, file) = match &args.config {
+            Some(path) => read_file(path)?,
+            None => Default::default(),
+        };
+        let flag = args;
+        let data_dir = flag.data_dir.or(base.data_dir).unwrap_or_else(|| PathBuf::from("protium-data"));
+        let database_url = match flag.database_url.or(base.database_url) {
+            Some(url) => DatabaseUrl::parse(&url).map_err(ConfigError)?,
+            None => DatabaseUrl::in_folder(&data_dir),
+        };
+        let tls = match (flag.tls_cert.or(base.tls_cert), flag.tls_key.or(base.tls_key)) {
+            (Some(cert), Some(key)) => Some(Tls { cert, key }),
+            (None, None) => None,
+            (Some(_), None) => return Err(ConfigError("tls-key: missing; --tls-cert needs it".into())),
+            (None, Some(_)) => return Err(ConfigError("tls-cert: missing; --tls-key needs it".into())),
+        };
+        let config = Self {
+            listen: flag.listen.or(base.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8420))),
+            database_url,
+            database_pool_size: flag.database_pool_size.or(base.database_pool_size).unwrap_or(16),
+            root_key: root_key(flag.root_access_key_id, flag.root_secret_access_key)?,
+            master_key_file: flag
+                .master_key_file
+                .or(base.master_key_file)
+                .unwrap_or_else(|| data_dir.join("master.key")),
+            account_id: account_id(flag.account_id.or(base.account_id))?,
+            aws_endpoint_url: flag.aws_endpoint_url.or(base.aws_endpoint_url),
+            aws_profile: flag.aws_profile.or(base.aws_profile),
+            aws_template_bucket: flag.aws_template_bucket.or(base.aws_template_bucket),
+            tls,
+            insecure_http: flag.insecure_http || base.insecure_http,
+            s3_domain: flag.s3_domain.or(base.s3_domain),
+            role: flag.role.or(base.role).unwrap_or_default(),
+            quotas: file.quotas,
+            bundle_limits: Limits::default(),
+            deployment_deadline: Duration::from_secs(file.deadlines.deployment),
+            cancel_deadline: Duration::from_secs(file.deadlines.cancel),
+            bundle_stores: file.bundle_stores,
+            data_dir,
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.tls.is_none() && !self.insecure_http && !self.listen.ip().is_loopback() {
+            return Err(ConfigError(format!(
+                "listen: {} is not a loopback address and there is no TLS; give --tls-cert and --tls-key, or \
+                 --insecure-http if something in front of Protium does TLS",
+                self.listen
+            )));
+        }
+        if self.database_pool_size == 0 {
+            return Err(ConfigError("database-pool-size: 0 connections serve nobody; give 1 or more".into()));
+        }
+        for (name, deadline) in [("deployment", self.deployment_deadline), ("cancel", self.cancel_deadline)] {
+            if !(SHORTEST..=LONGEST).contains(&deadline) {
+                let given = deadline.as_secs();
+                return Err(ConfigError(format!(
+                    "deadlines.{name}: {given} is not from 1 to {} seconds",
+                    LONGEST.as_secs()
+                )));
+            }
+        }
+        self.bundle_stores.iter().try_for_each(BundleStore::check)?;
+        match &self.aws_endpoint_url {
+            Some(url) if !(url.starts_with("http://") || url.starts_with("https://")) => Err(ConfigError(format!(
+                "aws-endpoint-url: '{url}' is no URL of an endpoint; give http://HOST:PORT or https://HOST"
+            ))),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<(ServeArgs, File), ConfigError> {
+    let refused = |error: &dyn std::fmt::Display| ConfigError(format!("config: {}: {error}", path.display()));
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError(format!("config: {} can't be read: {error}", path.display())))?;
+    let mut file: File = toml::from_str(&text).map_err(|error| refused(&error))?;
+    let args = std::mem::take(&mut file.args).try_into().map_err(|error: toml::de::Error| refused(&error))?;
+    Ok((args, file))
+}
+
+/// An IP address and a port. Names are refused: what they lead to is not known before it is too late.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| format!("'{text}' is not an IP address and a port; give one as in 127.0.0.1:8420 or [::1]:8420"))
+}
+
+fn address_of_file<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(from)?;
+    address(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
+fn root_key(id: Option<String>, secret: Option<String>) -> Result<Option<(String, String)>, ConfigError> {
+    match (id.filter(|id| !id.is_empty()), secret.filter(|secret| !secret.is_empty())) {
+        (Some(id), Some(secret)) => {
+            let legal = (16..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric());
+            if !legal {
+                return Err(ConfigError(
+                    "PROTIUM_ROOT_ACCESS_KEY_ID: must be 16 to 128 letters and digits, as AWS access key ids are"
+                        .into(),
+                ));
+            }
+            if secret.len() < 16 {
+                return Err(ConfigError("PROTIUM_ROOT_SECRET_ACCESS_KEY: must have 16 characters or more".into()));
+            }
+            Ok(Some((id, secret)))
+        }
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(ConfigError("PROTIUM_ROOT_SECRET_ACCESS_KEY: missing; give it with the id".into())),
+        (None, Some(_)) => Err(ConfigError("PROTIUM_ROOT_ACCESS_KEY_ID: missing; give it with the secret".into())),
+    }
+}
+
+fn account_id(given: Option<String>) -> Result<String, ConfigError> {
+    let id = given.unwrap_or_else(|| "000000000000".into());
+    if is_account(&id) {
+        Ok(id)
+    } else {
+        Err(ConfigError(format!("account-id: '{id}' is not an AWS account id; give twelve digits")))
+    }
+}
+
+fn is_account(id: &str) -> bool {
+    id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(args: ServeArgs) -> String {
+        Config::new(args).expect_err("these settings must be refused").to_string()
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_documentation() {
+        let config = Config::new(ServeArgs::default()).expect("defaults are right");
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8420");
+        assert_eq!(config.account_id, "000000000000");
+        assert_eq!(config.database_url, DatabaseUrl::Sqlite("protium-data/protium.db".into()));
+        assert_eq!(config.master_key_file, PathBuf::from("protium-data/master.key"));
+    }
+
+    #[test]
+    fn other_addresses_than_loopback_need_tls_or_a_word() {
+        let listen = Some("0.0.0.0:8420".parse().expect("an address"));
+        let args = ServeArgs { listen, ..ServeArgs::default() };
+        assert!(error(args.clone()).contains("--insecure-http"));
+        assert!(Config::new(ServeArgs { insecure_http: true, ..args }).is_ok());
+    }
+
+    #[test]
+    fn what_can_not_be_right_is_named() {
+        let account = ServeArgs { account_id: Some("12".into()), ..ServeArgs::default() };
+        assert!(error(account).contains("twelve digits"));
+        let url = ServeArgs { aws_endpoint_url: Some("localhost:5000".into()), ..ServeArgs::default() };
+        assert!(error(url).contains("http://HOST:PORT"));
+        let key = ServeArgs { root_access_key_id: Some("AKIAIOSFODNN7EXAMPLE".into()), ..ServeArgs::default() };
+        assert!(error(key).contains("PROTIUM_ROOT_SECRET_ACCESS_KEY"));
+    }
+
+    #[test]
+    fn a_file_says_what_flags_say_and_more_and_a_flag_wins() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("protium.toml");
+        std::fs::write(
+            &path,
+            "account-id = \"111111111111\"\nlisten = \"127.0.0.1:9000\"\n[quotas]\nenvironments = 3\n\
+             [deadlines]\ndeployment = 60\n[[bundle-store]]\nurl = \"file:///bundles\"\naccounts = [\"111111111111\"]\n",
+        )
+        .expect("written");
+        let args = ServeArgs {
+            config: Some(path),
+            listen: Some("127.0.0.1:9001".parse().expect("an address")),
+            ..ServeArgs::default()
+        };
+        let config = Config::new(args).expect("the file is right");
+        assert_eq!(config.account_id, "111111111111");
+        assert_eq!(config.listen.port(), 9001);
+        assert_eq!(config.quotas.environments, 3);
+        assert_eq!(config.quotas.services, 1000);
+        assert_eq!(config.deployment_deadline, Duration::from_secs(60));
+        assert_eq!(config.bundle_stores.len(), 1);
+    }
+
+    #[test]
+    fn what_the_file_can_not_say_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("protium.toml");
+        for (text, named) in [
+            ("[quotas]\nenvironmnets = 3\n", "environmnets"),
+            ("[quota]\nenvironments = 3\n", "quota"),
+            ("listn = \"127.0.0.1:1\"\n", "listn"),
+            ("root-access-key-id = \"AKIAIOSFODNN7EXAMPLE\"\n", "root-access-key-id"),
+            ("listen = \"localhost:1\"\n", "'localhost:1'"),
+            ("database-pool-size = \"many\"\n", "database-pool-size"),
+            ("[deadlines]\ndeployment = 0\n", "deadlines.deployment"),
+            ("[deadlines]\ncancel = 99999999999\n", "deadlines.cancel"),
+            ("[[bundle-store]]\nurl = \"gs://a\"\naccounts = []\n", "'gs://a'"),
+            ("[[bundle-store]]\nurl = \"s3://\"\naccounts = []\n", "bundle-store.url"),
+            ("[[bundle-store]]\nurl = \"s3://a\"\naccounts = [\"1\"]\n", "bundle-store.accounts"),
+            ("listen = ", "protium.toml"),
+        ] {
+            std::fs::write(&path, text).expect("written");
+            let why = error(ServeArgs { config: Some(path.clone()), ..ServeArgs::default() });
+            assert!(why.contains(named), "{text}: {why}");
+        }
+        let nowhere = Some(folder.path().join("none.toml"));
+        assert!(error(ServeArgs { config: nowhere, ..ServeArgs::default() }).contains("none.toml can't be read"));
+    }
+
+    #[test]
+    fn an_address_is_an_ip_address_and_a_port() {
+        assert!(address("[::1]:0").is_ok());
+        for wrong in ["localhost:8420", ":8420", "127.0.0.1", "8420", ""] {
+            assert!(address(wrong).expect_err("no address").contains("127.0.0.1:8420"), "{wrong}");
+        }
+    }
+}

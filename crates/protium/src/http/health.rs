@@ -1,0 +1,38 @@
+//! Whether the process lives, and whether it can serve.
+
+use crate::app::App;
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+fn plain(status: StatusCode, text: &'static str) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// The process answers.
+pub(super) fn alive() -> Response {
+    plain(StatusCode::OK, "ok\n")
+}
+
+/// What a process answers that does not serve the API.
+pub(super) fn only_a_worker() -> Response {
+    plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "this process only works (--role worker); send requests to one with --role api or --role all\n",
+    )
+}
+
+/// The process can answer from its database. The cause of a failure is in the log only.
+pub(super) async fn ready(app: &App) -> Response {
+    let answers = async { app.store.reader().await?.query_one("SELECT 1", &[]).await };
+    match answers.await {
+        Ok(_) => plain(StatusCode::OK, "ready\n"),
+        Err(error) => {
+            tracing::warn!("not ready: {error}");
+            plain(StatusCode::SERVICE_UNAVAILABLE, "not ready: the database can't be reached\n")
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Prometheus metrics: requests by operation and code, jobs by kind. No names of resources.
+
+use crate::app::App;
+use crate::store::{DbResult, JobCount, job_counts};
+use axum::body::Body;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use metrics::Recorder as _;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use protium_domain::job::Job;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Upper bounds of the latency histogram, in seconds.
+const LATENCY: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+
+static METADATA: metrics::Metadata<'static> = metrics::Metadata::new("protium", metrics::Level::INFO, Some("protium"));
+
+/// The metrics of one server.
+#[derive(Clone)]
+pub struct Metrics {
+    recorder: Arc<PrometheusRecorder>,
+    handle: PrometheusHandle,
+}
+
+impl Metrics {
+    /// Fails only if the histogram's bounds are wrong.
+    pub fn new() -> anyhow::Result<Self> {
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), LATENCY)?
+            .build_recorder();
+        recorder.describe_counter(
+            "protium_requests_total".into(),
+            None,
+            "Requests to the Proton API by operation and error code (OK without one).".into(),
+        );
+        recorder.describe_histogram(
+            "protium_request_duration_seconds".into(),
+            None,
+            "Time from a request's head to its answer.".into(),
+        );
+        recorder.describe_gauge("protium_jobs".into(), None, "Jobs in the store by state.".into());
+        Ok(Self { handle: recorder.handle(), recorder: Arc::new(recorder) })
+    }
+
+    /// Counts one answered request.
+    pub(super) fn request(&self, operation: &'static str, code: &'static str, took: Duration) {
+        let counted = metrics::Key::from_parts(
+            "protium_requests_total",
+            vec![
+                metrics::Label::from_static_parts("operation", operation),
+                metrics::Label::from_static_parts("code", code),
+            ],
+        );
+        self.recorder.register_counter(&counted, &METADATA).increment(1);
+        let timed = metrics::Key::from_parts(
+            "protium_request_duration_seconds",
+            vec![metrics::Label::from_static_parts("operation", operation)],
+        );
+        self.recorder.register_histogram(&timed, &METADATA).record(took.as_secs_f64());
+    }
+
+    fn jobs(&self, counts: &[JobCount]) {
+        // A kind without a row has none: what an earlier scrape saw must not stay.
+        for kind in Job::KINDS {
+            let count = counts.iter().find(|count| count.kind == *kind);
+            let states = [
+                ("queued", count.map_or(0, |count| count.total - count.leased)),
+                ("running", count.map_or(0, |count| count.leased)),
+                ("overdue", count.map_or(0, |count| count.overdue)),
+            ];
+            for (state, number) in states {
+                let labels = vec![
+                    metrics::Label::from_static_parts("kind", kind),
+                    metrics::Label::from_static_parts("state", state),
+                ];
+                let key = metrics::Key::from_parts("protium_jobs", labels);
+                self.recorder.register_gauge(&key, &METADATA).set(number as f64);
+            }
+        }
+    }
+
+    /// The text that Prometheus scrapes.
+    pub(super) async fn render(&self, app: &App) -> Response {
+        match counts(app).await {
+            Ok(counts) => self.jobs(&counts),
+            Err(error) => tracing::warn!("jobs can't be counted for the metrics: {error}"),
+        }
+        self.handle.run_upkeep();
+        let mut response = Response::new(Body::from(self.handle.render()));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+        response
+    }
+}
+
+async fn counts(app: &App) -> DbResult<Vec<JobCount>> {
+    job_counts(&mut app.store.reader().await?).await
+}

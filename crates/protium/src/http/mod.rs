@@ -1,0 +1,155 @@
+//! The one listener: which part of Protium a request is for.
+//!
+//! Told apart in the order of the contract: operations paths without a signature, then the service
+//! that was signed for, then the target, then STS forms, then hosts of buckets, then S3.
+
+mod aws_json;
+mod health;
+mod metrics;
+pub mod s3;
+mod sts;
+
+use crate::app::App;
+use crate::auth::sigv4::signed_service;
+use crate::config::Role;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::{Router, routing};
+use std::sync::Arc;
+
+pub use metrics::Metrics;
+
+/// The largest body of a Proton request, in bytes.
+const JSON_LIMIT: usize = 1024 * 1024;
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct Front {
+    pub app: Arc<App>,
+    pub s3: Arc<s3::S3>,
+    pub metrics: Metrics,
+}
+
+/// The service of the listener.
+pub fn router(front: Front) -> Router {
+    Router::new().fallback(routing::any(route)).with_state(front)
+}
+
+async fn route(State(front): State<Front>, request: Request) -> Response {
+    let works_only = front.app.config.role == Role::Worker;
+    match destination(&request, front.app.config.s3_domain.as_deref()) {
+        Destination::Sts | Destination::S3 if works_only => health::only_a_worker(),
+        Destination::Health => health::alive(),
+        Destination::Ready => health::ready(&front.app).await,
+        Destination::Metrics => front.metrics.render(&front.app).await,
+        Destination::Proton => aws_json::answer(&front, request).await,
+        Destination::Sts => sts::answer(&front.app, request).await,
+        Destination::S3 => front.s3.answer(request).await,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Destination {
+    Health,
+    Ready,
+    Metrics,
+    Proton,
+    Sts,
+    S3,
+}
+
+fn destination(request: &Request<Body>, s3_domain: Option<&str>) -> Destination {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let query = request.uri().query().unwrap_or_default();
+    let presigned = query.split('&').any(|pair| pair.starts_with("X-Amz-Credential="));
+    let signed = presigned || request.headers().contains_key("authorization");
+    if !signed {
+        match request.uri().path() {
+            "/healthz" => return Destination::Health,
+            "/readyz" => return Destination::Ready,
+            "/metrics" => return Destination::Metrics,
+            _ => {}
+        }
+    }
+    match signed_service(request.headers(), request.uri().query()).as_deref() {
+        Some("s3") => return Destination::S3,
+        Some("sts") => return Destination::Sts,
+        Some("proton") => return Destination::Proton,
+        Some(_) | None => {}
+    }
+    if header(protium_api::aws_json::TARGET).is_some() {
+        return Destination::Proton;
+    }
+    let is_form = header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    // HTTP/2 says in the address of the request what HTTP/1 says in a header.
+    let host = header("host").or(request.uri().host());
+    let of_bucket = s3_domain.zip(host).is_some_and(|(domain, host)| is_under(host, domain));
+    if is_form && request.method() == axum::http::Method::POST && request.uri().path() == "/" && !of_bucket {
+        return Destination::Sts;
+    }
+    Destination::S3
+}
+
+/// Whether `host` (with or without a port) is a subdomain of `domain`.
+fn is_under(host: &str, domain: &str) -> bool {
+    let host = host.split_once(':').map_or(host, |(name, _)| name);
+    let end = host.len().saturating_sub(domain.len());
+    host.get(end..).is_some_and(|end| end.eq_ignore_ascii_case(domain))
+        && host.get(..end).is_some_and(|bucket| bucket.ends_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(method: &str, uri: &str, headers: &[(&str, &str)]) -> Destination {
+        let mut request = Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        destination(&request.body(Body::empty()).expect("a request"), Some("buckets.example"))
+    }
+
+    fn scope(service: &str) -> String {
+        format!(
+            "AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        )
+    }
+
+    #[test]
+    fn the_signed_service_decides() {
+        for (service, destination) in
+            [("s3", Destination::S3), ("sts", Destination::Sts), ("proton", Destination::Proton)]
+        {
+            assert_eq!(to("POST", "/metrics", &[("authorization", &scope(service))]), destination);
+            let presigned = format!("/x?X-Amz-Credential=AKID%2F20260101%2Fus-east-1%2F{service}%2Faws4_request");
+            assert_eq!(to("GET", &presigned, &[]), destination);
+        }
+    }
+
+    #[test]
+    fn operations_paths_are_only_for_unsigned_requests() {
+        assert_eq!(to("GET", "/healthz", &[]), Destination::Health);
+        assert_eq!(to("GET", "/readyz", &[]), Destination::Ready);
+        assert_eq!(to("GET", "/metrics", &[]), Destination::Metrics);
+        assert_eq!(to("GET", "/metrics", &[("authorization", "x")]), Destination::S3);
+        assert_eq!(to("GET", "/healthz/", &[]), Destination::S3);
+    }
+
+    #[test]
+    fn without_a_signature_the_target_then_the_form_then_the_host_decide() {
+        assert_eq!(to("POST", "/", &[("x-amz-target", "AwsProton20200720.GetService")]), Destination::Proton);
+        let form = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+        assert_eq!(to("POST", "/", &[form]), Destination::Sts);
+        for host in ["b.buckets.example:8420", "B.Buckets.Example"] {
+            assert_eq!(to("POST", "/", &[form, ("host", host)]), Destination::S3);
+        }
+        assert_eq!(to("POST", "https://b.buckets.example/", &[form]), Destination::S3);
+        for host in ["buckets.example", "notbuckets.example", "example", ""] {
+            assert_eq!(to("POST", "/", &[form, ("host", host)]), Destination::Sts);
+        }
+        assert_eq!(to("GET", "/", &[]), Destination::S3);
+        assert_eq!(to("GET", "/bucket/key", &[]), Destination::S3);
+    }
+}

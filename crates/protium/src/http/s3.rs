@@ -1,0 +1,126 @@
+//! The embedded bundle store: the part of S3 that `aws s3` and the SDKs need to bring bundles.
+//!
+//! Owns: S3's operations and errors over the directory in the database and the blobs on disk; the parsing
+//! of its wire format is the crate `s3s`. Answers share an origin with the console, so each of them tells
+//! the browser to run nothing. Does not do: versions, ACLs, tags, encryption, public access; what asks for
+//! them is refused, not ignored.
+
+mod answer;
+mod blob;
+mod bucket;
+mod condition;
+mod copy;
+mod details;
+mod digest;
+mod failure;
+mod gate;
+mod host;
+mod incoming;
+mod listing;
+mod object;
+mod part;
+mod service;
+mod sweep;
+mod upload;
+mod uploads;
+
+use std::io;
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::{Request, Response};
+use s3s::host::S3Host;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{S3Error, S3Result};
+
+use crate::auth::Keys;
+use crate::clock::Clock;
+use crate::store::Store;
+pub use blob::Blobs;
+use host::Domain;
+pub use sweep::sweep;
+
+/// Who calls, as the signature says.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct Caller {
+    pub(in crate::http) account: String,
+    pub(in crate::http) region: String,
+}
+
+/// The bundle store, shared by all requests.
+pub struct S3 {
+    service: S3Service,
+    keys: Arc<Keys>,
+    clock: Clock,
+    domain: Option<Domain>,
+}
+
+impl S3 {
+    /// `domain`: buckets may be named by hosts below it.
+    pub fn new(store: Store, blobs: Blobs, keys: Arc<Keys>, clock: Clock, domain: Option<&str>) -> Self {
+        let shelves = service::Shelves { store, blobs, clock: clock.clone() };
+        let mut builder = S3ServiceBuilder::new(shelves);
+        builder.set_auth(service::KnownKeys(Arc::clone(&keys)));
+        let domain = domain.map(Domain::new);
+        if let Some(domain) = &domain {
+            builder.set_host(domain.clone());
+        }
+        Self { service: builder.build(), keys, clock, domain }
+    }
+
+    /// Answers any request to S3, whatever is wrong with it.
+    pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let response = match self.call(request).await {
+            Ok(response) => response,
+            Err(error) => answer::error(error),
+        };
+        answer::sandboxed(response)
+    }
+
+    async fn call(&self, request: Request<Body>) -> S3Result<s3s::HttpResponse> {
+        let (parts, body) = request.into_parts();
+        let caller = gate::admit(&parts, &self.keys, self.clock.now_ms())?;
+        let body = if gate::carries_object(&parts, self.names_bucket(&parts)) {
+            s3s::Body::http_body_unsync(body)
+        } else {
+            s3s::Body::from(gate::read_command(&parts, body).await?)
+        };
+        let mut request = Request::from_parts(parts, body);
+        request.extensions_mut().insert(caller);
+        self.service.call(request).await.map_err(|error| {
+            tracing::error!("an answer of the bundle store could not be written: {error:?}");
+            S3Error::new(s3s::S3ErrorCode::InternalError)
+        })
+    }
+
+    fn names_bucket(&self, parts: &http::request::Parts) -> bool {
+        let header = parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+        let host = header.or_else(|| parts.uri.authority().map(|authority| authority.as_str()));
+        match (&self.domain, host) {
+            (Some(domain), Some(host)) => domain.parse_host_header(host).is_ok_and(|host| host.bucket().is_some()),
+            _ => false,
+        }
+    }
+}
+
+/// Opens an object for reading: its size in bytes and the file that is its body. `None`: the account has
+/// no such bucket or object.
+///
+/// # Errors
+/// The database or the file could not be read.
+pub async fn open_object(
+    store: &Store,
+    blobs: &Blobs,
+    account: &str,
+    bucket: &str,
+    key: &str,
+) -> io::Result<Option<(u64, tokio::fs::File)>> {
+    let opened = object::open(store, blobs, account, bucket, key).await;
+    match opened {
+        Ok(Some((row, file))) => Ok(Some((u64::try_from(row.size).unwrap_or_default(), file))),
+        Ok(None) => Ok(None),
+        Err(failure::Failure::File(error)) => Err(error),
+        Err(failure::Failure::Db(error)) => Err(io::Error::other(error)),
+        Err(failure::Failure::Refused(error)) => Err(io::Error::other(error)),
+    }
+}

@@ -1,0 +1,28 @@
+//! What each job does: one match, one file a job.
+//!
+//! A job may run twice, stop anywhere, and start on another machine. It settles itself in the
+//! transaction that saves its result; an `Err` leaves it to the worker, which tries again later.
+
+mod deploy;
+mod ending;
+mod expire_tokens;
+mod order;
+mod register_version;
+mod render;
+mod step;
+
+use crate::app::App;
+use crate::error::{Result, internal};
+use crate::store::ClaimedJob;
+use protium_domain::job::Job;
+
+/// Runs a claimed job as far as it goes now.
+pub async fn run(app: &App, claimed: &ClaimedJob) -> Result<()> {
+    let job = Job::parse(&claimed.kind, &claimed.key)
+        .ok_or_else(|| internal(anyhow::anyhow!("no job is called {} {}", claimed.kind, claimed.key)))?;
+    match &job {
+        Job::RegisterVersion { version } => register_version::run(app, claimed, version).await,
+        Job::Deploy { deployment } => deploy::run(app, claimed, deployment).await,
+        Job::ExpireTokens => expire_tokens::run(app, claimed).await,
+    }
+}

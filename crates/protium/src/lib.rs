@@ -1,0 +1,20 @@
+//! Protium: the AWS Proton API on the wire, provisioning behind it.
+//!
+//! Imports point right: `cli → server → http · worker · root_key · tls → jobs → operations → app · error → auth · bundle_source → config → store → clock`; `config`,
+//! `error` and `clock` may be imported from anywhere. `cargo xtask tidy` holds them to it.
+
+pub mod app;
+pub mod auth;
+pub mod bundle_source;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod http;
+pub mod jobs;
+pub mod operations;
+mod root_key;
+pub mod server;
+pub mod store;
+mod tls;
+pub mod worker;

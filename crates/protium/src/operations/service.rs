@@ -1,0 +1,68 @@
+//! Services: what they are now. How they come, change and go is in the submodules.
+
+mod create;
+mod delete;
+mod parts;
+mod update;
+
+use super::page::Page;
+use super::{Context, spec, wire};
+use crate::error::{Result, not_found};
+use crate::store::{Reader, service_get, service_page, service_with_pipeline};
+use protium_api::types::{self as api, *};
+use protium_domain::service::{Service, ServicePipeline};
+
+pub(super) use create::create;
+pub(super) use delete::delete;
+pub(super) use parts::{check_environment, check_pipeline_role, goal};
+pub(super) use update::update;
+
+const NOUN: &str = "service";
+
+pub(super) async fn get(cx: &Context, input: GetServiceInput) -> Result<GetServiceOutput> {
+    let mut rd = cx.store().reader().await?;
+    let (service, pipeline) =
+        service_with_pipeline(&mut rd, cx.scope(), &input.name).await?.ok_or_else(|| missing(cx, &input.name))?;
+    Ok(GetServiceOutput { service: Some(shown(&mut rd, cx, &service, pipeline.as_ref()).await?) })
+}
+
+pub(super) async fn list(cx: &Context, input: ListServicesInput) -> Result<ListServicesOutput> {
+    let page = Page::new(cx, "ListServices", [], input.max_results, input.next_token.as_deref())?;
+    let mut rd = cx.store().reader().await?;
+    let found = service_page(&mut rd, cx.scope(), page.after().unwrap_or_default(), page.limit()).await?;
+    let (found, next_token) = page.cut(found, |service| service.name.clone());
+    let services = found.into_iter().map(|service| wire::service_summary(cx.scope(), service)).collect();
+    Ok(ListServicesOutput { next_token, services })
+}
+
+/// The service as answers show it, with its spec and its pipeline.
+async fn shown(
+    rd: &mut Reader,
+    cx: &Context,
+    service: &Service,
+    pipeline: Option<&ServicePipeline>,
+) -> Result<api::Service> {
+    let text = spec::text(rd, &service.spec).await?;
+    let pipeline = match pipeline {
+        Some(pipeline) => {
+            // Most often both have the same spec: it is read once then.
+            let spec = match &pipeline.track.deployed {
+                Some(aim) if aim.spec == service.spec => Some(text.clone()),
+                Some(aim) => Some(spec::text(rd, &aim.spec).await?),
+                None => None,
+            };
+            Some(wire::service_pipeline(cx.scope(), pipeline, spec))
+        }
+        None => None,
+    };
+    Ok(wire::service(cx.scope(), service, text, pipeline))
+}
+
+/// The service of that name.
+pub(super) async fn find(rd: &mut Reader, cx: &Context, name: &str) -> Result<Service> {
+    service_get(rd, cx.scope(), name).await?.ok_or_else(|| missing(cx, name))
+}
+
+fn missing(cx: &Context, name: &str) -> crate::error::Error {
+    not_found(NOUN, cx.scope().service(name))
+}

@@ -1,0 +1,167 @@
+//! The instances and the pipeline that a spec asks for: what they need to exist, and their rows.
+
+use crate::app::new_id;
+use crate::error::{Error, Result, conflict, invalid, not_found};
+use crate::operations::Context;
+use crate::operations::deploy::{self, Start};
+use crate::store::{
+    Reader, Target, Tx, account_settings_get, environment_get, instance_insert, pipeline_insert, tag_set,
+};
+use protium_api::ErrorCode;
+use protium_domain::bundle::spec::ServiceSpec;
+use protium_domain::deployment::State;
+use protium_domain::environment::Environment;
+use protium_domain::service::{Service, ServiceInstance, ServicePipeline};
+use protium_domain::status::DeploymentStatus;
+use protium_domain::template::{RegisteredPart, TemplateVersion};
+use protium_domain::track::{Aim, Track};
+
+/// An instance that is about to be created.
+pub(super) struct NewInstance {
+    pub name: String,
+    pub environment: Environment,
+}
+
+/// Finds the environments of the instances with those names, and checks that the version works with
+/// them. What changes them is decided in the same transaction, so it is called in the one that uses it.
+pub(super) async fn new_instances(
+    rd: &mut Reader,
+    cx: &Context,
+    version: &TemplateVersion,
+    spec: &ServiceSpec,
+    names: &[String],
+) -> Result<Vec<NewInstance>> {
+    let mut instances = Vec::with_capacity(names.len());
+    for wanted in spec.instances.iter().filter(|instance| names.contains(&instance.name)) {
+        let environment = environment_get(rd, cx.scope(), &wanted.environment)
+            .await?
+            .ok_or_else(|| not_found("environment", cx.scope().environment(&wanted.environment)))?;
+        check_environment("spec", &wanted.name, &environment, version)?;
+        instances.push(NewInstance { name: wanted.name.clone(), environment });
+    }
+    Ok(instances)
+}
+
+/// Whether an instance of the version can run in the environment. `field` is the member to correct if not.
+pub(in crate::operations) fn check_environment(
+    field: &str,
+    instance: &str,
+    environment: &Environment,
+    version: &TemplateVersion,
+) -> Result<()> {
+    let Some(deployed) = &environment.track.deployed else {
+        return Err(conflict(format!(
+            "the environment '{}' of instance '{instance}' is {} and was never deployed successfully; deploy it first",
+            environment.name, environment.track.status
+        )));
+    };
+    if matches!(environment.track.status, DeploymentStatus::DeleteInProgress | DeploymentStatus::DeleteFailed) {
+        return Err(conflict(format!(
+            "the environment '{}' of instance '{instance}' is {}; choose another environment",
+            environment.name, environment.track.status
+        )));
+    }
+    let major = deployed.version.major;
+    if version.compatible.iter().any(|with| with.template == environment.template && with.major == major) {
+        return Ok(());
+    }
+    let compatible: Vec<String> =
+        version.compatible.iter().map(|with| format!("{}:{}", with.template, with.major)).collect();
+    Err(invalid(
+        field,
+        format_args!(
+            "instance '{instance}' names the environment '{}', which runs '{}:{major}'; version {} of the service \
+             template '{}' works with {}",
+            environment.name,
+            environment.template,
+            version.version,
+            version.template,
+            compatible.join(", ")
+        ),
+    ))
+}
+
+/// Whether the account can provision pipelines of this kind.
+pub(in crate::operations) async fn check_pipeline_role(
+    rd: &mut Reader,
+    cx: &Context,
+    part: &RegisteredPart,
+) -> Result<()> {
+    let settings = account_settings_get(rd, cx.scope()).await?;
+    if settings.provision_pipelines_of(&part.engine) {
+        Ok(())
+    } else {
+        Err(Error::new(ErrorCode::Validation, "Operation cannot be run until pipeline roles have been configured"))
+    }
+}
+
+/// Adds an instance, its tags and its first deployment.
+pub(super) async fn add_instance(
+    tx: &mut Tx,
+    cx: &Context,
+    service: &Service,
+    new: &NewInstance,
+    aim: &Aim,
+    tags: &[(String, String)],
+) -> Result<ServiceInstance> {
+    let deployment = new_id();
+    let instance = ServiceInstance {
+        revision: 0,
+        id: new_id(),
+        name: new.name.clone(),
+        service: service.name.clone(),
+        service_id: service.id.clone(),
+        environment: new.environment.name.clone(),
+        environment_id: new.environment.id.clone(),
+        template: service.template.clone(),
+        created_at: cx.now,
+        track: Track::first(deployment.clone(), aim.clone(), cx.now),
+        last_token: None,
+        unknown: serde_json::Map::new(),
+    };
+    if !instance_insert(tx, cx.scope(), &instance).await? {
+        return Err(deploy::lost_update());
+    }
+    let arn = cx.scope().service_instance(&service.name, &new.name);
+    for (key, value) in tags {
+        tag_set(tx, cx.scope(), instance.id.as_str(), &arn, key, value).await?;
+    }
+    let target = Target::ServiceInstance(instance.clone());
+    let start = Start { scope: cx.scope(), now: cx.now, goal: goal(&service.template, aim), waiting: false };
+    deploy::start_first(tx, deployment, &target, start).await?;
+    Ok(instance)
+}
+
+/// Adds the pipeline; its deployment waits for the instances.
+pub(super) async fn add_pipeline(tx: &mut Tx, cx: &Context, service: &Service, aim: &Aim) -> Result<ServicePipeline> {
+    let deployment = new_id();
+    let pipeline = ServicePipeline {
+        revision: 0,
+        id: new_id(),
+        service: service.name.clone(),
+        service_id: service.id.clone(),
+        template: service.template.clone(),
+        created_at: cx.now,
+        track: Track::first(deployment.clone(), aim.clone(), cx.now),
+        unknown: serde_json::Map::new(),
+    };
+    if !pipeline_insert(tx, cx.scope(), &pipeline).await? {
+        return Err(deploy::lost_update());
+    }
+    let target = Target::ServicePipeline(pipeline.clone());
+    let start = Start { scope: cx.scope(), now: cx.now, goal: goal(&service.template, aim), waiting: true };
+    deploy::start_first(tx, deployment, &target, start).await?;
+    Ok(pipeline)
+}
+
+/// What a deployment of a part to `aim` asks for.
+pub(in crate::operations) fn goal(template: &str, aim: &Aim) -> State {
+    State {
+        template: template.to_owned(),
+        version: aim.version,
+        spec: aim.spec.clone(),
+        environment_deployment: None,
+        component_deployments: Vec::new(),
+        pipeline_deployment: None,
+    }
+}

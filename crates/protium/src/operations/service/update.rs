@@ -1,0 +1,240 @@
+//! `UpdateService`: the description, or which instances there are.
+
+use super::parts::{NewInstance, add_instance, check_pipeline_role, goal, new_instances};
+use super::shown;
+use crate::error::{Result, conflict, invalid, not_found, over_quota};
+use crate::operations::deploy::{self, Start, lost_update};
+use crate::operations::roll_up::roll_up;
+use crate::operations::usable_version::{self, check_built};
+use crate::operations::{Context, spec};
+use crate::store::{
+    Reader, Target, Tx, content_put, instance_save, instances_of_service, service_save, service_with_pipeline, tag_list,
+};
+use crate::transaction;
+use protium_api::types::{UpdateServiceInput, UpdateServiceOutput};
+use protium_domain::bundle::spec::ServiceSpec;
+use protium_domain::service::change::{Before, Change, Kind, Removed};
+use protium_domain::service::{Service, ServiceInstance, ServicePipeline};
+use protium_domain::status::{DeploymentStatus, ServiceStatus};
+use protium_domain::template::{TemplateKind, TemplateVersion};
+use protium_domain::track::Aim;
+
+pub(in crate::operations) async fn update(cx: &Context, input: UpdateServiceInput) -> Result<UpdateServiceOutput> {
+    transaction!(cx.store(), async |tx| -> Result<UpdateServiceOutput> {
+        let (mut service, mut pipeline) = service_with_pipeline(tx, cx.scope(), &input.name)
+            .await?
+            .ok_or_else(|| not_found("service", cx.scope().service(&input.name)))?;
+        let was = service.status;
+        if was.is_active() {
+            return Err(conflict(format!("the service '{}' is {was}; update it when that has ended", service.name)));
+        }
+        if let Some(description) = &input.description {
+            service.description = Some(description.clone());
+        }
+        service.origin.modified = true;
+        service.modified_at = cx.now;
+        if let Some(given) = &input.spec {
+            change_instances(tx, cx, &mut service, &mut pipeline, given).await?;
+        }
+        if !service_save(tx, &mut service, was, cx.now).await? {
+            return Err(lost_update());
+        }
+        let answer = shown(tx, cx, &service, pipeline.as_ref()).await?;
+        roll_up(tx, cx.scope(), &service.id, cx.now).await?;
+        Ok(UpdateServiceOutput { service: answer })
+    })
+}
+
+/// Starts the change to the instances that the given spec asks for.
+async fn change_instances(
+    tx: &mut Tx,
+    cx: &Context,
+    service: &mut Service,
+    pipeline: &mut Option<ServicePipeline>,
+    given: &str,
+) -> Result<()> {
+    check_settled(service, pipeline.as_ref())?;
+    let stored = spec::text(tx, &service.spec).await?;
+    let (text, wanted) = spec::service(given, Some(&stored))?;
+    spec::check_unchanged(&stored, &wanted)?;
+    let instances = instances_of_service(tx, cx.scope(), &service.name).await?;
+    let plan = Plan::new(service, &wanted, instances)?;
+    let version = version_of_new(tx, cx, service, pipeline.as_ref(), &plan).await?;
+    spec::check_instances(tx, &version, &wanted, &plan.added).await?;
+    let new = new_instances(tx, cx, &version, &wanted, &plan.added).await?;
+    if !new.is_empty() {
+        let part = version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref());
+        part.map_or(Ok(()), check_built)?;
+        plan.check_quota(cx.app.config.quotas.instances_per_service)?;
+    }
+    let content = content_put(tx, text.as_bytes()).await?;
+    let mut change = Change::new(Kind::Update);
+    change.previous_spec = Some(std::mem::replace(&mut service.spec, content.clone()));
+    service.status = ServiceStatus::UpdateInProgress;
+    service.status_message = None;
+    create(tx, cx, service, &new, &Aim { version: version.version, spec: content.clone() }, &mut change).await?;
+    retry(tx, cx, plan.retried, &content, &mut change).await?;
+    announce_removal(tx, cx, plan.removed, &mut change).await?;
+    if let Some(pipeline) = pipeline {
+        change.pipeline_before = Some(Before::of(&pipeline.track));
+        redeploy(tx, cx, pipeline, &content).await?;
+    }
+    service.change = Some(change);
+    Ok(())
+}
+
+fn check_settled(service: &Service, pipeline: Option<&ServicePipeline>) -> Result<()> {
+    if service.status == ServiceStatus::DeleteFailed {
+        return Err(conflict(format!("the service '{}' is DELETE_FAILED; delete it again", service.name)));
+    }
+    match pipeline {
+        Some(pipeline) if pipeline.track.status.is_active() => Err(conflict(format!(
+            "the pipeline of the service '{}' is {}; update the service when that has ended",
+            service.name, pipeline.track.status
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What becomes of each instance.
+struct Plan {
+    added: Vec<String>,
+    /// Kept ones that never succeeded.
+    retried: Vec<ServiceInstance>,
+    removed: Vec<ServiceInstance>,
+    kept: Vec<ServiceInstance>,
+}
+
+impl Plan {
+    fn new(service: &Service, wanted: &ServiceSpec, instances: Vec<ServiceInstance>) -> Result<Self> {
+        if wanted.instances.is_empty() {
+            return Err(invalid("spec", "has no instances; a service keeps at least one, or is deleted"));
+        }
+        let exists = |name: &str| instances.iter().any(|instance| instance.name == name);
+        let added: Vec<String> =
+            wanted.instances.iter().map(|entry| entry.name.clone()).filter(|name| !exists(name)).collect();
+        let (kept, removed): (Vec<_>, Vec<_>) =
+            instances.into_iter().partition(|instance| wanted.instance(&instance.name).is_some());
+        for instance in &removed {
+            if instance.track.status.is_active() {
+                return Err(conflict(format!(
+                    "the instance '{}' of the service '{}' is {}; remove it when that has ended",
+                    instance.name, service.name, instance.track.status
+                )));
+            }
+        }
+        if let Some(stuck) = kept.iter().find(|instance| instance.track.status == DeploymentStatus::DeleteFailed) {
+            return Err(conflict(format!(
+                "the instance '{}' of the service '{}' is DELETE_FAILED; leave it out of the spec to delete it again",
+                stuck.name, service.name
+            )));
+        }
+        let (retried, kept) = kept
+            .into_iter()
+            .partition(|instance| instance.track.deployed.is_none() && !instance.track.status.is_active());
+        Ok(Self { added, retried, removed, kept })
+    }
+
+    /// Counts those that are there in the end, even if what could not be deleted before can't be now.
+    fn check_quota(&self, limit: i64) -> Result<()> {
+        let stuck = self.removed.iter().filter(|instance| instance.track.status == DeploymentStatus::DeleteFailed);
+        let total = self.added.len() + self.retried.len() + self.kept.len() + stuck.count();
+        if i64::try_from(total).unwrap_or(i64::MAX) > limit {
+            return Err(over_quota("instances of a service, those that failed to delete included", limit));
+        }
+        Ok(())
+    }
+}
+
+/// New instances get the recommended minor version of the major that the service's parts use, or
+/// the very version of those where none is recommended.
+async fn version_of_new(
+    rd: &mut Reader,
+    cx: &Context,
+    service: &Service,
+    pipeline: Option<&ServicePipeline>,
+    plan: &Plan,
+) -> Result<TemplateVersion> {
+    let instances = plan.kept.iter().chain(&plan.retried).chain(&plan.removed);
+    let tracks = instances.map(|instance| &instance.track).chain(pipeline.map(|pipeline| &pipeline.track));
+    let Some(current) = tracks.map(|track| track.current().version).max() else {
+        return Err(conflict(format!(
+            "the service '{}' has no instances left; delete it and create it again",
+            service.name
+        )));
+    };
+    let kind = TemplateKind::Service;
+    match usable_version::resolve(rd, cx.scope(), kind, &service.template, current.major, None).await {
+        Ok(version) => Ok(version),
+        Err(_) => {
+            let minor = Some(current.minor);
+            usable_version::resolve(rd, cx.scope(), kind, &service.template, current.major, minor).await
+        }
+    }
+}
+
+async fn create(
+    tx: &mut Tx,
+    cx: &Context,
+    service: &Service,
+    new: &[NewInstance],
+    aim: &Aim,
+    change: &mut Change,
+) -> Result<()> {
+    let tags = tag_list(tx, cx.scope(), service.id.as_str(), "", i64::MAX).await?;
+    for instance in new {
+        change.added.push(add_instance(tx, cx, service, instance, aim, &tags).await?.id);
+    }
+    Ok(())
+}
+
+async fn retry(
+    tx: &mut Tx,
+    cx: &Context,
+    retried: Vec<ServiceInstance>,
+    spec: &str,
+    change: &mut Change,
+) -> Result<()> {
+    for instance in retried {
+        change.retried.push(instance.id.clone());
+        let aim = Aim { version: instance.track.current().version, spec: spec.to_owned() };
+        let goal = goal(&instance.template, &aim);
+        let start = Start { scope: cx.scope(), now: cx.now, goal, waiting: false };
+        deploy::start(tx, &mut Target::ServiceInstance(instance), start).await?;
+    }
+    Ok(())
+}
+
+/// Shows instances as being deleted, and remembers what they were in case it does not come to that.
+async fn announce_removal(tx: &mut Tx, cx: &Context, removed: Vec<ServiceInstance>, change: &mut Change) -> Result<()> {
+    for mut instance in removed {
+        let was = instance.track.status;
+        change.removed.push(Removed { id: instance.id.clone(), before: Before::of(&instance.track) });
+        instance.track.status = DeploymentStatus::DeleteInProgress;
+        instance.track.message = None;
+        if !instance_save(tx, &mut instance, was, cx.now).await? {
+            return Err(lost_update());
+        }
+    }
+    Ok(())
+}
+
+/// Deploys the pipeline once more, after the instances: it may name each of them.
+async fn redeploy(tx: &mut Tx, cx: &Context, pipeline: &mut ServicePipeline, spec: &str) -> Result<()> {
+    let aim = Aim { version: pipeline.track.current().version, spec: spec.to_owned() };
+    let kind = TemplateKind::Service;
+    let version =
+        usable_version::resolve(tx, cx.scope(), kind, &pipeline.template, aim.version.major, Some(aim.version.minor))
+            .await?;
+    if let Some(part) = version.bundle.as_ref().and_then(|bundle| bundle.pipeline.as_ref()) {
+        check_pipeline_role(tx, cx, part).await?;
+        check_built(part)?;
+    }
+    let goal = goal(&pipeline.template, &aim);
+    let mut target = Target::ServicePipeline(pipeline.clone());
+    deploy::start(tx, &mut target, Start { scope: cx.scope(), now: cx.now, goal, waiting: true }).await?;
+    if let Target::ServicePipeline(started) = target {
+        *pipeline = started;
+    }
+    Ok(())
+}

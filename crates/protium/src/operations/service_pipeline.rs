@@ -1,0 +1,87 @@
+//! Pipelines: update and cancel. They come and go with their service.
+
+use super::deploy::{self, Start};
+use super::service::{self, check_pipeline_role, goal};
+use super::upgrade::Update;
+use super::usable_version::{self, check_built};
+use super::{Context, spec, wire};
+use crate::error::{Result, conflict, not_found};
+use crate::store::{Reader, Target, content_put, pipeline_get};
+use crate::transaction;
+use protium_api::types::*;
+use protium_domain::bundle::spec::merge_pipeline;
+use protium_domain::service::ServicePipeline as Pipeline;
+use protium_domain::template::TemplateKind;
+use protium_domain::track::Aim;
+use protium_domain::upgrade::Wanted;
+
+pub(super) async fn update(cx: &Context, input: UpdateServicePipelineInput) -> Result<UpdateServicePipelineOutput> {
+    // The model requires a spec here, also where nothing is deployed.
+    let update = Update::new(
+        input.deployment_type,
+        input.template_major_version.as_deref(),
+        input.template_minor_version.as_deref(),
+        None,
+    )?;
+    transaction!(cx.store(), async |tx| -> Result<UpdateServicePipelineOutput> {
+        let pipeline = find(tx, cx, &input.service_name).await?;
+        let shown = spec::deployed(tx, &pipeline.track).await?;
+        let wanted = update.wanted(&pipeline.track)?;
+        if wanted == Wanted::Nothing {
+            return Ok(UpdateServicePipelineOutput { pipeline: wire::service_pipeline(cx.scope(), &pipeline, shown) });
+        }
+        let service = service::find(tx, cx, &pipeline.service).await?;
+        if service.status.is_active() {
+            return Err(conflict(format!(
+                "the service '{}' is {}; update its pipeline when that has ended",
+                service.name, service.status
+            )));
+        }
+        let current = pipeline.track.current().version;
+        let kind = TemplateKind::Service;
+        let version = usable_version::resolve_wanted(tx, cx.scope(), kind, &pipeline.template, wanted, current).await?;
+        // Current values: of the pipeline what it runs, of all else what the service has.
+        let own = spec::text(tx, &pipeline.track.current().spec).await?;
+        let stored = merge_pipeline(&spec::text(tx, &service.spec).await?, &own).unwrap_or(own);
+        let (text, parsed) = spec::service(&input.spec, Some(&stored))?;
+        spec::check_pipeline(tx, &version, &parsed).await?;
+        if let Some(part) = version.bundle.as_ref().and_then(|bundle| bundle.pipeline.as_ref()) {
+            check_pipeline_role(tx, cx, part).await?;
+            check_built(part)?;
+        }
+        let aim = Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? };
+        let goal = goal(&pipeline.template, &aim);
+        let mut target = Target::ServicePipeline(pipeline);
+        deploy::start(tx, &mut target, Start { scope: cx.scope(), now: cx.now, goal, waiting: false }).await?;
+        let pipeline = wire::service_pipeline(cx.scope(), &pipeline_of(target)?, shown);
+        Ok(UpdateServicePipelineOutput { pipeline })
+    })
+}
+
+pub(super) async fn cancel(
+    cx: &Context,
+    input: CancelServicePipelineDeploymentInput,
+) -> Result<CancelServicePipelineDeploymentOutput> {
+    transaction!(cx.store(), async |tx| -> Result<CancelServicePipelineDeploymentOutput> {
+        let pipeline = find(tx, cx, &input.service_name).await?;
+        let mut target = Target::ServicePipeline(pipeline);
+        deploy::cancel(tx, &mut target, cx.scope(), cx.now, cx.cancel_deadline()).await?;
+        let pipeline = wire::service_pipeline(cx.scope(), &pipeline_of(target)?, None);
+        Ok(CancelServicePipelineDeploymentOutput { pipeline })
+    })
+}
+
+async fn find(rd: &mut Reader, cx: &Context, service: &str) -> Result<Pipeline> {
+    if let Some(pipeline) = pipeline_get(rd, cx.scope(), service).await? {
+        return Ok(pipeline);
+    }
+    service::find(rd, cx, service).await?;
+    Err(not_found("service pipeline", cx.scope().service_pipeline(service)))
+}
+
+fn pipeline_of(target: Target) -> Result<Pipeline> {
+    match target {
+        Target::ServicePipeline(pipeline) => Ok(pipeline),
+        Target::Environment(_) | Target::ServiceInstance(_) => Err(deploy::lost_update()),
+    }
+}

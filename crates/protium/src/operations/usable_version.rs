@@ -1,0 +1,149 @@
+//! Which version of a template a create or an update may use.
+//!
+//! A version that is named explicitly may be a draft; what is chosen by default is published.
+
+use super::template::{existing, template_arn};
+use super::template_version::version_noun;
+use crate::error::{Error, Result, conflict, invalid, not_found};
+use crate::store::{Reader, template_major_exists, template_recommended_minors, template_version_get};
+use protium_domain::arn::Scope;
+use protium_domain::status::TemplateVersionStatus as Status;
+use protium_domain::template::{RegisteredPart, TemplateKind, TemplateVersion};
+use protium_domain::upgrade::Wanted;
+use protium_domain::version::Version;
+
+/// The engines that provision, as bundles name them. Bundles of others can be registered only.
+const BUILT: [&str; 1] = ["cloudformation"];
+
+/// The version for a create: `minor` of `major`, or without one the recommended minor of `major`.
+pub(super) async fn resolve(
+    rd: &mut Reader,
+    scope: &Scope,
+    kind: TemplateKind,
+    template: &str,
+    major: i64,
+    minor: Option<i64>,
+) -> Result<TemplateVersion> {
+    existing(rd, scope, kind, template).await?;
+    match minor {
+        Some(minor) => exactly(rd, scope, kind, template, Version::new(major, minor)).await,
+        None => recommended_minor(rd, scope, kind, template, major).await,
+    }
+}
+
+/// The version that an update asks for, which is `current` where it asks for none: what the resource
+/// runs, or what its first deployment tried to.
+pub(super) async fn resolve_wanted(
+    rd: &mut Reader,
+    scope: &Scope,
+    kind: TemplateKind,
+    template: &str,
+    wanted: Wanted,
+    current: Version,
+) -> Result<TemplateVersion> {
+    match wanted {
+        Wanted::Nothing | Wanted::Current => exactly(rd, scope, kind, template, current).await,
+        Wanted::Exactly(version) => exactly(rd, scope, kind, template, version).await,
+        Wanted::RecommendedMinorOf(major) => recommended_minor(rd, scope, kind, template, major).await,
+        Wanted::RecommendedAbove(major) => {
+            let recommended = existing(rd, scope, kind, template).await?.recommended;
+            match recommended.filter(|version| version.major > major) {
+                Some(version) => exactly(rd, scope, kind, template, version).await,
+                None => Err(no_higher(kind, template, major, recommended)),
+            }
+        }
+    }
+}
+
+/// Checks, in the transaction that is about to use it, that a version that was resolved before is
+/// still there and is still the same.
+pub(super) async fn still(rd: &mut Reader, scope: &Scope, version: &TemplateVersion) -> Result<()> {
+    let TemplateVersion { kind, template, version: number, .. } = version;
+    let now = exactly(rd, scope, *kind, template, *number).await?;
+    if now.id == version.id { Ok(()) } else { Err(missing(scope, *kind, template, number)) }
+}
+
+/// Whether there is an engine for a part of a bundle.
+pub(super) fn check_built(part: &RegisteredPart) -> Result<()> {
+    if BUILT.contains(&part.engine.as_str()) {
+        return Ok(());
+    }
+    Err(invalid(
+        "templateMajorVersion, templateMinorVersion",
+        format_args!(
+            "the version is provisioned with {}, which this server does not support yet; use a version that is \
+             provisioned with {}",
+            part.engine,
+            BUILT.join(" or ")
+        ),
+    ))
+}
+
+async fn exactly(
+    rd: &mut Reader,
+    scope: &Scope,
+    kind: TemplateKind,
+    template: &str,
+    number: Version,
+) -> Result<TemplateVersion> {
+    let found = template_version_get(rd, scope, kind, template, number).await?;
+    let version = found.ok_or_else(|| missing(scope, kind, template, number))?;
+    match version.status {
+        Status::Draft | Status::Published => Ok(version),
+        Status::RegistrationInProgress => Err(conflict(format!(
+            "the {} {number} of '{template}' is still being registered; wait until it is DRAFT",
+            version_noun(kind)
+        ))),
+        Status::RegistrationFailed => Err(invalid(
+            "templateMinorVersion",
+            format_args!(
+                "the {} {number} of '{template}' failed to register and can't be used; correct its bundle, create \
+                 another version and name that one",
+                version_noun(kind)
+            ),
+        )),
+    }
+}
+
+async fn recommended_minor(
+    rd: &mut Reader,
+    scope: &Scope,
+    kind: TemplateKind,
+    template: &str,
+    major: i64,
+) -> Result<TemplateVersion> {
+    if !template_major_exists(rd, scope, kind, template, major).await? {
+        return Err(missing(scope, kind, template, major));
+    }
+    let minors = template_recommended_minors(rd, scope, kind, template).await?;
+    match minors.get(&major) {
+        Some(minor) => exactly(rd, scope, kind, template, Version::new(major, *minor)).await,
+        None => Err(invalid(
+            "templateMinorVersion",
+            format_args!(
+                "is not given, and major version {major} of the {} '{template}' has no published minor version; \
+                 publish one, or name a draft",
+                kind.noun()
+            ),
+        )),
+    }
+}
+
+fn missing(scope: &Scope, kind: TemplateKind, template: &str, version: impl std::fmt::Display) -> Error {
+    not_found(version_noun(kind), format_args!("{}:{version}", template_arn(scope, kind, template)))
+}
+
+fn no_higher(kind: TemplateKind, template: &str, current: i64, recommended: Option<Version>) -> Error {
+    let recommends = match recommended {
+        Some(version) => format!("recommends version {version}"),
+        None => "has no published version".to_owned(),
+    };
+    invalid(
+        "templateMajorVersion",
+        format_args!(
+            "is not given, and the {} '{template}' {recommends}, while deploymentType MAJOR_VERSION needs one above \
+             the current major version {current}; publish one, name one, or use MINOR_VERSION",
+            kind.noun()
+        ),
+    )
+}

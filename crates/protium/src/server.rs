@@ -1,0 +1,268 @@
+//! A server from its settings to its end: opens the store, finds its keys, listens, works, drains.
+
+use crate::app::{App, Engines};
+use crate::auth::{Credential, Identity, Keys, Secret};
+use crate::bundle_source::BundleSources;
+use crate::clock::Clock;
+use crate::config::{Config, environment};
+use crate::http::{Front, Metrics, router, s3};
+use crate::root_key;
+use crate::store::{DbOptions, NewJob, Store, StoreOptions, account_ensure, job_enqueue};
+use crate::tls;
+use crate::transaction;
+use crate::worker::Worker;
+use anyhow::{Context as _, bail};
+use protium_domain::job::Job;
+use protium_engines::aws::{Aws, Settings};
+use protium_engines::cloudformation::{CloudFormation, TemplateBucket};
+use std::future::IntoFuture as _;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// How long the start waits for the key of the outbound calls, to see that it is none of its own.
+const OWN_KEY: Duration = Duration::from_millis(100);
+/// How long running requests may take to end when the process stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A running server.
+pub struct Server {
+    pub app: Arc<App>,
+    address: SocketAddr,
+    secure: bool,
+    worker: Option<Worker>,
+    stop: oneshot::Sender<()>,
+    listener: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    /// Starts everything; the listener is open when this returns.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        warn_of_endpoints();
+        prepare_folder(&config.data_dir)?;
+        let aws = Aws::new(Settings {
+            endpoint_url: config.aws_endpoint_url.clone(),
+            profile: config.aws_profile.clone(),
+            credentials: None,
+        })
+        .await;
+        let outbound_key = OutboundKey::look_up(&aws);
+        let clock = Clock::default();
+        let store = open_store(&config).await?;
+        let keys = Arc::new(Keys::default());
+        let root = root_key::ensure(&store, &config, clock.now_ms()).await?;
+        keys.insert(Credential::new(root.id.clone(), Secret::new(root.secret.clone()), Identity::root(&root.account)));
+        let blobs = s3::Blobs::open(&config.data_dir).context("the bundle store's folder can't be opened")?;
+        // What it removes was left by a process before this one: nothing waits for it.
+        drop(s3::sweep(&store, &blobs).await.context("the bundle store's folder can't be listed")?);
+        // Bound before anything is decided about endpoints: port 0 becomes a real one.
+        let listener = listen(config.listen).await?;
+        let address = listener.local_addr()?;
+        check_endpoint(&config, address)?;
+        outbound_key.check(&keys).await?;
+        let s3 =
+            s3::S3::new(store.clone(), blobs.clone(), Arc::clone(&keys), clock.clone(), config.s3_domain.as_deref());
+        let bundles = bundle_sources(&config, &store, blobs, aws.clone());
+        let template_bucket = config.aws_template_bucket.clone().map(|name| TemplateBucket { name, region: None });
+        let engines = Engines { cloudformation: Arc::new(CloudFormation::new(aws, template_bucket)) };
+        let app = Arc::new(App { config, store, keys, clock, engines, bundles });
+        let front = Front { app: Arc::clone(&app), s3: Arc::new(s3), metrics: Metrics::new()? };
+        let (stop, stopped) = oneshot::channel();
+        let secure = app.config.tls.is_some();
+        let listener = serve(&app, listener, router(front), stopped)?;
+        // Last: nothing that fails may leave it running.
+        let worker = app.config.role.works().then(|| Worker::start(Arc::clone(&app), worker_name(address)));
+        tracing::info!(
+            account = app.config.account_id,
+            database = if app.store.db().is_embedded() { "SQLite" } else { "PostgreSQL" },
+            role = ?app.config.role,
+            "protium {} listens on {address}",
+            env!("CARGO_PKG_VERSION"),
+        );
+        Ok(Self { app, address, secure, worker, stop, listener })
+    }
+
+    /// Where it listens, e.g. `http://127.0.0.1:8420`.
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.secure { "https" } else { "http" }, self.address)
+    }
+
+    /// Takes no new requests; running ones and running steps finish or give their lease back.
+    pub async fn stop(self) {
+        // The listener may have ended by itself; then nobody receives this.
+        let _ = self.stop.send(());
+        let worked = async {
+            if let Some(worker) = self.worker {
+                worker.stop().await;
+            }
+        };
+        let ((), drained) = tokio::join!(worked, tokio::time::timeout(DRAIN, self.listener));
+        if drained.is_err() {
+            tracing::warn!("some requests had not ended after {} s and are cut off", DRAIN.as_secs());
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound.with_context(|| format!("listen: {address} can't be listened on; give another address with --listen"))
+}
+
+fn serve(
+    app: &App,
+    listener: TcpListener,
+    service: axum::Router,
+    stopped: oneshot::Receiver<()>,
+) -> anyhow::Result<JoinHandle<std::io::Result<()>>> {
+    Ok(match &app.config.tls {
+        Some(files) => {
+            let listener = tls::Listener::new(listener, files)?;
+            tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(ended(stopped)).into_future())
+        }
+        None => tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(ended(stopped)).into_future()),
+    })
+}
+
+async fn ended(stopped: oneshot::Receiver<()>) {
+    // An error means that the server was dropped: the same as stopped.
+    let _ = stopped.await;
+}
+
+/// The shell that starts the server may well carry the clients' setting: it is not for us.
+fn warn_of_endpoints() {
+    for name in environment::endpoint_variables() {
+        tracing::warn!("{name} is set and ignored; outbound AWS calls go where --aws-endpoint-url says, or to AWS");
+    }
+}
+
+fn prepare_folder(folder: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    let mode = made.and_then(|()| std::fs::metadata(folder)).map(|folder| folder.permissions().mode() & 0o777);
+    let mode = mode.with_context(|| format!("data-dir: the folder {} can't be made", folder.display()))?;
+    if mode & 0o007 != 0 {
+        let folder = folder.display();
+        tracing::warn!("data-dir: every user of this machine can look into {folder} (mode {mode:o}); chmod 700 it");
+    }
+    Ok(())
+}
+
+async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    let mut db = DbOptions::new(config.database_url.clone());
+    db.pool_size = config.database_pool_size;
+    let options = StoreOptions { db, master_key_file: config.master_key_file.clone() };
+    let store = Store::open(&options).await.context("the database can't be opened")?;
+    let job = Job::ExpireTokens;
+    let payload = serde_json::to_string(&job)?;
+    transaction!(store, async |tx| -> Result<(), crate::store::DbError> {
+        let now = tx.now_ms().await?;
+        account_ensure(tx, &config.account_id, now).await?;
+        let (kind, key) = (job.kind(), job.subject());
+        job_enqueue(tx, &NewJob { kind, key, resource_id: key, payload: &payload, due_at: now, now }).await
+    })?;
+    Ok(store)
+}
+
+fn bundle_sources(config: &Config, store: &Store, blobs: s3::Blobs, aws: Aws) -> BundleSources {
+    let opened = store.clone();
+    let open = Box::new(move |account: String, bucket: String, key: String| {
+        let (store, blobs) = (opened.clone(), blobs.clone());
+        let open = async move { s3::open_object(&store, &blobs, &account, &bucket, &key).await };
+        Box::pin(open) as futures::future::BoxFuture<'static, _>
+    });
+    BundleSources::new(store.clone(), open, aws, config.bundle_stores.clone())
+}
+
+/// Refuses an endpoint with which the server would call itself.
+fn check_endpoint(config: &Config, address: SocketAddr) -> anyhow::Result<()> {
+    match &config.aws_endpoint_url {
+        Some(url) if is_own(url, address) => bail!(
+            "aws-endpoint-url: {url} is the server's own address; give that of AWS, an emulator or a VPC endpoint, \
+             or leave it out"
+        ),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The key that outbound calls are signed with, being looked up beside the rest of the start.
+struct OutboundKey {
+    found: JoinHandle<Option<String>>,
+    until: tokio::time::Instant,
+}
+
+impl OutboundKey {
+    fn look_up(aws: &Aws) -> Self {
+        let aws = aws.clone();
+        let found = tokio::spawn(async move { aws.access_key_id().await.ok() });
+        Self { found, until: tokio::time::Instant::now() + OWN_KEY }
+    }
+
+    /// Refuses one of `keys`. Without credentials nothing can be provisioned, which the first deployment says; the
+    /// rest works. Only keys that are configured on this machine can be our own, and those are found at once:
+    /// nothing waits for metadata services.
+    async fn check(self, keys: &Keys) -> anyhow::Result<()> {
+        match tokio::time::timeout_at(self.until, self.found).await {
+            Ok(Ok(Some(id))) if keys.lookup(&id).is_some() => bail!(
+                "the AWS credentials of the server's environment ({id}) are a key of this server; give it credentials \
+                 of AWS, through the environment, a profile (--aws-profile) or the machine's role"
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a URL leads to the address that the server listens on.
+fn is_own(url: &str, address: SocketAddr) -> bool {
+    let Ok(uri) = url.parse::<axum::http::Uri>() else { return false };
+    let secure = uri.scheme_str() == Some("https");
+    let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let everywhere = address.ip().is_unspecified();
+    let same_host = match host.parse::<IpAddr>() {
+        Ok(ip) => ip == address.ip() || (everywhere && is_of_this_machine(ip)),
+        Err(_) => host.eq_ignore_ascii_case("localhost") && (everywhere || address.ip().is_loopback()),
+    };
+    port == address.port() && same_host
+}
+
+/// Only an address of the machine can be bound.
+fn is_of_this_machine(ip: IpAddr) -> bool {
+    ip.is_loopback() || UdpSocket::bind((ip, 0)).is_ok()
+}
+
+/// Tells workers apart in leases.
+fn worker_name(address: SocketAddr) -> String {
+    format!("{}@{address}#{}", std::process::id(), uuid::Uuid::new_v4())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_own;
+
+    #[test]
+    fn the_own_address_is_found_under_each_of_its_names() {
+        let address = "127.0.0.1:8420".parse().expect("an address");
+        for own in ["http://127.0.0.1:8420", "http://localhost:8420/", "https://127.0.0.1:8420"] {
+            assert!(is_own(own, address), "{own}");
+        }
+        for other in ["http://127.0.0.1:8421", "https://localhost", "http://example.org:8420", "nonsense"] {
+            assert!(!is_own(other, address), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_address_on_all_interfaces_is_every_address_of_the_machine() {
+        let address = "0.0.0.0:8420".parse().expect("an address");
+        for own in ["http://127.0.0.1:8420", "http://127.1.2.3:8420", "http://[::1]:8420", "http://LOCALHOST:8420"] {
+            assert!(is_own(own, address), "{own}");
+        }
+        // Of a block for documentation, which no machine has.
+        for other in ["http://192.0.2.1:8420", "http://127.0.0.1:8421"] {
+            assert!(!is_own(other, address), "{other}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Contents: specs, schemas, templates and renders, stored once each under their SHA-256.
+//!
+//! Owns: putting and getting. Rows refer to a content by its hash; lists never load it.
+
+use sha2::{Digest, Sha256};
+
+use super::db_error::{DbError, DbResult};
+use super::tx::{Reader, Tx};
+use crate::params;
+
+/// Stores `body` unless it is stored already. Returns its SHA-256 in lower-case hexadecimal.
+pub async fn content_put(tx: &mut Tx, body: &[u8]) -> DbResult<String> {
+    let sha256 = hex::encode(Sha256::digest(body));
+    tx.execute("INSERT INTO content (sha256, body) VALUES ($1, $2) ON CONFLICT DO NOTHING", params![&sha256, body])
+        .await?;
+    Ok(sha256)
+}
+
+/// The content with that hash. Corrupt if there is none: whoever has a hash got it from a row that refers to it.
+pub async fn content_get(rd: &mut Reader, sha256: &str) -> DbResult<Vec<u8>> {
+    let row = rd.query_opt("SELECT body FROM content WHERE sha256 = $1", params![sha256]).await?;
+    match row {
+        Some(mut row) => row.bytes(0),
+        None => Err(DbError::corrupt(format!("the content {sha256} is missing"))),
+    }
+}

@@ -1,0 +1,141 @@
+//! The store: what Protium remembers, in SQLite or PostgreSQL.
+//!
+//! Owns: the tables, one file a noun, and the transactions around them. Does not own: rules (they are `domain`'s),
+//! the decision what to write (`operations` and `jobs` take it, in one transaction each).
+//!
+//! Functions are named noun first. Those that write take a [`Tx`], which [`transaction!`](crate::transaction)
+//! gives; those that read take a [`Reader`], which a `Tx` is too.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+mod account;
+mod account_settings;
+mod content;
+mod db;
+mod db_error;
+mod deployment;
+mod environment;
+mod event;
+mod job;
+mod lock;
+mod migrate;
+mod object;
+mod options;
+mod probe;
+mod resource;
+mod sealed;
+mod service;
+mod service_instance;
+mod service_pipeline;
+mod summary;
+mod tag;
+mod target;
+mod template;
+mod template_version;
+mod token;
+mod track;
+mod transaction;
+mod tx;
+mod upload;
+mod value;
+
+pub use account::*;
+pub use account_settings::*;
+pub use content::*;
+pub use db::Db;
+pub use db_error::{DbError, DbErrorKind, DbResult};
+pub use deployment::*;
+pub use environment::*;
+pub use event::*;
+pub use job::*;
+pub use lock::DataLock;
+pub use migrate::newest_version;
+pub use object::*;
+pub use options::{DatabaseUrl, DbOptions};
+pub use probe::{Call, Probe};
+pub use sealed::MasterKey;
+pub use service::*;
+pub use service_instance::*;
+pub use service_pipeline::*;
+pub use summary::*;
+pub use tag::*;
+pub use target::*;
+pub use template::*;
+pub use template_version::*;
+pub use token::*;
+pub use tx::{Attempts, Reader, Tx};
+pub use upload::*;
+pub use value::{Param, Row, doc_text};
+
+/// How to open the store.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// The database.
+    pub db: DbOptions,
+    /// The file of the master key, made at the first start.
+    pub master_key_file: PathBuf,
+}
+
+impl StoreOptions {
+    /// The embedded default: everything in one folder.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self { db: DbOptions::new(DatabaseUrl::in_folder(folder)), master_key_file: folder.join("master.key") }
+    }
+}
+
+/// An open, migrated, unlocked database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: Db,
+    master_key: Arc<MasterKey>,
+}
+
+impl Store {
+    /// Opens the database, waiting for it if need be, migrates an older one, and takes back the leases of a
+    /// process that was the only user before this one.
+    ///
+    /// Errors: [`DbErrorKind::Unavailable`] after the patience of [`DbOptions`]; [`DbErrorKind::Refused`] if the
+    /// folder is in use, the database is newer than this program, or the master key is not the database's.
+    pub async fn open(options: &StoreOptions) -> DbResult<Self> {
+        let db = Db::open(&options.db).await?;
+        migrate::migrate(&db).await?;
+        let master_key = sealed::unlock(&db, &options.master_key_file).await?;
+        let store = Self { db, master_key: Arc::new(master_key) };
+        let taken_back = store.job_take_back_all().await?;
+        if taken_back > 0 {
+            tracing::info!("{taken_back} jobs that the last process had not finished go on");
+        }
+        Ok(store)
+    }
+
+    /// Migrates the database without opening the store, for `protium migrate`. Returns the version that it had.
+    pub async fn migrate(options: &DbOptions) -> DbResult<i64> {
+        migrate::migrate(&Db::open(options).await?).await
+    }
+
+    /// The database, for its signals and probes.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The key that seals the store's secrets.
+    pub fn master_key(&self) -> &MasterKey {
+        &self.master_key
+    }
+
+    /// See [`Db::reader`].
+    pub async fn reader(&self) -> DbResult<Reader> {
+        self.db.reader().await
+    }
+
+    /// See [`Db::snapshot`].
+    pub async fn snapshot(&self) -> DbResult<Reader> {
+        self.db.snapshot().await
+    }
+
+    /// The runs of one write transaction, for [`transaction!`](crate::transaction).
+    pub fn attempts(&self) -> Attempts {
+        self.db.attempts()
+    }
+}

@@ -1,0 +1,10 @@
+//! The bundle store through a listener, with requests that are really signed.
+
+mod bucket;
+mod client;
+mod hostile;
+mod integrity;
+mod listing;
+mod object;
+mod sweep;
+mod upload;

@@ -1,0 +1,241 @@
+//! The life of a service through its jobs: they run twice, they stop anywhere, and it comes to the same.
+
+use crate::on_both;
+use crate::support::app::TestApp;
+use crate::support::database::TestDb;
+use crate::support::double::enqueue_again;
+use crate::support::service::*;
+use protium::jobs;
+use protium::store::{Call, DbError, DbErrorKind, event_list};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Longer than a lease.
+const LEASE_MS: i64 = 15_001;
+/// More calls of the database than one transaction makes, and those around it.
+const CALLS: usize = 300;
+/// More transactions than the life of a service has.
+const LIVES: usize = 5_000;
+
+/// With a deadline that no number of dead workers comes to.
+async fn patient(db: &TestDb) -> Shop {
+    Shop::with(db, |config| config.deployment_deadline = Duration::from_secs(365 * 24 * 60 * 60)).await
+}
+
+/// Lets the database go away at its call of that number, counted from 0, for good. The answers say whether
+/// it did, and whether a transaction was committed before.
+fn die_at(app: &TestApp, number: usize) -> (Arc<AtomicBool>, Arc<AtomicBool>) {
+    let calls = AtomicUsize::new(0);
+    let (died, committed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (dies, commits) = (Arc::clone(&died), Arc::clone(&committed));
+    app.store().db().set_probe(Some(Arc::new(move |call: Call<'_>| {
+        if call == Call::Committed {
+            commits.store(true, Ordering::SeqCst);
+        }
+        if calls.fetch_add(1, Ordering::SeqCst) < number {
+            return Ok(());
+        }
+        dies.store(true, Ordering::SeqCst);
+        Err(DbError::new(DbErrorKind::Unavailable, "the process is dead, for the test"))
+    })));
+    (died, committed)
+}
+
+/// Runs all jobs to their end with workers that die: after each saved step, one dies at each call of the
+/// database that follows, until the next step is saved. Answers how many died.
+async fn outlive(shop: &Shop, service: &str, end: &str) -> usize {
+    let mut number = 0;
+    for deaths in 0..LIVES {
+        if shop.stands(service).await.starts_with(end) {
+            return deaths;
+        }
+        let Some(job) = shop.app.claim().await else {
+            shop.app.pass(500);
+            continue;
+        };
+        let (_, committed) = die_at(&shop.app, number);
+        let _dead = jobs::run(&shop.app.app, &job).await;
+        shop.app.store().db().set_probe(None);
+        shop.app.pass(LEASE_MS);
+        number = if committed.load(Ordering::SeqCst) { 0 } else { number + 1 };
+        assert!(number < CALLS, "no step is saved any more");
+    }
+    panic!("the service stays {} and does not become {end}", shop.stands(service).await);
+}
+
+/// Repeats a request that dies one call of the database later each time, until it is answered. Where nothing
+/// was committed, nothing has changed.
+async fn insist(shop: &Shop, service: &str, operation: &str, input: Value) {
+    let before = shop.stands(service).await;
+    for number in 0..CALLS {
+        let (died, committed) = die_at(&shop.app, number);
+        let answer = shop.app.call(operation, input.clone()).await;
+        shop.app.store().db().set_probe(None);
+        if !died.load(Ordering::SeqCst) {
+            answer.unwrap();
+            assert!(number > 10, "it does more than {number} calls");
+            return;
+        }
+        answer.unwrap_err();
+        if committed.load(Ordering::SeqCst) {
+            assert_ne!(shop.stands(service).await, before, "only the answer was lost");
+            return;
+        }
+        assert_eq!(shop.stands(service).await, before, "call {number}");
+    }
+    panic!("{operation} does not come to an end");
+}
+
+/// How often each action was done to each stack.
+fn counts(shop: &Shop) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for action in ["CreateStack", "UpdateStack", "DeleteStack"] {
+        for stack in shop.done(action) {
+            *counts.entry(format!("{action} {stack}")).or_default() += 1;
+        }
+    }
+    counts
+}
+
+fn once(actions: &[&str]) -> BTreeMap<String, usize> {
+    actions.iter().map(|action| ((*action).to_owned(), 1)).collect()
+}
+
+const CREATED: [&str; 4] = ["CreateStack prod", "CreateStack web-a", "CreateStack web-b", "CreateStack web"];
+const UPDATED: [&str; 3] = ["CreateStack web-c", "DeleteStack web-a", "UpdateStack web"];
+const DELETED: [&str; 3] = ["DeleteStack web-b", "DeleteStack web-c", "DeleteStack web"];
+
+on_both! {
+    whatever_stops_wherever_a_service_is_created_updated_and_deleted_once, async |db| {
+        let shop = patient(db).await;
+        insist(&shop, "web", "CreateService", create("web", &[("a", 1), ("b", 2)])).await;
+        let deaths = outlive(&shop, "web", "ACTIVE, a SUCCEEDED, b SUCCEEDED, pipeline SUCCEEDED").await;
+        assert!(deaths > 100, "{deaths}");
+        let mut expected = once(&CREATED);
+        assert_eq!(counts(&shop), expected);
+        assert_eq!(shop.outputs_of("web", None).await["Targets"], "[web/a:1@large][web/b:2@large]");
+
+        let update = json!({ "name": "web", "spec": spec(&[("b", 2), ("c", 3)]) });
+        insist(&shop, "web", "UpdateService", update).await;
+        let deaths = outlive(&shop, "web", "ACTIVE, b SUCCEEDED, c SUCCEEDED, pipeline SUCCEEDED").await;
+        assert!(deaths > 100, "{deaths}");
+        expected.extend(once(&UPDATED));
+        assert_eq!(counts(&shop), expected);
+        assert_eq!(shop.outputs_of("web", None).await["Targets"], "[web/b:2@large][web/c:3@large]");
+
+        insist(&shop, "web", "DeleteService", json!({ "name": "web" })).await;
+        let deaths = outlive(&shop, "web", "gone").await;
+        assert!(deaths > 50, "{deaths}");
+        expected.extend(once(&DELETED));
+        assert_eq!(counts(&shop), expected);
+        assert_eq!(shop.double.stack_count(), 1, "the environment");
+        assert!(!step(&shop.app).await, "no job is left");
+    }
+
+    whatever_stops_wherever_a_failed_update_is_undone_once, async |db| {
+        let shop = patient(db).await;
+        shop.active("web", &[("a", 1)]).await;
+        shop.fail(&[("CreateStack", "web-c")]);
+        shop.update_service("web", &spec(&[("b", 2), ("c", 3)])).await.unwrap();
+        outlive(&shop, "web", "UPDATE_FAILED_CLEANUP_COMPLETE, a SUCCEEDED, pipeline SUCCEEDED").await;
+        let expected = once(&["CreateStack prod", "CreateStack web-a", "CreateStack web", "CreateStack web-b", "CreateStack web-c", "DeleteStack web-b", "DeleteStack web-c"]);
+        assert_eq!(counts(&shop), expected);
+        assert_eq!(shop.get("web").await["spec"], spec(&[("a", 1)]));
+        assert!(!step(&shop.app).await, "no job is left");
+    }
+
+    a_process_that_is_started_again_after_each_job_completes_everything, async |db| {
+        let mut shop = Shop::on(db).await;
+        shop.app.ok("CreateService", create("web", &[("a", 1), ("b", 2)])).await;
+        for (end, next) in [
+            ("ACTIVE, a SUCCEEDED, b SUCCEEDED, pipeline SUCCEEDED", Some(("UpdateService", json!({ "name": "web", "spec": spec(&[("b", 2), ("c", 3)]) })))),
+            ("ACTIVE, b SUCCEEDED, c SUCCEEDED, pipeline SUCCEEDED", Some(("DeleteService", json!({ "name": "web" })))),
+            ("gone", None),
+        ] {
+            while shop.stands("web").await != end {
+                shop = shop.restart(db).await;
+                assert!(step(&shop.app).await, "the service stays {}", shop.stands("web").await);
+            }
+            if let Some((operation, input)) = next {
+                shop.app.ok(operation, input).await;
+            }
+        }
+        let mut expected = once(&CREATED);
+        expected.extend(once(&UPDATED));
+        expected.extend(once(&DELETED));
+        assert_eq!(counts(&shop), expected);
+    }
+
+    each_change_of_a_service_and_its_pipeline_is_told_once, async |db| {
+        let shop = Shop::on(db).await;
+        shop.app.ok("CreateService", create("web", &[("a", 1)])).await;
+        let (service, pipeline) = (shop.app.only_id("service").await, shop.app.only_id("service_pipeline").await);
+        shop.until("web", "ACTIVE").await;
+        shop.fail(&[("CreateStack", "web-b")]);
+        shop.update_service("web", &spec(&[("a", 1), ("b", 2)])).await.unwrap();
+        shop.until("web", "UPDATE_FAILED_CLEANUP_COMPLETE").await;
+        shop.release();
+        shop.update_service("web", &spec(&[("b", 2)])).await.unwrap();
+        shop.until("web", "ACTIVE").await;
+        shop.delete_service("web").await.unwrap();
+        shop.until("web", "gone").await;
+        let expected = [
+            "CREATE_IN_PROGRESS", "ACTIVE",
+            "UPDATE_IN_PROGRESS", "UPDATE_FAILED_CLEANUP_IN_PROGRESS", "UPDATE_FAILED_CLEANUP_COMPLETE",
+            "UPDATE_IN_PROGRESS", "ACTIVE",
+            "DELETE_IN_PROGRESS", "DELETED",
+        ];
+        assert_eq!(told(&shop, &service).await, expected);
+        let expected = [
+            "IN_PROGRESS", "SUCCEEDED",
+            "IN_PROGRESS", "CANCELLED", "SUCCEEDED",
+            "IN_PROGRESS", "SUCCEEDED",
+            "DELETE_IN_PROGRESS", "DELETED",
+        ];
+        assert_eq!(told(&shop, &pipeline).await, expected);
+    }
+
+    jobs_that_run_twice_have_the_same_result, async |db| {
+        let shop = Shop::on(db).await;
+        shop.app.ok("CreateService", create("web", &[("a", 1), ("b", 2)])).await;
+        again_and_again(&shop, "ACTIVE").await;
+        shop.update_service("web", &spec(&[("b", 2), ("c", 3)])).await.unwrap();
+        again_and_again(&shop, "ACTIVE").await;
+        shop.delete_service("web").await.unwrap();
+        again_and_again(&shop, "gone").await;
+        let mut expected = once(&CREATED);
+        expected.extend(once(&UPDATED));
+        expected.extend(once(&DELETED));
+        assert_eq!(counts(&shop), expected);
+    }
+}
+
+/// The statuses that the event log tells of.
+async fn told(shop: &Shop, id: &str) -> Vec<String> {
+    let events = event_list(&mut shop.app.store().reader().await.unwrap(), id).await.unwrap();
+    let status = |detail: &str| serde_json::from_str::<Value>(detail).unwrap()["status"].as_str().unwrap().to_owned();
+    events.iter().map(|event| status(&event.detail)).collect()
+}
+
+/// Takes the service to its end; after each job, all that there ever were are enqueued once more.
+async fn again_and_again(shop: &Shop, end: &str) {
+    while !shop.stands("web").await.starts_with(end) {
+        assert!(step(&shop.app).await);
+        let records = shop.app.ok("ListDeployments", json!({ "serviceName": "web" })).await;
+        for record in records["deployments"].as_array().unwrap() {
+            let waits = record["deploymentStatus"] == "IN_PROGRESS";
+            if !waits {
+                enqueue_again(&shop.app, record["id"].as_str().unwrap()).await;
+            }
+        }
+    }
+    let (stands, service) = (shop.stands("web").await, shop.app.call("GetService", json!({ "name": "web" })).await);
+    shop.finish().await;
+    assert_eq!(
+        (shop.stands("web").await, shop.app.call("GetService", json!({ "name": "web" })).await),
+        (stands, service)
+    );
+}

@@ -1,0 +1,13 @@
+//! Everything through the real router, on SQLite and on PostgreSQL.
+//!
+//! `operations` are single calls and what they answer, `jobs` what becomes of them, `http` the
+//! listener, `store` the tables, `process` the program itself.
+
+#![expect(unreachable_pub, reason = "one binary, whose modules share with each other")]
+
+mod http;
+mod jobs;
+mod operations;
+mod process;
+mod store;
+mod support;

@@ -1,0 +1,15 @@
+//! Operations, one file a noun.
+
+mod account_settings;
+mod deployment;
+mod environment;
+mod provisioned;
+mod resources_summary;
+mod seed;
+mod service;
+mod service_instance;
+mod service_pipeline;
+mod tag;
+mod template;
+mod template_version;
+mod usable_version;

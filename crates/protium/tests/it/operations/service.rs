@@ -1,0 +1,7 @@
+mod create;
+mod delete;
+mod failure;
+mod list;
+mod races;
+mod remediation;
+mod update;

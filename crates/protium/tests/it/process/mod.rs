@@ -1,0 +1,13 @@
+//! The program as it is shipped: started, asked, stopped, killed.
+
+mod body;
+mod first_start;
+mod kill;
+mod log;
+mod program;
+mod refusal;
+mod roles;
+mod settings;
+mod site;
+mod stop;
+mod tls;

@@ -1,0 +1,121 @@
+//! HTTPS with a certificate that the test makes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use super::program::{Program, Start};
+
+/// A folder with a certificate for 127.0.0.1 and its key, and who trusts it.
+fn identity() -> (tempfile::TempDir, ClientConfig) {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let mut trusted = RootCertStore::empty();
+    trusted.add(made.cert.der().clone()).unwrap();
+    (folder, ClientConfig::builder().with_root_certificates(trusted).with_no_client_auth())
+}
+
+fn start(folder: &tempfile::TempDir) -> Start {
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    Start::in_folder(&folder.path().join("data"))
+        .flag("--tls-cert", &file("cert.pem"))
+        .flag("--tls-key", &file("key.pem"))
+}
+
+/// One signed call over HTTP/1.
+async fn list_services(program: &Program, trust: &Arc<ClientConfig>) -> (u16, Value) {
+    let address = program.url.strip_prefix("https://").expect("HTTPS");
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let stream = TlsConnector::from(Arc::clone(trust)).connect(name, stream).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = Request::post(format!("{}/", program.url))
+        .header("host", address)
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("x-amz-target", "AwsProton20200720.ListServices")
+        .body(b"{}".to_vec())
+        .unwrap();
+    let mut request = program.signer("proton").sign(request).map(|body| Full::<Bytes>::new(body.into()));
+    *request.uri_mut() = "/".parse().unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    connection.abort();
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_is_served_over_https() {
+    let (folder, trust) = identity();
+    let program = start(&folder).ready().await;
+    assert!(program.url.starts_with("https://127.0.0.1:"), "{}", program.url);
+    let trust = Arc::new(trust);
+    let (status, body) = list_services(&program, &trust).await;
+    assert_eq!((status, &body["services"]), (200, &Value::Array(Vec::new())), "{body}");
+
+    // Who speaks plain HTTP, or nothing, or trusts somebody else, is in nobody's way.
+    let address = program.url.strip_prefix("https://").unwrap().to_owned();
+    let silent = TcpStream::connect(&address).await.unwrap();
+    let plain = in_the_clear(&address).await;
+    assert!(plain.is_err(), "plain HTTP is not answered");
+    let stranger = TlsConnector::from(Arc::new(identity().1));
+    let stream = TcpStream::connect(&address).await.unwrap();
+    assert!(stranger.connect(ServerName::try_from("127.0.0.1").unwrap(), stream).await.is_err());
+    assert_eq!(list_services(&program, &trust).await.0, 200);
+
+    let ended = program.stop("TERM").await;
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.err);
+    drop(silent);
+}
+
+/// A request without TLS.
+async fn in_the_clear(address: &str) -> hyper::Result<()> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection);
+    let request = Request::get("/healthz").header("host", address).body(Full::<Bytes>::default()).unwrap();
+    let answered = sender.send_request(request).await.map(drop);
+    connection.abort();
+    answered
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_addresses_than_loopback_need_nothing_more_with_tls() {
+    let (folder, _) = identity();
+    let data = folder.path().join("data");
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let words = ["serve", "--listen", "0.0.0.0:0", "--data-dir", data.to_str().unwrap()];
+    std::fs::create_dir(&data).unwrap();
+    let start = Start::typed(&data, &words).flag("--tls-cert", &path("cert.pem"));
+    let program = start.flag("--tls-key", &path("key.pem")).ready().await;
+    assert!(program.url.starts_with("https://0.0.0.0:"), "{}", program.url);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_make_no_identity_are_named() {
+    let (folder, _) = identity();
+    let (other, _) = identity();
+    let path = |name: &str| folder.path().join(name);
+    let refused = async |said: &[&str]| start(&folder).ended().await.refused(1, said);
+    let key = std::fs::read(path("key.pem")).unwrap();
+    std::fs::copy(other.path().join("key.pem"), path("key.pem")).unwrap();
+    refused(&["tls-cert and tls-key do not belong together"]).await;
+    std::fs::write(path("key.pem"), "nothing").unwrap();
+    refused(&["tls-key", "key.pem"]).await;
+    std::fs::remove_file(path("key.pem")).unwrap();
+    refused(&["tls-key", "key.pem"]).await;
+    std::fs::write(path("key.pem"), key).unwrap();
+    std::fs::write(path("cert.pem"), "nothing").unwrap();
+    refused(&["tls-cert", "cert.pem"]).await;
+}
