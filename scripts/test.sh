@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Runs every check of the project, and first installs what they need (see scripts/lib.sh for how).
+#
+#   scripts/test.sh           everything, as CI does
+#   scripts/test.sh --quick   what is worth its time before every commit: no licences, documentation or end-to-end runs
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+quick=no
+case "${1:-}" in
+  '') ;;
+  --quick) quick=yes ;;
+  -h | --help)
+    sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    exit 0
+    ;;
+  *)
+    echo "unknown argument '$1'; usage: scripts/test.sh [--quick]" >&2
+    exit 2
+    ;;
+esac
+
+cd "$PROJECT_DIR"
+export PATH="$TOOLS_DIR/bin:$PYTHON_DIR/bin:$PATH"
+summary=()
+
+# section NAME COMMAND [ARGUMENT...]: runs one part under a heading; the first one that fails ends the run.
+section() {
+  local name=$1 began=$SECONDS status
+  shift
+  heading "$name"
+  # Not in a condition: there, bash would ignore errors inside the command.
+  set +e
+  (
+    set -e
+    "$@"
+  )
+  status=$?
+  set -e
+  [ "$status" -eq 0 ] || fail "'$name' failed with status $status; the sections before it passed"
+  summary+=("$(printf '%5ds  %s' $((SECONDS - began)) "$name")")
+}
+
+# slow_section: likewise, left out by --quick.
+slow_section() { [ "$quick" = yes ] || section "$@"; }
+
+tools() {
+  need_compiler
+  if ! cargo fmt --version >/dev/null 2>&1 || ! cargo clippy --version >/dev/null 2>&1; then
+    rustup component add rustfmt clippy
+  fi
+  need_postgres
+  scripts/python-env.sh
+  if [ "$quick" = no ]; then
+    need_cargo_tool machete 0.9.2
+    need_cargo_tool deny 0.20.2
+    rm -rf "$CACHE_DIR/tools-target"
+  fi
+  note "$(rustc --version), $(python --version), $(aws --version)"
+}
+
+documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps; }
+
+rust_tests() {
+  if command -v cargo-nextest >/dev/null; then cargo nextest run --locked --workspace; else
+    cargo test --locked --workspace --lib --bins --tests
+  fi
+}
+
+end_to_end() {
+  local script
+  for script in scripts/e2e/*.sh; do
+    [ -e "$script" ] || continue
+    note "$script"
+    "$script"
+  done
+}
+
+section "tools" tools
+section "format" cargo fmt --all --check
+section "house rules" cargo xtask tidy
+section "generated code" cargo xtask codegen --check
+slow_section "unused dependencies" cargo machete --with-metadata
+slow_section "licences and sources of dependencies" \
+  cargo deny --locked check --hide-inclusion-graph bans licenses sources
+section "example templates" python scripts/lint-examples.py
+section "clippy" cargo clippy --locked --workspace --all-targets -- -D warnings
+slow_section "documentation" documentation
+section "tests" rust_tests
+slow_section "documentation tests" cargo test --locked --workspace --doc
+slow_section "end to end" end_to_end
+slow_section "the demo" scripts/demo.sh
+
+heading "All passed"
+printf '%s\n' "${summary[@]}"
