@@ -19,7 +19,8 @@ tell sqlite &
 sqlite=$!
 tell postgres &
 postgres=$!
-on_exit kill "$sqlite" "$postgres" 2>/dev/null
+stop_telling() { kill "$sqlite" "$postgres" 2>/dev/null || true; }
+on_exit stop_telling
 status=0
 wait "$sqlite" || status=$?
 wait "$postgres" || status=$?
