@@ -88,6 +88,18 @@ pub struct State {
 }
 
 impl State {
+    /// A template at the version and spec of `aim`. What others had deployed then is not known yet.
+    pub fn new(template: &str, aim: &Aim) -> Self {
+        Self {
+            template: template.to_owned(),
+            version: aim.version,
+            spec: aim.spec.clone(),
+            environment_deployment: None,
+            component_deployments: Vec::new(),
+            pipeline_deployment: None,
+        }
+    }
+
     pub fn aim(&self) -> Aim {
         Aim { version: self.version, spec: self.spec.clone() }
     }

@@ -69,15 +69,7 @@ impl Environment {
 
     /// What is deployed, as a deployment record shows it; `None` before the first success.
     pub fn state(&self) -> Option<State> {
-        let aim = self.track.deployed.as_ref()?;
-        Some(State {
-            template: self.template.clone(),
-            version: aim.version,
-            spec: aim.spec.clone(),
-            environment_deployment: None,
-            component_deployments: Vec::new(),
-            pipeline_deployment: None,
-        })
+        self.track.deployed.as_ref().map(|aim| State::new(&self.template, aim))
     }
 }
 

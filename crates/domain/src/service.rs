@@ -107,14 +107,7 @@ impl ServiceInstance {
 
     /// What is deployed, as a deployment record shows it; `None` before the first success.
     pub fn state(&self) -> Option<State> {
-        self.track.deployed.as_ref().map(|aim| State {
-            template: self.template.clone(),
-            version: aim.version,
-            spec: aim.spec.clone(),
-            environment_deployment: None,
-            component_deployments: Vec::new(),
-            pipeline_deployment: None,
-        })
+        self.track.deployed.as_ref().map(|aim| State::new(&self.template, aim))
     }
 }
 
@@ -134,13 +127,6 @@ impl ServicePipeline {
 
     /// What is deployed, as a deployment record shows it; `None` before the first success.
     pub fn state(&self) -> Option<State> {
-        self.track.deployed.as_ref().map(|aim| State {
-            template: self.template.clone(),
-            version: aim.version,
-            spec: aim.spec.clone(),
-            environment_deployment: None,
-            component_deployments: Vec::new(),
-            pipeline_deployment: None,
-        })
+        self.track.deployed.as_ref().map(|aim| State::new(&self.template, aim))
     }
 }

@@ -51,14 +51,7 @@ pub(crate) async fn destroy(tx: &mut Tx, target: &mut Target, scope: &Scope, now
     if was == DeploymentStatus::DeleteInProgress {
         return Ok(false);
     }
-    let goal = target.state().unwrap_or_else(|| State {
-        template: target.template().to_owned(),
-        version: target.track().attempted.version,
-        spec: target.track().attempted.spec.clone(),
-        environment_deployment: None,
-        component_deployments: Vec::new(),
-        pipeline_deployment: None,
-    });
+    let goal = target.state().unwrap_or_else(|| State::new(target.template(), &target.track().attempted));
     let record = record(new_id(), target, Purpose::Destroy, &Start { scope, now, goal, waiting: false });
     let track = target.track_mut();
     track.status = DeploymentStatus::DeleteInProgress;

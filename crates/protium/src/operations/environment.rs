@@ -59,7 +59,7 @@ pub(super) async fn create(cx: &Context, input: CreateEnvironmentInput) -> Resul
         }
         let aim = Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? };
         let deployment = new_id();
-        let goal = goal(&version, &aim);
+        let goal = State::new(&version.template, &aim);
         let environment = Environment {
             revision: 0,
             id: new_id(),
@@ -166,7 +166,7 @@ pub(super) async fn update(cx: &Context, input: UpdateEnvironmentInput) -> Resul
             None => spec::environment(tx, &version, &stored, None).await?,
         };
         let aim = Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? };
-        let goal = goal(&version, &aim);
+        let goal = State::new(&version.template, &aim);
         environment.access = after;
         describe(&mut environment, &input);
         let mut target = Target::Environment(environment);
@@ -286,15 +286,4 @@ fn check_linked(access: &Access) -> Result<()> {
 
 async fn save(tx: &mut crate::store::Tx, environment: &mut Environment, was: DeploymentStatus, now: i64) -> Result<()> {
     if environment_save(tx, environment, was, now).await? { Ok(()) } else { Err(deploy::lost_update()) }
-}
-
-fn goal(version: &TemplateVersion, aim: &Aim) -> State {
-    State {
-        template: version.template.clone(),
-        version: aim.version,
-        spec: aim.spec.clone(),
-        environment_deployment: None,
-        component_deployments: Vec::new(),
-        pipeline_deployment: None,
-    }
 }

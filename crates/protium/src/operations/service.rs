@@ -14,7 +14,7 @@ use protium_domain::service::{Service, ServicePipeline};
 
 pub(super) use create::create;
 pub(super) use delete::delete;
-pub(super) use parts::{check_environment, check_pipeline_role, goal};
+pub(super) use parts::{check_environment, check_pipeline_role};
 pub(super) use update::update;
 
 const NOUN: &str = "service";

@@ -3,7 +3,7 @@
 use super::deploy::{self, Start};
 use super::input::{client_token, request_hash};
 use super::page::Page;
-use super::service::{check_environment, goal};
+use super::service::check_environment;
 use super::upgrade::Update;
 use super::usable_version::{self, check_built};
 use super::{Context, service, spec, wire};
@@ -16,6 +16,7 @@ use crate::transaction;
 use protium_api::ErrorCode;
 use protium_api::types::*;
 use protium_domain::bundle::spec::merge_instance;
+use protium_domain::deployment::State;
 use protium_domain::service::{Service, ServiceInstance as Instance};
 use protium_domain::status::ServiceStatus;
 use protium_domain::template::TemplateKind;
@@ -88,7 +89,7 @@ pub(super) async fn update(cx: &Context, input: UpdateServiceInstanceInput) -> R
         check_environment("templateMajorVersion", &instance.name, &environment, &version)?;
         version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref()).map_or(Ok(()), check_built)?;
         let aim = Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? };
-        let goal = goal(&instance.template, &aim);
+        let goal = State::new(&instance.template, &aim);
         if let Some(token) = token {
             instance.last_token = Some(token.to_owned());
             let used = TokenUse { request_hash: hash.clone(), resource_id: instance.id.to_string() };

@@ -1,7 +1,7 @@
 //! Pipelines: update and cancel. They come and go with their service.
 
 use super::deploy::{self, Start};
-use super::service::{self, check_pipeline_role, goal};
+use super::service::{self, check_pipeline_role};
 use super::upgrade::Update;
 use super::usable_version::{self, check_built};
 use super::{Context, spec, wire};
@@ -10,6 +10,7 @@ use crate::store::{Reader, Target, content_put, pipeline_get};
 use crate::transaction;
 use protium_api::types::*;
 use protium_domain::bundle::spec::merge_pipeline;
+use protium_domain::deployment::State;
 use protium_domain::service::ServicePipeline as Pipeline;
 use protium_domain::template::TemplateKind;
 use protium_domain::track::Aim;
@@ -50,7 +51,7 @@ pub(super) async fn update(cx: &Context, input: UpdateServicePipelineInput) -> R
             check_built(part)?;
         }
         let aim = Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? };
-        let goal = goal(&pipeline.template, &aim);
+        let goal = State::new(&pipeline.template, &aim);
         let mut target = Target::ServicePipeline(pipeline);
         deploy::start(tx, &mut target, Start { scope: cx.scope(), now: cx.now, goal, waiting: false }).await?;
         let pipeline = wire::service_pipeline(cx.scope(), &pipeline_of(target)?, shown);

@@ -127,7 +127,7 @@ pub(super) async fn add_instance(
         tag_set(tx, cx.scope(), instance.id.as_str(), &arn, key, value).await?;
     }
     let target = Target::ServiceInstance(instance.clone());
-    let start = Start { scope: cx.scope(), now: cx.now, goal: goal(&service.template, aim), waiting: false };
+    let start = Start { scope: cx.scope(), now: cx.now, goal: State::new(&service.template, aim), waiting: false };
     deploy::start_first(tx, deployment, &target, start).await?;
     Ok(instance)
 }
@@ -149,19 +149,7 @@ pub(super) async fn add_pipeline(tx: &mut Tx, cx: &Context, service: &Service, a
         return Err(deploy::lost_update());
     }
     let target = Target::ServicePipeline(pipeline.clone());
-    let start = Start { scope: cx.scope(), now: cx.now, goal: goal(&service.template, aim), waiting: true };
+    let start = Start { scope: cx.scope(), now: cx.now, goal: State::new(&service.template, aim), waiting: true };
     deploy::start_first(tx, deployment, &target, start).await?;
     Ok(pipeline)
-}
-
-/// What a deployment of a part to `aim` asks for.
-pub(in crate::operations) fn goal(template: &str, aim: &Aim) -> State {
-    State {
-        template: template.to_owned(),
-        version: aim.version,
-        spec: aim.spec.clone(),
-        environment_deployment: None,
-        component_deployments: Vec::new(),
-        pipeline_deployment: None,
-    }
 }

@@ -1,6 +1,6 @@
 //! `UpdateService`: the description, or which instances there are.
 
-use super::parts::{NewInstance, add_instance, check_pipeline_role, goal, new_instances};
+use super::parts::{NewInstance, add_instance, check_pipeline_role, new_instances};
 use super::shown;
 use crate::error::{Result, conflict, invalid, not_found, over_quota};
 use crate::operations::deploy::{self, Start, lost_update};
@@ -13,6 +13,7 @@ use crate::store::{
 use crate::transaction;
 use protium_api::types::{UpdateServiceInput, UpdateServiceOutput};
 use protium_domain::bundle::spec::ServiceSpec;
+use protium_domain::deployment::State;
 use protium_domain::service::change::{Before, Change, Kind, Removed};
 use protium_domain::service::{Service, ServiceInstance, ServicePipeline};
 use protium_domain::status::{DeploymentStatus, ServiceStatus};
@@ -198,7 +199,7 @@ async fn retry(
     for instance in retried {
         change.retried.push(instance.id.clone());
         let aim = Aim { version: instance.track.current().version, spec: spec.to_owned() };
-        let goal = goal(&instance.template, &aim);
+        let goal = State::new(&instance.template, &aim);
         let start = Start { scope: cx.scope(), now: cx.now, goal, waiting: false };
         deploy::start(tx, &mut Target::ServiceInstance(instance), start).await?;
     }
@@ -230,7 +231,7 @@ async fn redeploy(tx: &mut Tx, cx: &Context, pipeline: &mut ServicePipeline, spe
         check_pipeline_role(tx, cx, part).await?;
         check_built(part)?;
     }
-    let goal = goal(&pipeline.template, &aim);
+    let goal = State::new(&pipeline.template, &aim);
     let mut target = Target::ServicePipeline(pipeline.clone());
     deploy::start(tx, &mut target, Start { scope: cx.scope(), now: cx.now, goal, waiting: true }).await?;
     if let Target::ServicePipeline(started) = target {
