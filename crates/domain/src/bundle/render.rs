@@ -39,6 +39,20 @@ impl Default for RenderLimits {
     }
 }
 
+/// What templates may see, an object, ready for any number of renderings.
+#[derive(Debug, Clone)]
+pub struct Namespace<'a> {
+    json: &'a serde_json::Value,
+    values: Value,
+}
+
+impl<'a> Namespace<'a> {
+    /// Keys in order and types kept.
+    pub fn new(json: &'a serde_json::Value) -> Self {
+        Self { json, values: to_value(json) }
+    }
+}
+
 /// A compiled template; compiling is the expensive part, so keep it to render again.
 #[derive(Debug, Clone)]
 pub struct Template {
@@ -73,11 +87,11 @@ impl Template {
         }
     }
 
-    /// Renders with a namespace, an object.
+    /// Renders with a namespace.
     ///
     /// # Errors
     /// A name that is not there, an operation that its operands do not allow, a bound reached.
-    pub fn render(&self, namespace: &serde_json::Value) -> Result<String, RenderError> {
+    pub fn render(&self, namespace: &Namespace<'_>) -> Result<String, RenderError> {
         if self.guarded.carries {
             return on_large_stack(|| self.render_here(namespace))
                 .unwrap_or_else(|| Err(RenderError::no_stack(&self.name)));
@@ -85,11 +99,11 @@ impl Template {
         self.render_here(namespace)
     }
 
-    fn render_here(&self, namespace: &serde_json::Value) -> Result<String, RenderError> {
-        let explain = |error: minijinja::Error| self.explain(&error, Some(namespace));
+    fn render_here(&self, namespace: &Namespace<'_>) -> Result<String, RenderError> {
+        let explain = |error: minijinja::Error| self.explain(&error, Some(namespace.json));
         let template = self.environment.get_template(&self.name).map_err(explain)?;
         let mut output = Bounded::new(self.source.len(), self.limits.output_bytes);
-        let rendered = template.render_captured_to(to_value(namespace), &mut output).map(drop);
+        let rendered = template.render_captured_to(namespace.values.clone(), &mut output).map(drop);
         if output.full {
             return Err(RenderError::output_limit(&self.name, self.limits));
         }
@@ -127,7 +141,7 @@ pub fn render(
     namespace: &serde_json::Value,
     limits: RenderLimits,
 ) -> Result<String, RenderError> {
-    Template::compile(name, source, limits)?.render(namespace)
+    Template::compile(name, source, limits)?.render(&Namespace::new(namespace))
 }
 
 /// The environment that every template starts from.

@@ -39,7 +39,7 @@ def main():
     size = lambda case: (module.EXAMPLES / case[0]).stat().st_size
     path, namespace = max(module.cases(), key=lambda case: (size(case), len(module.render(*case))))
     source = (module.EXAMPLES / path).read_text()
-    engine = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    engine = jinja2.Environment(undefined=jinja2.StrictUndefined)
     template = engine.from_string(source)
     json.dump(
         {

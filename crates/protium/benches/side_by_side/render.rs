@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use protium_domain::bundle::render::{RenderLimits, Template};
+use protium_domain::bundle::render::{Namespace, RenderLimits, Template};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -37,11 +37,12 @@ pub(crate) fn measure(effort: Effort) -> Result<Vec<Figure>> {
         let source = std::fs::read_to_string(checkout().join("examples/templates").join(&jinja.path))?;
         let compile = || Template::compile("cloudformation.yaml", &source, RenderLimits::default());
         let template = compile()?;
-        if template.render(&jinja.namespace)? != jinja.rendered {
+        let namespace = Namespace::new(&jinja.namespace);
+        if template.render(&namespace)? != jinja.rendered {
             bail!("Protium and Jinja2 do not render {} alike", jinja.path);
         }
-        ours.0.push(rate(time, || Ok(compile()?.render(&jinja.namespace)?.len()))?);
-        ours.1.push(rate(time, || Ok(template.render(&jinja.namespace)?.len()))?);
+        ours.0.push(rate(time, || Ok(compile()?.render(&Namespace::new(&jinja.namespace))?.len()))?);
+        ours.1.push(rate(time, || Ok(template.render(&namespace)?.len()))?);
         path = jinja.path;
     }
     let ours = (median(ours.0), median(ours.1));

@@ -5,6 +5,8 @@
 
 /// Announces a mark. A Unicode noncharacter: no text holds one.
 const MARK: char = '\u{fdd0}';
+/// The first byte of `MARK` in UTF-8.
+const MARK_BYTE: u8 = 0xef;
 /// After `MARK`: a block begins.
 const BEGIN: char = '[';
 /// After `MARK`: a line of the block ends.
@@ -17,7 +19,8 @@ pub(super) fn block(lines: &[String]) -> String {
 
 /// The text with all blocks indented; `None` if it grows beyond `limit` bytes.
 pub(super) fn indent(text: String, limit: usize) -> Option<String> {
-    if !text.contains(MARK) {
+    // Looking for one byte is much faster than looking for the character, and finds it no less.
+    if !text.as_bytes().contains(&MARK_BYTE) {
         return Some(text);
     }
     let mut out = String::with_capacity(text.len());

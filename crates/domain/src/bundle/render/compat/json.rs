@@ -12,16 +12,14 @@ pub(super) fn tojson(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result
     let mut args = Arguments::new(args, kwargs);
     let indent = args.size("indent")?.map(|indent| indent.min(64));
     args.finish()?;
-    let mut writer = Writer { out: String::new(), indent, sorted: true, depth: 0 };
+    let mut writer = Writer { out: String::new(), indent, sorted: true, html: true, depth: 0 };
     writer.value(value)?;
-    let safe =
-        writer.out.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027");
-    Ok(Value::from_safe_string(safe))
+    Ok(Value::from_safe_string(writer.out))
 }
 
 /// JSON on one line, keys in their order.
 pub(in crate::bundle::render) fn compact(value: &Value) -> Result<String, Error> {
-    let mut writer = Writer { out: String::new(), indent: None, sorted: false, depth: 0 };
+    let mut writer = Writer { out: String::new(), indent: None, sorted: false, html: false, depth: 0 };
     writer.value(value)?;
     Ok(writer.out)
 }
@@ -33,6 +31,8 @@ struct Writer {
     out: String,
     indent: Option<usize>,
     sorted: bool,
+    /// Whether what HTML gives a meaning is escaped.
+    html: bool,
     depth: usize,
 }
 
@@ -147,14 +147,17 @@ impl Writer {
                 '\t' => self.out.push_str("\\t"),
                 '\u{8}' => self.out.push_str("\\b"),
                 '\u{c}' => self.out.push_str("\\f"),
+                '<' | '>' | '&' | '\'' if self.html => self.escaped(c),
                 ' '..='\u{7f}' => self.out.push(c),
-                c => {
-                    for unit in c.encode_utf16(&mut [0; 2]) {
-                        self.out.push_str(&format!("\\u{unit:04x}"));
-                    }
-                }
+                c => self.escaped(c),
             }
         }
         self.out.push('"');
+    }
+
+    fn escaped(&mut self, c: char) {
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            self.out.push_str(&format!("\\u{unit:04x}"));
+        }
     }
 }
