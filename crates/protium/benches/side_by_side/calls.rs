@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::load::{Connection, Pool};
-use crate::sign::Request;
+use crate::sign::{REGION, Request};
 
 /// An API: the name that it is signed for, the prefix of its targets, its kind of JSON.
 #[derive(Clone, Copy, Debug)]
@@ -26,12 +26,19 @@ pub(crate) const CODEBUILD: Api =
 const VARIANTS: u64 = 64;
 
 impl Api {
-    fn bytes(self, address: SocketAddr, operation: &str, input: &Value, age: Duration) -> Result<Vec<u8>> {
+    fn bytes(
+        self,
+        address: SocketAddr,
+        region: &str,
+        operation: &str,
+        input: &Value,
+        age: Duration,
+    ) -> Result<Vec<u8>> {
         let target = format!("{}.{operation}", self.prefix);
         let headers = [("content-type", self.content_type), ("x-amz-target", target.as_str())];
         let body = input.to_string();
         let (service, body) = (self.service, body.as_bytes());
-        Request { service, method: "POST", path: "/", headers: &headers, body }.bytes(address, age)
+        Request { service, region, method: "POST", path: "/", headers: &headers, body }.bytes(address, age)
     }
 
     /// One call; what it answers.
@@ -42,7 +49,7 @@ impl Api {
 
     /// One call; the bytes that it answers.
     pub(crate) async fn raw(self, address: SocketAddr, operation: &str, input: &Value) -> Result<Vec<u8>> {
-        let request = self.bytes(address, operation, input, Duration::ZERO)?;
+        let request = self.bytes(address, REGION, operation, input, Duration::ZERO)?;
         let mut connection = Connection::open(address).await?;
         let answer = connection.exchange(&request).await?;
         if answer.status != 200 {
@@ -54,13 +61,14 @@ impl Api {
     /// One request again and again; each time that it comes round it has another signature than the one before.
     pub(crate) fn pool(self, address: SocketAddr, operation: &str, input: &Value) -> Result<Pool> {
         let ages = (0..VARIANTS).map(Duration::from_secs);
-        let requests = ages.map(|age| self.bytes(address, operation, input, age)).collect::<Result<_>>()?;
+        let requests = ages.map(|age| self.bytes(address, REGION, operation, input, age)).collect::<Result<_>>()?;
         Ok(Pool { requests, again: true })
     }
 
-    /// Each request once.
-    pub(crate) fn once(self, address: SocketAddr, operation: &str, inputs: &[Value]) -> Result<Pool> {
-        let requests = inputs.iter().map(|input| self.bytes(address, operation, input, Duration::ZERO));
+    /// Each request once, in its region.
+    pub(crate) fn once(self, address: SocketAddr, operation: &str, inputs: &[(String, Value)]) -> Result<Pool> {
+        let requests =
+            inputs.iter().map(|(region, input)| self.bytes(address, region, operation, input, Duration::ZERO));
         Ok(Pool { requests: requests.collect::<Result<_>>()?, again: false })
     }
 }

@@ -22,6 +22,7 @@ pub(crate) struct Request<'a> {
     pub(crate) path: &'a str,
     pub(crate) headers: &'a [(&'a str, &'a str)],
     pub(crate) body: &'a [u8],
+    pub(crate) region: &'a str,
 }
 
 impl Request<'_> {
@@ -35,7 +36,7 @@ impl Request<'_> {
         }
         let params = SigningParams::builder()
             .identity(&identity)
-            .region(REGION)
+            .region(self.region)
             .name(self.service)
             .time(SystemTime::now() - age)
             .settings(settings)

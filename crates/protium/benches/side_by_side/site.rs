@@ -14,7 +14,7 @@ use crate::calls::PROTON;
 use crate::load::Connection;
 use crate::postgres::Cluster;
 use crate::process::{Process, checkout};
-use crate::sign::{KEY_ID, Request, SECRET};
+use crate::sign::{KEY_ID, REGION, Request, SECRET};
 use crate::{note, wait};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
@@ -111,13 +111,10 @@ pub(crate) fn service_name(number: usize) -> String {
 
 /// The command that serves from a folder, with AWS at a URL.
 pub(crate) fn protium(folder: &Path, aws: &str) -> Result<Command> {
-    let config = folder.join("protium.toml");
-    std::fs::write(&config, "[quotas]\ntemplates = 100000000\n")?;
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_protium"));
     command
-        .args(["serve", "--listen", "127.0.0.1:0", "--account-id", ACCOUNT, "--aws-endpoint-url", aws, "--config"])
-        .arg(config)
+        .args(["serve", "--listen", "127.0.0.1:0", "--account-id", ACCOUNT, "--aws-endpoint-url", aws])
         .arg("--data-dir")
         .arg(data_folder(folder))
         .env_clear()
@@ -146,7 +143,11 @@ pub(crate) async fn register(at: SocketAddr, kind: &str, example: &str) -> Resul
         bail!("tar {}: {}", bundle.display(), String::from_utf8_lossy(&packed.stderr));
     }
     put(at, &format!("/{BUCKET}/{example}.tar.gz"), &packed.stdout).await?;
-    PROTON.call(at, &format!("Create{kind}Template"), &json!({"name": example})).await?;
+    let mut template = json!({"name": example});
+    if !bundle.join("pipeline_infrastructure").exists() && kind == "Service" {
+        template.as_object_mut().context("an object")?.insert("pipelineProvisioning".into(), "CUSTOMER_MANAGED".into());
+    }
+    PROTON.call(at, &format!("Create{kind}Template"), &template).await?;
     let mut version =
         json!({"templateName": example, "source": {"s3": {"bucket": BUCKET, "key": format!("{example}.tar.gz")}}});
     if kind == "Service" {
@@ -184,7 +185,7 @@ pub(crate) fn environment_input(example: &str, name: &str) -> Result<serde_json:
 }
 
 async fn put(at: SocketAddr, path: &str, body: &[u8]) -> Result<()> {
-    let request = Request { service: "s3", method: "PUT", path, headers: &[], body };
+    let request = Request { service: "s3", region: REGION, method: "PUT", path, headers: &[], body };
     let mut connection = Connection::open(at).await?;
     let answer = connection.exchange(&request.bytes(at, Duration::ZERO)?).await?;
     if answer.status != 200 {

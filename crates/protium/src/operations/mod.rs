@@ -13,6 +13,7 @@ mod input;
 pub(crate) mod managed_tags;
 mod page;
 mod provisioned;
+mod quota;
 mod resources_summary;
 pub(crate) mod roll_up;
 mod service;

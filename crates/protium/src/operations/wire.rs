@@ -3,6 +3,7 @@
 //! Versions, spec and the time of success describe what is deployed, not what is attempted: they are
 //! absent until something succeeded.
 
+use crate::store::ServiceSummary;
 use protium_api::types::{self as wire, Provisioning};
 use protium_api::{Timestamp, types::DeploymentStatus as WireStatus};
 use protium_domain::arn::{Resource, Scope, account_of_role};
@@ -166,7 +167,7 @@ pub(super) fn service(
     }
 }
 
-pub(super) fn service_summary(scope: &Scope, from: Service) -> wire::ServiceSummary {
+pub(super) fn service_summary(scope: &Scope, from: ServiceSummary) -> wire::ServiceSummary {
     wire::ServiceSummary {
         arn: scope.service(&from.name),
         created_at: time(from.created_at),

@@ -34,12 +34,11 @@ pub struct Event {
 
 /// Appends an event. There is one of each kind for a revision; a second one is a unique violation.
 pub async fn event_append(tx: &mut Tx, resource_id: &str, revision: i64, change: &Change<'_>) -> DbResult<()> {
-    tx.execute(
+    tx.defer(
         "INSERT INTO event (resource_id, revision, kind, detail, at) VALUES ($1, $2, $3, $4, $5)",
         params![resource_id, revision, change.kind, change.detail, change.at],
     )
-    .await?;
-    Ok(())
+    .await
 }
 
 /// All events of a resource, oldest first.

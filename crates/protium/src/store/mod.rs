@@ -12,6 +12,7 @@ use std::sync::Arc;
 mod account;
 mod account_settings;
 mod content;
+mod contents;
 mod db;
 mod db_error;
 mod deployment;

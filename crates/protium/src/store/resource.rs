@@ -8,7 +8,7 @@
 use super::db_error::DbResult;
 use super::event::{Change, event_append};
 use super::tx::{Reader, Tx};
-use super::value::{Param, Row, doc_text};
+use super::value::{Param, Row, doc_text, read_doc};
 use protium_domain::arn::Scope;
 use protium_domain::id::Id;
 use serde::{Serialize, de::DeserializeOwned};
@@ -102,7 +102,12 @@ pub(super) async fn find<R: Resource>(rd: &mut Reader, rest: &str, params: &[Par
 /// All rows that `rest` (from `WHERE` on, with an order and a limit) finds.
 pub(super) async fn list<R: Resource>(rd: &mut Reader, rest: &str, params: &[Param<'_>]) -> DbResult<Vec<R>> {
     let sql = format!("SELECT revision, doc FROM {} {rest}", R::TABLE);
-    rd.query(&sql, params).await?.into_iter().map(read).collect()
+    rd.query_each(&sql, params, |row| {
+        let mut resource: R = read_doc(row.text(1)?, 1)?;
+        resource.set_revision(row.int(0)?);
+        Ok(resource)
+    })
+    .await
 }
 
 /// A number that a query with one row and one column answers.

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 
-use super::db::{CHANNEL, Db, Isolation, Link};
+use super::contents::Contents;
+use super::db::{CHANNEL, Db, Isolation, Link, RowRef};
 use super::db_error::{DbError, DbErrorKind, DbResult};
 use super::probe::{Call, Testing};
 use super::value::{Param, Row};
@@ -21,6 +22,7 @@ const ATTEMPTS: u32 = 24;
 pub struct Reader {
     link: Link,
     testing: Arc<Testing>,
+    contents: Arc<Contents>,
     /// In a [`Tx`]: why nothing more is run, and nothing stored.
     doom: Option<DbError>,
     /// Whether a failure dooms what comes after it.
@@ -28,15 +30,38 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(link: Link, testing: &Arc<Testing>) -> Self {
-        Self { link, testing: Arc::clone(testing), doom: None, strict: false }
+    pub(super) fn new(link: Link, testing: &Arc<Testing>, contents: &Arc<Contents>) -> Self {
+        let (testing, contents) = (Arc::clone(testing), Arc::clone(contents));
+        Self { link, testing, contents, doom: None, strict: false }
     }
 
     /// All rows of a query.
     pub async fn query(&mut self, sql: &str, params: &[Param<'_>]) -> DbResult<Vec<Row>> {
+        self.query_each(sql, params, |row| row.owned()).await
+    }
+
+    /// What `read` makes of each row of a query.
+    pub(super) async fn query_each<T>(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        read: impl FnMut(RowRef<'_>) -> DbResult<T>,
+    ) -> DbResult<Vec<T>> {
         self.admit(sql)?;
-        let rows = self.link.query(sql, params).await;
+        let rows = self.link.query(sql, params, read).await;
         self.note(rows)
+    }
+
+    /// A content that was read a moment ago.
+    pub(super) fn kept(&self, sha256: &str) -> Option<Arc<[u8]>> {
+        self.contents.get(sha256)
+    }
+
+    /// Keeps a content that was read. Within a write transaction it may not be committed yet, and is not kept.
+    pub(super) fn keep(&self, sha256: &str, body: &[u8]) {
+        if !self.strict {
+            self.contents.keep(sha256, body);
+        }
     }
 
     /// The only row of a query, if there is one.
@@ -101,6 +126,13 @@ impl Tx {
         self.admit(sql)?;
         let changed = self.link.execute(sql, params).await;
         self.note(changed)
+    }
+
+    /// Runs a statement whose outcome nobody waits for: a failure shows with a later statement or the commit.
+    pub(super) async fn defer(&mut self, sql: &str, params: &[Param<'_>]) -> DbResult<()> {
+        self.admit(sql)?;
+        let done = self.link.defer(sql, params).await;
+        self.note(done)
     }
 
     /// Wakes the workers, in every process, when this transaction is committed.

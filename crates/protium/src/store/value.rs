@@ -84,6 +84,28 @@ pub(super) enum Cell {
     Bytes(Vec<u8>),
 }
 
+impl From<&Param<'_>> for Cell {
+    fn from(param: &Param<'_>) -> Self {
+        match *param {
+            Param::Null => Self::Null,
+            Param::Int(int) => Self::Int(int),
+            Param::Text(text) => Self::Text(text.to_owned()),
+            Param::Bytes(bytes) => Self::Bytes(bytes.to_owned()),
+        }
+    }
+}
+
+impl<'a> From<&'a Cell> for Param<'a> {
+    fn from(cell: &'a Cell) -> Self {
+        match cell {
+            Cell::Null => Self::Null,
+            Cell::Int(int) => Self::Int(*int),
+            Cell::Text(text) => Self::Text(text),
+            Cell::Bytes(bytes) => Self::Bytes(bytes),
+        }
+    }
+}
+
 /// One row of a result. Reading a column moves its value out, so that nothing is copied twice:
 /// each column can be read once.
 #[derive(Debug, Clone)]
@@ -134,13 +156,7 @@ impl Row {
 
     /// The JSON document in `column`. Corrupt if it can't be read as a `T`; the message tells where, not what.
     pub fn doc<T: serde::de::DeserializeOwned>(&mut self, column: usize) -> DbResult<T> {
-        let text = self.text(column)?;
-        serde_json::from_str(&text).map_err(|error| {
-            let (kind, line, at) = (error.classify(), error.line(), error.column());
-            DbError::corrupt(format!(
-                "the document in column {column} can't be read: {kind:?} error at line {line}, column {at}"
-            ))
-        })
+        read_doc(&self.text(column)?, column)
     }
 
     fn take(&mut self, column: usize) -> DbResult<Cell> {
@@ -151,6 +167,16 @@ impl Row {
             .ok_or_else(|| DbError::other(format!("column {column} of a row that has {width}")))?;
         Ok(std::mem::replace(cell, Cell::Null))
     }
+}
+
+/// A document from the text that is stored. The error tells where, not what.
+pub(super) fn read_doc<'a, T: serde::Deserialize<'a>>(text: &'a str, column: usize) -> DbResult<T> {
+    serde_json::from_str(text).map_err(|error| {
+        let (kind, line, at) = (error.classify(), error.line(), error.column());
+        DbError::corrupt(format!(
+            "the document in column {column} can't be read: {kind:?} error at line {line}, column {at}"
+        ))
+    })
 }
 
 /// A document as the text that is stored. Fails only for types that JSON can't express.
