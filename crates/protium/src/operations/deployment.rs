@@ -53,7 +53,7 @@ pub(super) async fn list(cx: &Context, input: ListDeploymentsInput) -> Result<Li
     ];
     let filters = names.into_iter().filter_map(|(name, given)| Some([name, given?])).flatten();
     let page = Page::new(cx, "ListDeployments", filters, input.max_results, input.next_token.as_deref())?;
-    let before = page.after().map(position).transpose()?;
+    let before = page.after_moment()?;
     // An environment's name alone asks for its own deployments, not for those of what runs in it.
     let only_environment = input.service_name.is_none() && input.component_name.is_none();
     let filter = DeploymentFilter {
@@ -68,13 +68,6 @@ pub(super) async fn list(cx: &Context, input: ListDeploymentsInput) -> Result<Li
     let (records, next_token) = page.cut(records, |record| format!("{}/{}", record.created_at, record.id));
     let deployments = records.iter().map(|record| deployment_summary(cx.scope(), record)).collect();
     Ok(ListDeploymentsOutput { deployments, next_token })
-}
-
-/// Where a page ended: the creation time and the id of its last record.
-fn position(key: &str) -> Result<(i64, &str)> {
-    key.split_once('/')
-        .and_then(|(created_at, id)| Some((created_at.parse().ok()?, id)))
-        .ok_or_else(|| invalid("nextToken", "is not a token of this list; leave it out to begin anew"))
 }
 
 fn check_service_given(service: Option<&str>, instance: Option<&str>) -> Result<()> {

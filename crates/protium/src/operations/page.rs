@@ -42,6 +42,13 @@ impl Page {
         self.after().map(|key| key.parse().map_err(|_| foreign())).transpose()
     }
 
+    /// The same as a time and an id, for lists with the newest first.
+    pub(super) fn after_moment(&self) -> Result<Option<(i64, &str)>> {
+        let Some(key) = self.after() else { return Ok(None) };
+        let moment = key.split_once('/').and_then(|(at, id)| Some((at.parse().ok()?, id)));
+        moment.map(Some).ok_or_else(foreign)
+    }
+
     /// How many entries to ask the store for: one more than fit, to know whether others follow.
     pub(super) fn limit(&self) -> i64 {
         i64::try_from(self.size).unwrap_or(i64::MAX).saturating_add(1)

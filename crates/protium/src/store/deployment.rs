@@ -127,12 +127,7 @@ pub async fn deployment_page(
             rest.push_str(&format!(" AND {column} = ${}", values.len()));
         }
     }
-    if let Some((at, id)) = before {
-        values.push(at.into());
-        let at = values.len();
-        values.push(id.into());
-        rest.push_str(&format!(" AND (created_at < ${at} OR (created_at = ${at} AND id < ${}))", values.len()));
-    }
+    resource::older(&mut rest, &mut values, before);
     rest.push_str(" ORDER BY created_at DESC, id DESC LIMIT $3");
     resource::list(rd, &rest, &values).await
 }

@@ -110,6 +110,14 @@ pub(super) async fn list<R: Resource>(rd: &mut Reader, rest: &str, params: &[Par
     .await
 }
 
+/// Narrows a listing, newest first, to what came before `before`, a time and an id.
+pub(super) fn older<'a>(rest: &mut String, values: &mut Vec<Param<'a>>, before: Option<(i64, &'a str)>) {
+    let Some((at, id)) = before else { return };
+    values.extend([Param::from(at), Param::from(id)]);
+    let (at, id) = (values.len() - 1, values.len());
+    rest.push_str(&format!(" AND (created_at < ${at} OR (created_at = ${at} AND id < ${id}))"));
+}
+
 /// A number that a query with one row and one column answers.
 pub(super) async fn number(rd: &mut Reader, sql: &str, params: &[Param<'_>]) -> DbResult<i64> {
     rd.query_one(sql, params).await?.int(0)
