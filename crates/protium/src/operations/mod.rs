@@ -23,6 +23,7 @@ mod spec;
 mod tag;
 mod template;
 mod template_version;
+mod token;
 mod upgrade;
 mod usable_version;
 mod wire;

@@ -8,16 +8,14 @@ use crate::operations::Context;
 use crate::operations::deploy::{enqueue, lost_update};
 use crate::operations::input::{client_token, request_hash, tags, version_part};
 use crate::operations::template::{existing, template_arn};
+use crate::operations::token::Token;
 use crate::store::{
-    TokenUse, Tx, tag_list, tag_set, template_save, template_version_by_id, template_version_count,
-    template_version_insert, token_find, token_remember,
+    Tx, tag_list, tag_set, template_save, template_version_by_id, template_version_count, template_version_insert,
 };
 use crate::transaction;
 use protium_api::types::*;
 use protium_domain::arn::Scope;
-use protium_domain::id::Id;
 use protium_domain::job::Job;
-use protium_domain::refused::Refused;
 use protium_domain::status::TemplateVersionStatus as Status;
 use protium_domain::tag;
 use protium_domain::template::{BundleSource, Compatible, Template, TemplateKind, TemplateVersion};
@@ -96,9 +94,12 @@ fn source(given: TemplateVersionSourceInput) -> BundleSource {
 async fn create(cx: &Context, new: &New) -> Result<Shown> {
     let scope = cx.scope();
     let quota = cx.app.config.quotas.versions_per_template;
+    let token = Token { operation: new.operation, token: new.token.as_deref(), request: &new.request };
     transaction!(cx.store(), async |tx| -> Result<_> {
         let mut template = existing(tx, scope, new.kind, &new.template).await?;
-        if let Some(made) = replayed(tx, scope, new, cx.now).await? {
+        if let Some(id) = token.made(tx, cx).await?
+            && let Some((_, made)) = template_version_by_id(tx, &id).await?
+        {
             return without_schema(tx, scope, made).await;
         }
         check_compatible(tx, scope, &new.compatible).await?;
@@ -115,25 +116,10 @@ async fn create(cx: &Context, new: &New) -> Result<Shown> {
             return Err(lost_update());
         }
         tag_like_its_template(tx, scope, &template, &version, &new.tags).await?;
-        if let Some(token) = &new.token {
-            let used = TokenUse { request_hash: new.request.clone(), resource_id: version.id.to_string() };
-            token_remember(tx, scope, new.operation, token, &used, cx.now).await?;
-        }
+        token.remember(tx, cx, &version.id).await?;
         enqueue(tx, &Job::RegisterVersion { version: version.id.clone() }, &version.id).await?;
         without_schema(tx, scope, version).await
     })
-}
-
-/// The version that a request with the same token made before, if it is still there.
-async fn replayed(tx: &mut Tx, scope: &Scope, new: &New, now: i64) -> Result<Option<TemplateVersion>> {
-    let Some(token) = &new.token else { return Ok(None) };
-    let Some(used) = token_find(tx, scope, new.operation, token, now).await? else { return Ok(None) };
-    let Some(id) = Id::parse(&used.resource_id) else { return Ok(None) };
-    let Some((_, version)) = template_version_by_id(tx, &id).await? else { return Ok(None) };
-    if used.request_hash != new.request {
-        return Err(Refused::Invalid("Idempotent parameter mismatch".into()).into());
-    }
-    Ok(Some(version))
 }
 
 fn version(new: &New, template: &Template, number: Version, now: i64) -> TemplateVersion {
