@@ -1,6 +1,7 @@
 //! Environments: what they are, and who provisions them.
 
-use crate::arn::Scope;
+use crate::account_connection::AccountConnection;
+use crate::arn::{Scope, account_of_role};
 use crate::deployment::{State, Target, TargetKind};
 use crate::id::Id;
 use crate::refused::Refused;
@@ -49,8 +50,54 @@ pub struct Access {
     pub component_role: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<String>,
+    /// The account of the connection, which outlives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment_account: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<RepositoryBranch>,
+}
+
+/// In whose names things are done: ARNs of IAM roles.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roles {
+    /// Provisions CloudFormation templates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Runs commands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codebuild: Option<String>,
+    /// Provisions components.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
+}
+
+impl Roles {
+    /// These, and those of `others` where there is none here.
+    pub fn or(self, others: &Self) -> Self {
+        let or = |own: Option<String>, other: &Option<String>| own.or_else(|| other.clone());
+        Self {
+            service: or(self.service, &others.service),
+            codebuild: or(self.codebuild, &others.codebuild),
+            component: or(self.component, &others.component),
+        }
+    }
+
+    /// The account that things are provisioned in: that of the role that provisions them.
+    pub fn account(&self) -> Option<&str> {
+        account_of_role(self.service.as_deref().or(self.codebuild.as_deref())?)
+    }
+}
+
+impl Access {
+    /// The roles of `connection`, and the environment's own where that has none.
+    pub fn roles(&self, connection: Option<&AccountConnection>) -> Roles {
+        let own = Roles {
+            service: self.service_role.clone(),
+            codebuild: self.codebuild_role.clone(),
+            component: self.component_role.clone(),
+        };
+        connection.map_or(own.clone(), |connection| connection.roles.clone().or(&own))
+    }
 }
 
 impl Environment {
@@ -144,6 +191,17 @@ pub fn check_access_change(before: &Access, after: &Access) -> Result<(), Refuse
             "the environment was created with an environment account connection and can't switch to a role",
         ));
     }
+    if before.environment_account.is_some() && after.environment_account != before.environment_account {
+        return Err(Refused::invalid(
+            "environmentAccountConnectionId",
+            format_args!(
+                "leads to the account {}, and the environment is provisioned in the account {}; give a connection of \
+                 that account",
+                after.environment_account.as_deref().unwrap_or_default(),
+                before.environment_account.as_deref().unwrap_or_default()
+            ),
+        ));
+    }
     if before.repository.is_some() && after.repository.is_none() {
         return Err(Refused::invalid("provisioningRepository", "the environment is self-managed and stays so"));
     }
@@ -198,5 +256,9 @@ mod tests {
         assert!(check_access_change(&by_role, &by_connection).is_err());
         assert!(check_access_change(&by_connection, &by_role).is_err());
         assert!(check_access_change(&by_role, &by_role).is_ok());
+        let in_account = |account: &str| Access { environment_account: Some(account.into()), ..by_connection.clone() };
+        assert!(check_access_change(&in_account("1"), &in_account("1")).is_ok());
+        let refused = check_access_change(&in_account("1"), &in_account("2")).unwrap_err();
+        assert!(refused.to_string().contains("the account 2") && refused.to_string().contains("in the account 1"));
     }
 }

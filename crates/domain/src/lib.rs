@@ -4,6 +4,7 @@
 //! answers a value. The application stores and executes what this crate decides.
 
 pub mod account;
+pub mod account_connection;
 pub mod arn;
 pub mod bundle;
 pub mod deployment;

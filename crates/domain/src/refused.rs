@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Refused {
     /// The request itself can't be right: `ValidationException`.
     Invalid(String),
+    /// The caller sees it and may not do this to it: `AccessDeniedException`.
+    Denied(String),
     /// Something that the request refers to is not there: `ResourceNotFoundException`.
     NotFound(String),
     /// Right in another state: `ConflictException`.
@@ -26,7 +28,11 @@ impl Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Invalid(text) | Self::NotFound(text) | Self::Conflict(text) | Self::Quota(text) => f.write_str(text),
+            Self::Invalid(text)
+            | Self::Denied(text)
+            | Self::NotFound(text)
+            | Self::Conflict(text)
+            | Self::Quota(text) => f.write_str(text),
         }
     }
 }

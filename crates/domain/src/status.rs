@@ -112,6 +112,15 @@ wire_enum! {
     }
 }
 
+wire_enum! {
+    /// Where an environment account connection stands.
+    ConnectionStatus {
+        Pending = "PENDING",
+        Connected = "CONNECTED",
+        Rejected = "REJECTED",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

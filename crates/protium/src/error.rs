@@ -84,6 +84,7 @@ impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
         let code = match &refused {
             Refused::Invalid(_) => ErrorCode::Validation,
+            Refused::Denied(_) => ErrorCode::AccessDenied,
             Refused::NotFound(_) => ErrorCode::ResourceNotFound,
             Refused::Conflict(_) => ErrorCode::Conflict,
             Refused::Quota(_) => ErrorCode::ServiceQuotaExceeded,

@@ -5,10 +5,10 @@ use crate::app::App;
 use crate::error::{Error, internal};
 use crate::operations::managed_tags::managed_of_target;
 use crate::store::{
-    Reader, Target, account_settings_get, content_get, environment_by_id, instances_of_service, service_get, tag_list,
-    template_version_get,
+    Reader, Target, account_settings_get, connection_get, content_get, environment_by_id, instances_of_service,
+    service_get, tag_list, template_version_get,
 };
-use protium_domain::arn::account_of_role;
+use protium_domain::account_connection::AccountConnection;
 use protium_domain::bundle::manifest::{Infrastructure, Manifest};
 use protium_domain::bundle::problem::{Problem, summary};
 use protium_domain::bundle::render::namespace::{self, EnvironmentView, InstanceView, ServiceView};
@@ -16,7 +16,7 @@ use protium_domain::bundle::render::{RenderLimits, render};
 use protium_domain::bundle::schema::{InputType, Schema};
 use protium_domain::bundle::spec::{EnvironmentSpec, ServiceSpec};
 use protium_domain::deployment::{Deployment, Purpose};
-use protium_domain::environment::Environment;
+use protium_domain::environment::{Environment, Roles};
 use protium_domain::service::{Service, ServiceInstance, ServicePipeline};
 use protium_domain::status::DeploymentStatus;
 use protium_domain::template::{RegisteredPart, TemplateKind, TemplateVersion};
@@ -59,9 +59,9 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     async fn environment(mut self, environment: &Environment) -> Preparing<Prepared> {
-        let role = environment.access.service_role.clone();
-        let tags = self.tags(role.as_deref(), environment.id.as_str()).await?;
         if self.record.purpose == Purpose::Destroy {
+            let role = self.roles(environment).await?.service;
+            let tags = self.tags(role.as_deref(), environment.id.as_str()).await?;
             return Ok(to_destroy(&environment.track, role, tags));
         }
         let version = self.version(TemplateKind::Environment).await?;
@@ -71,11 +71,15 @@ impl Reading<'_> {
         let inputs = schema.inputs().with_defaults(&spec.inputs);
         let namespace = namespace::environment(&environment.name, &inputs);
         match version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref()) {
-            Some(part) => self.render(part, role, tags, namespace).await,
+            Some(part) => {
+                let role = self.roles(environment).await?.service;
+                let tags = self.tags(role.as_deref(), environment.id.as_str()).await?;
+                self.render(part, role, tags, namespace).await
+            }
             None => Ok(Prepared {
                 engine: None,
-                role,
-                tags,
+                role: None,
+                tags: Vec::new(),
                 files: BTreeMap::new(),
                 main_file: None,
                 namespace,
@@ -86,7 +90,7 @@ impl Reading<'_> {
 
     async fn instance(mut self, instance: &ServiceInstance) -> Preparing<Prepared> {
         let environment = self.environment_of(instance).await?;
-        let role = Some(environment.access.service_role.clone().ok_or_else(|| no_role(&environment))?);
+        let role = Some(self.roles(&environment).await?.service.ok_or_else(|| no_role(&environment))?);
         let tags = self.tags(role.as_deref(), instance.id.as_str()).await?;
         if self.record.purpose == Purpose::Destroy {
             return Ok(to_destroy(&instance.track, role, tags));
@@ -156,13 +160,28 @@ impl Reading<'_> {
         })
     }
 
+    /// The connection that an environment is provisioned through, if it has one and that still exists.
+    async fn connection(&mut self, environment: &Environment) -> Preparing<Option<AccountConnection>> {
+        match &environment.access.connection {
+            Some(id) => Ok(connection_get(self.rd, &self.record.scope.region, id).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// The roles that work in an environment now.
+    async fn roles(&mut self, environment: &Environment) -> Preparing<Roles> {
+        let connection = self.connection(environment).await?;
+        environment.roles(connection.as_ref()).map_err(Unprepared::Refused)
+    }
+
     async fn environment_view(&mut self, environment: &Environment) -> Preparing<EnvironmentView> {
         let access = &environment.access;
-        let role = access.service_role.as_deref().or(access.codebuild_role.as_deref());
-        let account = role.and_then(account_of_role).unwrap_or(&self.record.scope.account);
+        let connection = self.connection(environment).await?;
+        let roles = access.roles(connection.as_ref());
+        let account = roles.account().or(access.environment_account.as_deref());
         Ok(EnvironmentView {
             name: environment.name.clone(),
-            account_id: account.to_owned(),
+            account_id: account.unwrap_or(&self.record.scope.account).to_owned(),
             outputs: self.outputs(&environment.track).await?,
         })
     }
@@ -292,6 +311,14 @@ fn missing_version(template: &str, version: protium_domain::version::Version) ->
 
 /// Without a role of the user's, the server would work in its own name.
 fn no_role(environment: &Environment) -> Unprepared {
+    if let Some(id) = &environment.access.connection {
+        return Unprepared::Refused(format!(
+            "The environment account connection {id} of the environment '{}' has no roleArn, in whose name its service \
+             instances are provisioned; set it in the account {} with UpdateEnvironmentAccountConnection, and try again",
+            environment.name,
+            environment.access.environment_account.as_deref().unwrap_or("of the connection")
+        ));
+    }
     Unprepared::Refused(format!(
         "The environment '{}' has no protonServiceRoleArn, in whose name its service instances are provisioned; give \
          it one with UpdateEnvironment and deploymentType NONE, and try again",

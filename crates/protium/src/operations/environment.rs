@@ -6,7 +6,7 @@ use super::page::Page;
 use super::template::existing;
 use super::upgrade::Update;
 use super::usable_version::{self, check_built};
-use super::{Context, spec, wire};
+use super::{Context, account_connection, spec, wire};
 use crate::app::new_id;
 use crate::error::{Result, conflict, not_found, over_quota};
 use crate::store::{
@@ -26,7 +26,7 @@ const NOUN: &str = "environment";
 
 pub(super) async fn create(cx: &Context, input: CreateEnvironmentInput) -> Result<CreateEnvironmentOutput> {
     let user_tags = tags(input.tags.as_deref())?;
-    let access = access(&input);
+    let mut access = access(&input);
     // What excludes each other does so whatever the template.
     check_access(&access, None)?;
     let hash = request_hash(&input)?;
@@ -45,6 +45,7 @@ pub(super) async fn create(cx: &Context, input: CreateEnvironmentInput) -> Resul
     )
     .await?;
     check_provisioning(&access, &version)?;
+    connect(&mut rd, cx, &mut access, &input.name, engine(&version)).await?;
     let text = spec::environment(&mut rd, &version, &input.spec, None).await?;
     drop(rd);
     let now = cx.now;
@@ -53,6 +54,8 @@ pub(super) async fn create(cx: &Context, input: CreateEnvironmentInput) -> Resul
             return replay(cx, &found, &hash);
         }
         usable_version::still(tx, cx.scope(), &version).await?;
+        let mut access = access.clone();
+        connect(tx, cx, &mut access, &input.name, engine(&version)).await?;
         let limit = cx.app.config.quotas.environments;
         if environment_count(tx, cx.scope()).await? >= limit {
             return Err(over_quota("environments", limit));
@@ -67,7 +70,7 @@ pub(super) async fn create(cx: &Context, input: CreateEnvironmentInput) -> Resul
             template: input.template_name.clone(),
             description: input.description.clone(),
             customer_managed: template.customer_managed,
-            access: access.clone(),
+            access,
             created_at: now,
             track: Track::first(deployment.clone(), aim, now),
             origin: Origin::new(hash.clone()),
@@ -142,11 +145,13 @@ pub(super) async fn update(cx: &Context, input: UpdateEnvironmentInput) -> Resul
     transaction!(cx.store(), async |tx| -> Result<UpdateEnvironmentOutput> {
         let mut environment = find(tx, cx, &input.name).await?;
         let was = environment.track.status;
-        let after = changed_access(&environment.access, &input);
+        let mut after = changed_access(&environment.access, &input);
         check_access_change(&environment.access, &after)?;
         let wanted = update.wanted(&environment.track)?;
         if wanted == Wanted::Nothing {
             check_linked(&after)?;
+            let engine = environment.track.engine.clone();
+            reconnect(tx, cx, &environment, &input, &mut after, engine.as_deref()).await?;
             if was.is_active() {
                 return Err(busy(&environment));
             }
@@ -160,6 +165,7 @@ pub(super) async fn update(cx: &Context, input: UpdateEnvironmentInput) -> Resul
         let version =
             usable_version::resolve_wanted(tx, cx.scope(), kind, &environment.template, wanted, current).await?;
         check_provisioning(&after, &version)?;
+        reconnect(tx, cx, &environment, &input, &mut after, engine(&version)).await?;
         let stored = spec::text(tx, &environment.track.current().spec).await?;
         let text = match &input.spec {
             Some(given) => spec::environment(tx, &version, given, Some(&stored)).await?,
@@ -232,6 +238,7 @@ fn access(input: &CreateEnvironmentInput) -> Access {
         codebuild_role: input.codebuild_role_arn.clone(),
         component_role: input.component_role_arn.clone(),
         connection: input.environment_account_connection_id.clone(),
+        environment_account: None,
         repository: input.provisioning_repository.as_ref().map(branch),
     }
 }
@@ -252,6 +259,7 @@ fn changed_access(before: &Access, input: &UpdateEnvironmentInput) -> Access {
         codebuild_role: or(&input.codebuild_role_arn, &before.codebuild_role),
         component_role: or(&input.component_role_arn, &before.component_role),
         connection: or(&input.environment_account_connection_id, &before.connection),
+        environment_account: before.environment_account.clone(),
         repository: input.provisioning_repository.as_ref().map(branch).or_else(|| before.repository.clone()),
     }
 }
@@ -263,21 +271,48 @@ fn describe(environment: &mut Environment, input: &UpdateEnvironmentInput) {
     environment.origin.modified = true;
 }
 
+/// The engine that provisions the version; `None` if nothing is provisioned.
+fn engine(version: &TemplateVersion) -> Option<&str> {
+    Some(&version.bundle.as_ref()?.infrastructure.as_ref()?.engine)
+}
+
+/// Looks at the account connection that `access` names for the environment `name`, and notes the account
+/// that it leads to.
+async fn connect(rd: &mut Reader, cx: &Context, access: &mut Access, name: &str, engine: Option<&str>) -> Result<()> {
+    let Some(id) = &access.connection else { return Ok(()) };
+    let connection = account_connection::usable(rd, cx, id, name).await?;
+    connection.check_roles(&access.roles(Some(&connection)), engine)?;
+    access.environment_account = Some(connection.environment_account);
+    Ok(())
+}
+
+/// The same for an update, if it gives a connection. One that it leaves as it is may be gone: the
+/// deployment says so.
+async fn reconnect(
+    rd: &mut Reader,
+    cx: &Context,
+    environment: &Environment,
+    input: &UpdateEnvironmentInput,
+    after: &mut Access,
+    engine: Option<&str>,
+) -> Result<()> {
+    if input.environment_account_connection_id.is_none() {
+        return Ok(());
+    }
+    connect(rd, cx, after, &environment.name, engine).await?;
+    Ok(check_access_change(&environment.access, after)?)
+}
+
 /// Whether the engine of the version is built, the members fit it, and what they refer to exists.
 fn check_provisioning(access: &Access, version: &TemplateVersion) -> Result<()> {
     let part = version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref());
-    if let Some(part) = part {
-        check_built(part)?;
-    }
-    check_access(access, part.map(|part| part.engine.as_str()))?;
+    part.map_or(Ok(()), check_built)?;
+    check_access(access, engine(version))?;
     check_linked(access)
 }
 
-/// Repositories and account connections come with the rest of the API: none exists yet.
+/// Repositories come with the rest of the API: none exists yet.
 fn check_linked(access: &Access) -> Result<()> {
-    if let Some(id) = &access.connection {
-        return Err(not_found("environment account connection", id));
-    }
     if let Some(repository) = &access.repository {
         return Err(not_found("repository", format_args!("{} {}", repository.provider, repository.name)));
     }

@@ -4,6 +4,7 @@
 //! authorize → parse into domain → decide (pure) → one transaction (rows and jobs) → answer.
 //! Nothing slow happens in a request: what is slow is a job enqueued in the same transaction.
 
+mod account_connection;
 mod account_settings;
 mod context;
 pub(crate) mod deploy;
@@ -37,10 +38,12 @@ use protium_api::{ErrorCode, Request, Response};
 pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
     let operation = request.operation();
     Ok(match request {
+        Request::AcceptEnvironmentAccountConnection(input) => account_connection::accept(cx, input).await?.into(),
         Request::CancelEnvironmentDeployment(input) => environment::cancel(cx, input).await?.into(),
         Request::CancelServiceInstanceDeployment(input) => service_instance::cancel(cx, input).await?.into(),
         Request::CancelServicePipelineDeployment(input) => service_pipeline::cancel(cx, input).await?.into(),
         Request::CreateEnvironment(input) => environment::create(cx, input).await?.into(),
+        Request::CreateEnvironmentAccountConnection(input) => account_connection::create(cx, input).await?.into(),
         Request::CreateEnvironmentTemplate(input) => template::create_environment(cx, input).await?.into(),
         Request::CreateEnvironmentTemplateVersion(input) => {
             template_version::create_environment(cx, input).await?.into()
@@ -50,6 +53,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::CreateServiceTemplateVersion(input) => template_version::create_service(cx, input).await?.into(),
         Request::DeleteDeployment(input) => deployment::delete(cx, input).await?.into(),
         Request::DeleteEnvironment(input) => environment::delete(cx, input).await?.into(),
+        Request::DeleteEnvironmentAccountConnection(input) => account_connection::delete(cx, input).await?.into(),
         Request::DeleteEnvironmentTemplate(input) => template::delete_environment(cx, input).await?.into(),
         Request::DeleteEnvironmentTemplateVersion(input) => {
             template_version::delete_environment(cx, input).await?.into()
@@ -60,6 +64,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::GetAccountSettings(input) => account_settings::get(cx, input).await?.into(),
         Request::GetDeployment(input) => deployment::get(cx, input).await?.into(),
         Request::GetEnvironment(input) => environment::get(cx, input).await?.into(),
+        Request::GetEnvironmentAccountConnection(input) => account_connection::get(cx, input).await?.into(),
         Request::GetEnvironmentTemplate(input) => template::get_environment(cx, input).await?.into(),
         Request::GetEnvironmentTemplateVersion(input) => template_version::get_environment(cx, input).await?.into(),
         Request::GetResourcesSummary(input) => resources_summary::get(cx, input).await?.into(),
@@ -68,6 +73,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::GetServiceTemplate(input) => template::get_service(cx, input).await?.into(),
         Request::GetServiceTemplateVersion(input) => template_version::get_service(cx, input).await?.into(),
         Request::ListDeployments(input) => deployment::list(cx, input).await?.into(),
+        Request::ListEnvironmentAccountConnections(input) => account_connection::list(cx, input).await?.into(),
         Request::ListEnvironmentOutputs(input) => provisioned::environment_outputs(cx, input).await?.into(),
         Request::ListEnvironmentProvisionedResources(input) => {
             provisioned::environment_provisioned_resources(cx, input).await?.into()
@@ -88,10 +94,12 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::ListServiceTemplates(input) => template::list_service(cx, input).await?.into(),
         Request::ListServices(input) => service::list(cx, input).await?.into(),
         Request::ListTagsForResource(input) => tag::list(cx, input).await?.into(),
+        Request::RejectEnvironmentAccountConnection(input) => account_connection::reject(cx, input).await?.into(),
         Request::TagResource(input) => tag::set(cx, input).await?.into(),
         Request::UntagResource(input) => tag::unset(cx, input).await?.into(),
         Request::UpdateAccountSettings(input) => account_settings::update(cx, input).await?.into(),
         Request::UpdateEnvironment(input) => environment::update(cx, input).await?.into(),
+        Request::UpdateEnvironmentAccountConnection(input) => account_connection::update(cx, input).await?.into(),
         Request::UpdateEnvironmentTemplate(input) => template::update_environment(cx, input).await?.into(),
         Request::UpdateEnvironmentTemplateVersion(input) => {
             template_version::update_environment(cx, input).await?.into()
@@ -101,21 +109,17 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::UpdateServicePipeline(input) => service_pipeline::update(cx, input).await?.into(),
         Request::UpdateServiceTemplate(input) => template::update_service(cx, input).await?.into(),
         Request::UpdateServiceTemplateVersion(input) => template_version::update_service(cx, input).await?.into(),
-        Request::AcceptEnvironmentAccountConnection(_)
-        | Request::CancelComponentDeployment(_)
+        Request::CancelComponentDeployment(_)
         | Request::CreateComponent(_)
-        | Request::CreateEnvironmentAccountConnection(_)
         | Request::CreateRepository(_)
         | Request::CreateServiceInstance(_)
         | Request::CreateServiceSyncConfig(_)
         | Request::CreateTemplateSyncConfig(_)
         | Request::DeleteComponent(_)
-        | Request::DeleteEnvironmentAccountConnection(_)
         | Request::DeleteRepository(_)
         | Request::DeleteServiceSyncConfig(_)
         | Request::DeleteTemplateSyncConfig(_)
         | Request::GetComponent(_)
-        | Request::GetEnvironmentAccountConnection(_)
         | Request::GetRepository(_)
         | Request::GetRepositorySyncStatus(_)
         | Request::GetServiceInstanceSyncStatus(_)
@@ -126,13 +130,10 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         | Request::ListComponentOutputs(_)
         | Request::ListComponentProvisionedResources(_)
         | Request::ListComponents(_)
-        | Request::ListEnvironmentAccountConnections(_)
         | Request::ListRepositories(_)
         | Request::ListRepositorySyncDefinitions(_)
         | Request::NotifyResourceDeploymentStatusChange(_)
-        | Request::RejectEnvironmentAccountConnection(_)
         | Request::UpdateComponent(_)
-        | Request::UpdateEnvironmentAccountConnection(_)
         | Request::UpdateServiceSyncBlocker(_)
         | Request::UpdateServiceSyncConfig(_)
         | Request::UpdateTemplateSyncConfig(_) => return Err(not_built(operation)),

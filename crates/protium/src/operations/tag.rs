@@ -6,14 +6,15 @@
 use super::managed_tags::{managed_of_environment, managed_of_instance, managed_of_service, managed_of_template};
 use super::page::Page;
 use super::template_version::version_noun;
-use super::{Context, input};
+use super::{Context, account_connection, input};
 use crate::error::{Error, Result, invalid, not_found};
 use crate::store::{
-    Reader, environment_get, instance_get, service_get, tag_list, tag_set, tag_unset, template_get,
+    Reader, connection_get, environment_get, instance_get, service_get, tag_list, tag_set, tag_unset, template_get,
     template_version_get,
 };
 use crate::transaction;
 use protium_api::types::*;
+use protium_domain::account_connection::Side;
 use protium_domain::arn::{self, Resource, Scope};
 use protium_domain::id::Id;
 use protium_domain::tag::{self, MAX_USER_TAGS, Managed};
@@ -69,7 +70,7 @@ pub(super) async fn list(cx: &Context, input: ListTagsForResourceInput) -> Resul
     let mut rd = cx.store().reader().await?;
     let tagged = find(&mut rd, scope, arn, &resource).await?;
     let mut tags = tag_list(&mut rd, scope, tagged.id.as_str(), "", ALL).await?;
-    tags.extend(tagged.managed.on_resource());
+    tags.extend(tagged.managed.iter().flat_map(Managed::on_resource));
     tags.sort();
     if let Some(after) = page.after() {
         tags.retain(|(key, _)| key.as_str() > after);
@@ -82,7 +83,8 @@ pub(super) async fn list(cx: &Context, input: ListTagsForResourceInput) -> Resul
 /// A resource that exists.
 struct Tagged {
     id: Id,
-    managed: Managed,
+    /// Account connections have none.
+    managed: Option<Managed>,
 }
 
 /// What the ARN names, if that kind of thing can be tagged.
@@ -132,6 +134,9 @@ async fn find(rd: &mut Reader, scope: &Scope, arn: &str, taggable: &Taggable) ->
             return Err(not_found(&noun, format_args!("{arn}; tag the template, or its versions")));
         }
     };
+    if let Resource::EnvironmentAccountConnection(id) = resource {
+        return connection(rd, scope, arn, id).await;
+    }
     let here = scope.arn(resource) == arn;
     let found = if here { look_up(rd, scope, resource).await? } else { None };
     found.ok_or_else(|| not_found(noun(resource), arn))
@@ -148,25 +153,34 @@ async fn look_up(rd: &mut Reader, scope: &Scope, resource: &Resource) -> Result<
         Resource::ServiceTemplateVersion(name, version) => template_version(rd, scope, Service, name, *version).await,
         Resource::Environment(name) => {
             let found = environment_get(rd, scope, name).await?;
-            Ok(found.map(|found| Tagged { managed: managed_of_environment(scope, &found), id: found.id }))
+            Ok(found.map(|found| Tagged { managed: Some(managed_of_environment(scope, &found)), id: found.id }))
         }
         Resource::Service(name) => {
             let found = service_get(rd, scope, name).await?;
-            Ok(found.map(|found| Tagged { managed: managed_of_service(scope, &found), id: found.id }))
+            Ok(found.map(|found| Tagged { managed: Some(managed_of_service(scope, &found)), id: found.id }))
         }
         Resource::ServiceInstance { service, name } => {
             let found = instance_get(rd, scope, service, name).await?;
-            Ok(found.map(|found| Tagged { managed: managed_of_instance(scope, &found), id: found.id }))
+            Ok(found.map(|found| Tagged { managed: Some(managed_of_instance(scope, &found)), id: found.id }))
         }
         // These come with the rest of the API: none exists yet.
-        Resource::Component(_) | Resource::Repository(_) | Resource::EnvironmentAccountConnection(_) => Ok(None),
-        Resource::ServicePipeline(_) | Resource::Deployment(_) => Ok(None),
+        Resource::Component(_) | Resource::Repository(_) => Ok(None),
+        Resource::ServicePipeline(_) | Resource::Deployment(_) | Resource::EnvironmentAccountConnection(_) => Ok(None),
     }
+}
+
+/// A connection, which both of its accounts see; its tags are those of the account that lends its roles.
+async fn connection(rd: &mut Reader, scope: &Scope, arn: &str, id: &str) -> Result<Tagged> {
+    let found = connection_get(rd, &scope.region, id).await?;
+    let found = found.filter(|found| found.is_seen_by(&scope.account) && account_connection::arn(scope, found) == arn);
+    let found = found.ok_or_else(|| not_found(account_connection::NOUN, arn))?;
+    found.check_side(&scope.account, Side::Environment, "see or change the tags of")?;
+    Ok(Tagged { id: found.id, managed: None })
 }
 
 async fn template(rd: &mut Reader, scope: &Scope, kind: TemplateKind, name: &str) -> Result<Option<Tagged>> {
     let found = template_get(rd, scope, kind, name).await?;
-    Ok(found.map(|found| Tagged { managed: managed_of_template(scope, kind, name), id: found.id }))
+    Ok(found.map(|found| Tagged { managed: Some(managed_of_template(scope, kind, name)), id: found.id }))
 }
 
 async fn template_version(
@@ -177,7 +191,7 @@ async fn template_version(
     version: version::Version,
 ) -> Result<Option<Tagged>> {
     let found = template_version_get(rd, scope, kind, name, version).await?;
-    Ok(found.map(|found| Tagged { managed: managed_of_template(scope, kind, name), id: found.id }))
+    Ok(found.map(|found| Tagged { managed: Some(managed_of_template(scope, kind, name)), id: found.id }))
 }
 
 fn noun(resource: &Resource) -> &'static str {
@@ -192,7 +206,7 @@ fn noun(resource: &Resource) -> &'static str {
         Resource::ServicePipeline(_) => "service pipeline",
         Resource::Component(_) => "component",
         Resource::Repository(_) => "repository",
-        Resource::EnvironmentAccountConnection(_) => "environment account connection",
+        Resource::EnvironmentAccountConnection(_) => account_connection::NOUN,
         Resource::Deployment(_) => "deployment",
     }
 }

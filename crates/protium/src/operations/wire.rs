@@ -84,8 +84,12 @@ pub(super) fn repository_branch(scope: &Scope, branch: &RepositoryBranch) -> wir
     }
 }
 
-/// The account that an environment is provisioned in, where it is another than the caller's.
+/// The account of the environment's connection; without one, that of its role, where it is another than the
+/// caller's.
 fn other_account(scope: &Scope, environment: &Environment) -> Option<String> {
+    if let Some(account) = &environment.access.environment_account {
+        return Some(account.clone());
+    }
     let role = environment.access.service_role.as_deref().or(environment.access.codebuild_role.as_deref())?;
     account_of_role(role).filter(|account| *account != scope.account).map(str::to_owned)
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod account;
+mod account_connection;
 mod account_settings;
 mod content;
 mod contents;
@@ -42,6 +43,7 @@ mod upload;
 mod value;
 
 pub use account::*;
+pub use account_connection::*;
 pub use account_settings::*;
 pub use content::*;
 pub use db::Db;

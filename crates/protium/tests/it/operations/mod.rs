@@ -1,5 +1,6 @@
 //! Operations, one file a noun.
 
+mod account_connection;
 mod account_settings;
 mod deployment;
 mod environment;
