@@ -60,7 +60,7 @@ struct Reading<'a> {
 impl Reading<'_> {
     async fn environment(mut self, environment: &Environment) -> Preparing<Prepared> {
         if self.record.purpose == Purpose::Destroy {
-            let role = self.roles(environment).await?.service;
+            let role = Some(self.service_role(environment).await?);
             let tags = self.tags(role.as_deref(), environment.id.as_str()).await?;
             return Ok(to_destroy(&environment.track, role, tags));
         }
@@ -72,7 +72,7 @@ impl Reading<'_> {
         let namespace = namespace::environment(&environment.name, &inputs);
         match version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref()) {
             Some(part) => {
-                let role = self.roles(environment).await?.service;
+                let role = Some(self.service_role(environment).await?);
                 let tags = self.tags(role.as_deref(), environment.id.as_str()).await?;
                 self.render(part, role, tags, namespace).await
             }
@@ -90,7 +90,7 @@ impl Reading<'_> {
 
     async fn instance(mut self, instance: &ServiceInstance) -> Preparing<Prepared> {
         let environment = self.environment_of(instance).await?;
-        let role = Some(self.roles(&environment).await?.service.ok_or_else(|| no_role(&environment))?);
+        let role = Some(self.service_role(&environment).await?);
         let tags = self.tags(role.as_deref(), instance.id.as_str()).await?;
         if self.record.purpose == Purpose::Destroy {
             return Ok(to_destroy(&instance.track, role, tags));
@@ -172,6 +172,11 @@ impl Reading<'_> {
     async fn roles(&mut self, environment: &Environment) -> Preparing<Roles> {
         let connection = self.connection(environment).await?;
         environment.roles(connection.as_ref()).map_err(Unprepared::Refused)
+    }
+
+    /// The one of them that provisions CloudFormation templates.
+    async fn service_role(&mut self, environment: &Environment) -> Preparing<String> {
+        self.roles(environment).await?.service.ok_or_else(|| no_role(environment))
     }
 
     async fn environment_view(&mut self, environment: &Environment) -> Preparing<EnvironmentView> {
@@ -313,15 +318,15 @@ fn missing_version(template: &str, version: protium_domain::version::Version) ->
 fn no_role(environment: &Environment) -> Unprepared {
     if let Some(id) = &environment.access.connection {
         return Unprepared::Refused(format!(
-            "The environment account connection {id} of the environment '{}' has no roleArn, in whose name its service \
-             instances are provisioned; set it in the account {} with UpdateEnvironmentAccountConnection, and try again",
+            "The environment account connection {id} of the environment '{}' has no roleArn, in whose name it and its \
+             service instances are provisioned; set it in the account {} with UpdateEnvironmentAccountConnection, and try again",
             environment.name,
             environment.access.environment_account.as_deref().unwrap_or("of the connection")
         ));
     }
     Unprepared::Refused(format!(
-        "The environment '{}' has no protonServiceRoleArn, in whose name its service instances are provisioned; give \
-         it one with UpdateEnvironment and deploymentType NONE, and try again",
+        "The environment '{}' has no protonServiceRoleArn, in whose name it and its service instances are provisioned; \
+         give it one with UpdateEnvironment and deploymentType NONE, and try again",
         environment.name
     ))
 }
