@@ -88,7 +88,7 @@ impl AccountConnection {
     /// Accepts the connection, for `environment` if it exists already. `false` if it was accepted before.
     ///
     /// `others` are the connections for the same environment that are accepted already. There is one
-    /// a time, but for the one that is to replace what the environment uses: an environment changes
+    /// at a time, but for the one that is to replace what the environment uses: an environment changes
     /// to another connection of the same account without being cut off in between.
     pub fn accept(&mut self, others: &[Self], environment: Option<&Environment>, now: i64) -> Result<bool, Refused> {
         match self.status {
@@ -215,12 +215,15 @@ impl Environment {
         self.access.connection.as_deref() == Some(connection.as_str())
     }
 
-    /// Whether it goes on with `accepted`, a connection that was just accepted for it: its own is gone, as
-    /// `connected` tells, and led to the same account. Anything else takes an update of the environment.
-    pub fn takes_over(&self, accepted: &AccountConnection, connected: &[AccountConnection]) -> bool {
-        self.access.connection.is_some()
-            && self.access.environment_account.as_ref() == Some(&accepted.environment_account)
-            && !connected.iter().any(|other| self.uses(&other.id))
+    /// The connection that it goes on with, of the `accepted` ones for it: its own is not among them any
+    /// more, and the other leads to the same account. Any other change takes an update of the environment.
+    pub fn successor<'a>(&self, accepted: &'a [AccountConnection]) -> Option<&'a AccountConnection> {
+        let own = self.access.connection.as_ref()?;
+        if accepted.iter().any(|connection| connection.id.as_str() == own) {
+            return None;
+        }
+        let account = self.access.environment_account.as_ref()?;
+        accepted.iter().find(|connection| connection.environment_account == *account)
     }
 
     /// The roles that work in it now. `connection` is the one that it names, if it still exists.
@@ -360,15 +363,20 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_goes_on_with_a_new_connection_of_the_same_account_only_when_its_own_is_gone() {
-        let accepted = connection(9, LENDS, Connected);
-        let old = connection(1, LENDS, Connected);
-        assert!(environment(1, LENDS).takes_over(&accepted, &[]));
-        assert!(!environment(1, LENDS).takes_over(&accepted, &[old]));
-        assert!(!environment(1, "333333333333").takes_over(&accepted, &[]));
+    fn an_environment_goes_on_with_another_connection_of_its_account_only_when_its_own_is_gone() {
+        let next = |environment: &Environment, accepted: &[AccountConnection]| {
+            environment.successor(accepted).map(|connection| connection.id.clone())
+        };
+        let foreign = connection(8, "333333333333", Connected);
+        let accepted = [foreign, connection(9, LENDS, Connected)];
+        assert_eq!(next(&environment(1, LENDS), &accepted), Some(id(9)));
+        assert_eq!(next(&environment(1, LENDS), &accepted[..1]), None);
+        assert_eq!(next(&environment(9, LENDS), &accepted), None);
+        let with_its_own = [connection(9, LENDS, Connected), connection(1, LENDS, Connected)];
+        assert_eq!(next(&environment(1, LENDS), &with_its_own), None);
         let mut by_role = environment(1, LENDS);
         by_role.access = Access { service_role: role("service"), ..Access::default() };
-        assert!(!by_role.takes_over(&accepted, &[]));
+        assert_eq!(next(&by_role, &accepted), None);
     }
 
     #[test]

@@ -95,15 +95,7 @@ pub(super) async fn accept(
             return Ok(connection);
         }
         save(tx, &mut connection, was, cx.now).await?;
-        if let Some(mut environment) = environment
-            && environment.takes_over(&connection, &accepted)
-        {
-            environment.access.connection = Some(connection.id.to_string());
-            let status = environment.track.status;
-            if !environment_save(tx, &mut environment, status, cx.now).await? {
-                return Err(lost_update());
-            }
-        }
+        hand_over(tx, scope, &connection.environment, cx.now).await?;
         Ok(connection)
     })?;
     Ok(AcceptEnvironmentAccountConnectionOutput { environment_account_connection: shown(scope, connection) })
@@ -146,7 +138,8 @@ pub(super) async fn update(
     Ok(UpdateEnvironmentAccountConnectionOutput { environment_account_connection: shown(cx.scope(), connection) })
 }
 
-/// `DeleteEnvironmentAccountConnection`, also of one that is in use. What the caller can't see is deleted
+/// `DeleteEnvironmentAccountConnection`, also of one that is in use: if there is an accepted one to replace it,
+/// the environment goes on with that. What the caller can't see is deleted
 /// already.
 pub(super) async fn delete(
     cx: &Context,
@@ -159,6 +152,8 @@ pub(super) async fn delete(
         connection_delete(tx, &connection, cx.now).await?;
         tag_drop(tx, scope, connection.id.as_str()).await?;
         token_drop(tx, connection.id.as_str()).await?;
+        let management = Scope::new(&connection.management_account, &scope.region);
+        hand_over(tx, &management, &connection.environment, cx.now).await?;
         Ok(Some(connection))
     })?;
     let environment_account_connection = connection.map(|connection| shown(scope, connection));
@@ -203,6 +198,16 @@ pub(super) async fn list(
     let environment_account_connections =
         found.into_iter().map(|connection| summary(shown(cx.scope(), connection))).collect();
     Ok(ListEnvironmentAccountConnectionsOutput { environment_account_connections, next_token })
+}
+
+/// Gives an environment whose connection is gone the accepted one that succeeds it, if there is one.
+async fn hand_over(tx: &mut Tx, management: &Scope, environment: &str, now: i64) -> Result<()> {
+    let Some(mut environment) = environment_get(tx, management, environment).await? else { return Ok(()) };
+    let accepted = connections_accepted_for(tx, management, &environment.name).await?;
+    let Some(next) = environment.successor(&accepted) else { return Ok(()) };
+    environment.access.connection = Some(next.id.to_string());
+    let status = environment.track.status;
+    if environment_save(tx, &mut environment, status, now).await? { Ok(()) } else { Err(lost_update()) }
 }
 
 /// The connection of that id, if an environment of that name in the caller's account may use it.

@@ -133,6 +133,20 @@ on_both! {
         }
     }
 
+    an_environment_whose_connection_is_deleted_while_another_is_accepted_has_the_other, async |db| {
+        let two = Two::on(db).await;
+        let mut old = two.connected("prod").await;
+        for _ in 0..ROUNDS {
+            let new = requested(&two, "prod").await;
+            let accept = (&two.app, ACCEPT, json!({ "id": new }));
+            let delete = (&two.lends, "DeleteEnvironmentAccountConnection", json!({ "id": old }));
+            let answers = race_between(accept, delete).await;
+            assert_eq!(codes(&answers), ["", ""], "{answers:?}");
+            assert_eq!(two.site.get("prod").await["environmentAccountConnectionId"], new);
+            old = new;
+        }
+    }
+
     the_last_place_of_the_quota_is_given_once, async |db| {
         let two = Two::with(db, |config| config.quotas.account_connections = 1).await;
         for round in 0..ROUNDS {

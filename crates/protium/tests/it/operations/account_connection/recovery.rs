@@ -84,20 +84,18 @@ on_both! {
         assert_eq!(two.assumed(), [""; 0]);
     }
 
-    an_update_that_names_the_new_connection_recovers_too, async |db| {
+    when_its_connection_is_deleted_an_environment_goes_on_with_the_one_that_was_to_replace_it, async |db| {
         let two = Two::on(db).await;
         let old = two.connected("prod").await;
         let new = two.accepted("prod").await;
+        assert_eq!(two.site.get("prod").await["environmentAccountConnectionId"], old);
         two.forget(&old).await;
-        assert_eq!(two.site.get("prod").await["environmentAccountConnectionId"], old, "that one was to replace it");
+        assert_eq!(two.site.get("prod").await["environmentAccountConnectionId"], new);
+        two.forget(&new).await;
+        assert_eq!(two.site.get("prod").await["environmentAccountConnectionId"], new, "there is no other one");
         two.delete("prod").await.unwrap();
         two.finish().await;
         assert_eq!(two.status("prod").await.0, "DELETE_FAILED");
-        let rename = json!({ "name": "prod", "deploymentType": "NONE", "environmentAccountConnectionId": new });
-        two.update(rename).await.unwrap();
-        two.delete("prod").await.unwrap();
-        two.finish().await;
-        assert!(two.is_gone("prod").await);
     }
 
     a_connection_that_is_gone_is_no_reason_to_refuse_an_update_of_something_else, async |db| {
