@@ -1,5 +1,6 @@
 //! Two accounts on one server: `lends` requests connections, the site's own account has the environments.
 
+mod cli;
 mod list;
 mod provisioning;
 mod races;
