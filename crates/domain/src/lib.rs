@@ -14,6 +14,7 @@ pub mod name;
 pub mod page;
 pub mod quota;
 pub mod refused;
+pub mod repository;
 pub mod service;
 pub mod status;
 pub mod tag;

@@ -13,6 +13,7 @@ mod input;
 pub(crate) mod managed_tags;
 mod page;
 mod provisioned;
+mod repository;
 mod resources_summary;
 pub(crate) mod roll_up;
 mod service;
@@ -43,6 +44,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::CreateEnvironmentTemplateVersion(input) => {
             template_version::create_environment(cx, input).await?.into()
         }
+        Request::CreateRepository(input) => repository::create(cx, input).await?.into(),
         Request::CreateService(input) => service::create(cx, input).await?.into(),
         Request::CreateServiceTemplate(input) => template::create_service(cx, input).await?.into(),
         Request::CreateServiceTemplateVersion(input) => template_version::create_service(cx, input).await?.into(),
@@ -52,6 +54,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::DeleteEnvironmentTemplateVersion(input) => {
             template_version::delete_environment(cx, input).await?.into()
         }
+        Request::DeleteRepository(input) => repository::delete(cx, input).await?.into(),
         Request::DeleteService(input) => service::delete(cx, input).await?.into(),
         Request::DeleteServiceTemplate(input) => template::delete_service(cx, input).await?.into(),
         Request::DeleteServiceTemplateVersion(input) => template_version::delete_service(cx, input).await?.into(),
@@ -60,6 +63,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::GetEnvironment(input) => environment::get(cx, input).await?.into(),
         Request::GetEnvironmentTemplate(input) => template::get_environment(cx, input).await?.into(),
         Request::GetEnvironmentTemplateVersion(input) => template_version::get_environment(cx, input).await?.into(),
+        Request::GetRepository(input) => repository::get(cx, input).await?.into(),
         Request::GetResourcesSummary(input) => resources_summary::get(cx, input).await?.into(),
         Request::GetService(input) => service::get(cx, input).await?.into(),
         Request::GetServiceInstance(input) => service_instance::get(cx, input).await?.into(),
@@ -73,6 +77,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::ListEnvironmentTemplateVersions(input) => template_version::list_environment(cx, input).await?.into(),
         Request::ListEnvironmentTemplates(input) => template::list_environment(cx, input).await?.into(),
         Request::ListEnvironments(input) => environment::list(cx, input).await?.into(),
+        Request::ListRepositories(input) => repository::list(cx, input).await?.into(),
         Request::ListServiceInstanceOutputs(input) => provisioned::service_instance_outputs(cx, input).await?.into(),
         Request::ListServiceInstanceProvisionedResources(input) => {
             provisioned::service_instance_provisioned_resources(cx, input).await?.into()
@@ -103,18 +108,15 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         | Request::CancelComponentDeployment(_)
         | Request::CreateComponent(_)
         | Request::CreateEnvironmentAccountConnection(_)
-        | Request::CreateRepository(_)
         | Request::CreateServiceInstance(_)
         | Request::CreateServiceSyncConfig(_)
         | Request::CreateTemplateSyncConfig(_)
         | Request::DeleteComponent(_)
         | Request::DeleteEnvironmentAccountConnection(_)
-        | Request::DeleteRepository(_)
         | Request::DeleteServiceSyncConfig(_)
         | Request::DeleteTemplateSyncConfig(_)
         | Request::GetComponent(_)
         | Request::GetEnvironmentAccountConnection(_)
-        | Request::GetRepository(_)
         | Request::GetRepositorySyncStatus(_)
         | Request::GetServiceInstanceSyncStatus(_)
         | Request::GetServiceSyncBlockerSummary(_)
@@ -125,7 +127,6 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         | Request::ListComponentProvisionedResources(_)
         | Request::ListComponents(_)
         | Request::ListEnvironmentAccountConnections(_)
-        | Request::ListRepositories(_)
         | Request::ListRepositorySyncDefinitions(_)
         | Request::NotifyResourceDeploymentStatusChange(_)
         | Request::RejectEnvironmentAccountConnection(_)

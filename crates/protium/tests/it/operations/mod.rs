@@ -4,6 +4,7 @@ mod account_settings;
 mod deployment;
 mod environment;
 mod provisioned;
+mod repository;
 mod resources_summary;
 mod seed;
 mod service;
