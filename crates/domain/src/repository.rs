@@ -82,7 +82,14 @@ pub struct Repository {
 
 impl Repository {
     /// A repository that is about to be linked. `request` is the hash of the request.
-    pub fn new(id: Id, provider: Provider, name: String, connection_arn: String, request: ContentHash, at: i64) -> Self {
+    pub fn new(
+        id: Id,
+        provider: Provider,
+        name: String,
+        connection_arn: String,
+        request: ContentHash,
+        at: i64,
+    ) -> Self {
         Self {
             revision: 0,
             id,

@@ -239,11 +239,7 @@ fn access(input: &CreateEnvironmentInput) -> Access {
 }
 
 fn branch(input: &RepositoryBranchInput) -> RepositoryBranch {
-    RepositoryBranch {
-        provider: provider(input.provider),
-        name: input.name.clone(),
-        branch: input.branch.clone(),
-    }
+    RepositoryBranch { provider: provider(input.provider), name: input.name.clone(), branch: input.branch.clone() }
 }
 
 /// The access that an update leaves: what it gives replaces what was.

@@ -39,10 +39,7 @@ impl Resource for Repository {
     }
 
     fn detail(&self) -> Map<String, Value> {
-        Map::from_iter([
-            ("provider".into(), self.provider.as_str().into()),
-            ("name".into(), self.name.as_str().into()),
-        ])
+        Map::from_iter([("provider".into(), self.provider.as_str().into()), ("name".into(), self.name.as_str().into())])
     }
 }
 
