@@ -19,9 +19,12 @@ pub(crate) mod roll_up;
 mod service;
 mod service_instance;
 mod service_pipeline;
+mod service_sync_config;
 mod spec;
+mod sync_status;
 mod tag;
 mod template;
+mod template_sync_config;
 mod template_version;
 mod upgrade;
 mod usable_version;
@@ -46,8 +49,10 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         }
         Request::CreateRepository(input) => repository::create(cx, input).await?.into(),
         Request::CreateService(input) => service::create(cx, input).await?.into(),
+        Request::CreateServiceSyncConfig(input) => service_sync_config::create(cx, input).await?.into(),
         Request::CreateServiceTemplate(input) => template::create_service(cx, input).await?.into(),
         Request::CreateServiceTemplateVersion(input) => template_version::create_service(cx, input).await?.into(),
+        Request::CreateTemplateSyncConfig(input) => template_sync_config::create(cx, input).await?.into(),
         Request::DeleteDeployment(input) => deployment::delete(cx, input).await?.into(),
         Request::DeleteEnvironment(input) => environment::delete(cx, input).await?.into(),
         Request::DeleteEnvironmentTemplate(input) => template::delete_environment(cx, input).await?.into(),
@@ -56,19 +61,26 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         }
         Request::DeleteRepository(input) => repository::delete(cx, input).await?.into(),
         Request::DeleteService(input) => service::delete(cx, input).await?.into(),
+        Request::DeleteServiceSyncConfig(input) => service_sync_config::delete(cx, input).await?.into(),
         Request::DeleteServiceTemplate(input) => template::delete_service(cx, input).await?.into(),
         Request::DeleteServiceTemplateVersion(input) => template_version::delete_service(cx, input).await?.into(),
+        Request::DeleteTemplateSyncConfig(input) => template_sync_config::delete(cx, input).await?.into(),
         Request::GetAccountSettings(input) => account_settings::get(cx, input).await?.into(),
         Request::GetDeployment(input) => deployment::get(cx, input).await?.into(),
         Request::GetEnvironment(input) => environment::get(cx, input).await?.into(),
         Request::GetEnvironmentTemplate(input) => template::get_environment(cx, input).await?.into(),
         Request::GetEnvironmentTemplateVersion(input) => template_version::get_environment(cx, input).await?.into(),
         Request::GetRepository(input) => repository::get(cx, input).await?.into(),
+        Request::GetRepositorySyncStatus(input) => sync_status::of_repository(cx, input).await?.into(),
         Request::GetResourcesSummary(input) => resources_summary::get(cx, input).await?.into(),
         Request::GetService(input) => service::get(cx, input).await?.into(),
         Request::GetServiceInstance(input) => service_instance::get(cx, input).await?.into(),
+        Request::GetServiceInstanceSyncStatus(input) => sync_status::of_service_instance(cx, input).await?.into(),
+        Request::GetServiceSyncConfig(input) => service_sync_config::get(cx, input).await?.into(),
         Request::GetServiceTemplate(input) => template::get_service(cx, input).await?.into(),
         Request::GetServiceTemplateVersion(input) => template_version::get_service(cx, input).await?.into(),
+        Request::GetTemplateSyncConfig(input) => template_sync_config::get(cx, input).await?.into(),
+        Request::GetTemplateSyncStatus(input) => sync_status::of_template(cx, input).await?.into(),
         Request::ListDeployments(input) => deployment::list(cx, input).await?.into(),
         Request::ListEnvironmentOutputs(input) => provisioned::environment_outputs(cx, input).await?.into(),
         Request::ListEnvironmentProvisionedResources(input) => {
@@ -78,6 +90,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::ListEnvironmentTemplates(input) => template::list_environment(cx, input).await?.into(),
         Request::ListEnvironments(input) => environment::list(cx, input).await?.into(),
         Request::ListRepositories(input) => repository::list(cx, input).await?.into(),
+        Request::ListRepositorySyncDefinitions(input) => sync_status::definitions(cx, input).await?.into(),
         Request::ListServiceInstanceOutputs(input) => provisioned::service_instance_outputs(cx, input).await?.into(),
         Request::ListServiceInstanceProvisionedResources(input) => {
             provisioned::service_instance_provisioned_resources(cx, input).await?.into()
@@ -102,39 +115,29 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::UpdateService(input) => service::update(cx, input).await?.into(),
         Request::UpdateServiceInstance(input) => service_instance::update(cx, input).await?.into(),
         Request::UpdateServicePipeline(input) => service_pipeline::update(cx, input).await?.into(),
+        Request::UpdateServiceSyncConfig(input) => service_sync_config::update(cx, input).await?.into(),
         Request::UpdateServiceTemplate(input) => template::update_service(cx, input).await?.into(),
         Request::UpdateServiceTemplateVersion(input) => template_version::update_service(cx, input).await?.into(),
+        Request::UpdateTemplateSyncConfig(input) => template_sync_config::update(cx, input).await?.into(),
         Request::AcceptEnvironmentAccountConnection(_)
         | Request::CancelComponentDeployment(_)
         | Request::CreateComponent(_)
         | Request::CreateEnvironmentAccountConnection(_)
         | Request::CreateServiceInstance(_)
-        | Request::CreateServiceSyncConfig(_)
-        | Request::CreateTemplateSyncConfig(_)
         | Request::DeleteComponent(_)
         | Request::DeleteEnvironmentAccountConnection(_)
-        | Request::DeleteServiceSyncConfig(_)
-        | Request::DeleteTemplateSyncConfig(_)
         | Request::GetComponent(_)
         | Request::GetEnvironmentAccountConnection(_)
-        | Request::GetRepositorySyncStatus(_)
-        | Request::GetServiceInstanceSyncStatus(_)
         | Request::GetServiceSyncBlockerSummary(_)
-        | Request::GetServiceSyncConfig(_)
-        | Request::GetTemplateSyncConfig(_)
-        | Request::GetTemplateSyncStatus(_)
         | Request::ListComponentOutputs(_)
         | Request::ListComponentProvisionedResources(_)
         | Request::ListComponents(_)
         | Request::ListEnvironmentAccountConnections(_)
-        | Request::ListRepositorySyncDefinitions(_)
         | Request::NotifyResourceDeploymentStatusChange(_)
         | Request::RejectEnvironmentAccountConnection(_)
         | Request::UpdateComponent(_)
         | Request::UpdateEnvironmentAccountConnection(_)
-        | Request::UpdateServiceSyncBlocker(_)
-        | Request::UpdateServiceSyncConfig(_)
-        | Request::UpdateTemplateSyncConfig(_) => return Err(not_built(operation)),
+        | Request::UpdateServiceSyncBlocker(_) => return Err(not_built(operation)),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Linked repositories: create, get, list, delete. Linking records the repository and the connection to its
+//! Linked repositories: create, get, list, delete, and how others refer to them. Linking records the repository and the connection to its
 //! host; nothing is asked of the host.
 
 use super::deploy::lost_update;
@@ -6,15 +6,15 @@ use super::input::{request_hash, tags};
 use super::page::Page;
 use super::{Context, wire};
 use crate::app::new_id;
-use crate::error::{Result, conflict, not_found};
+use crate::error::{Result, conflict, invalid, not_found};
 use crate::store::{
-    Reader, account_settings_get, repository_delete, repository_get, repository_insert, repository_page, tag_drop,
-    tag_set,
+    Reader, account_settings_get, repository_delete, repository_get, repository_insert, repository_page,
+    service_sync_configs_of, tag_drop, tag_set, template_sync_configs_of,
 };
 use crate::transaction;
 use protium_api::types::{self as api, *};
 use protium_domain::arn::Scope;
-use protium_domain::repository::{Provider, Repository, check_name};
+use protium_domain::repository::{Provider, Repository, RepositoryBranch, check_name};
 
 const NOUN: &str = "repository";
 
@@ -58,6 +58,25 @@ pub(super) async fn existing(rd: &mut Reader, scope: &Scope, provider: Provider,
     found.ok_or_else(|| not_found(NOUN, scope.repository(provider, name)))
 }
 
+/// For operations whose model has no `ResourceNotFoundException`: the repository of `branch`, which the
+/// request's member `field` names, is linked.
+pub(super) async fn check_linked(rd: &mut Reader, scope: &Scope, field: &str, branch: &RepositoryBranch) -> Result<()> {
+    let (provider, name) = (branch.provider, &branch.name);
+    match repository_get(rd, scope, provider, name).await? {
+        Some(_) => Ok(()),
+        None => Err(invalid(
+            field,
+            format_args!("the repository '{name}' of {provider} is not linked; link it with CreateRepository first"),
+        )),
+    }
+}
+
+/// The branch in the members `repositoryProvider`, `repositoryName` and `branch`.
+pub(super) fn followed(given: RepositoryProvider, name: String, branch: String) -> Result<RepositoryBranch> {
+    check_name("repositoryName", &name)?;
+    Ok(RepositoryBranch { provider: provider(given), name, branch })
+}
+
 /// `ListRepositories`: by name, those of one name by provider.
 pub(super) async fn list(cx: &Context, input: ListRepositoriesInput) -> Result<ListRepositoriesOutput> {
     let page = Page::new(cx, "ListRepositories", [], input.max_results, input.next_token.as_deref())?;
@@ -95,6 +114,14 @@ async fn user(rd: &mut Reader, scope: &Scope, repository: &Repository) -> Result
     let settings = account_settings_get(rd, scope).await?;
     if settings.pipeline_repository.is_some_and(|branch| branch.is_of(repository)) {
         return Ok(Some("the account settings as pipelineProvisioningRepository".into()));
+    }
+    let (provider, name) = (repository.provider, &repository.name);
+    if let Some(config) = template_sync_configs_of(rd, scope, provider, name).await?.first() {
+        let (noun, template) = (config.kind.noun(), &config.template);
+        return Ok(Some(format!("the sync configuration of the {noun} '{template}'")));
+    }
+    if let Some(config) = service_sync_configs_of(rd, scope, provider, name).await?.first() {
+        return Ok(Some(format!("the sync configuration of the service '{}'", config.service)));
     }
     Ok(None)
 }

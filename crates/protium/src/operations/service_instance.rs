@@ -161,7 +161,8 @@ pub(super) async fn cancel(
     })
 }
 
-async fn find(rd: &mut Reader, cx: &Context, service: &str, name: &str) -> Result<Instance> {
+/// The instance of that name.
+pub(super) async fn find(rd: &mut Reader, cx: &Context, service: &str, name: &str) -> Result<Instance> {
     instance_get(rd, cx.scope(), service, name)
         .await?
         .ok_or_else(|| not_found("service instance", cx.scope().service_instance(service, name)))

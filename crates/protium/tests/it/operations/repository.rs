@@ -1,5 +1,6 @@
 use crate::on_both;
 use crate::support::app::{TestApp, code};
+use crate::support::service::*;
 use protium::store::event_list;
 use serde_json::{Value, json};
 
@@ -62,6 +63,19 @@ on_both! {
             let input = json!({ "provider": "BITBUCKET", "name": format!("o/{number}"), "connectionArn": connection });
             assert_eq!(app.ok("CreateRepository", input).await["repository"]["connectionArn"], connection);
         }
+    }
+
+    a_service_takes_any_connection_and_repository_and_its_templates_see_them, async |db| {
+        let shop = Shop::on(db).await;
+        let shows = INSTANCE.replacen("{{ service.name }}", "{{ service.repository_connection_arn }} {{ service.repository_id }}", 1);
+        shop.published("svc", &files(&shows, PIPELINE), Some("1"), &["env:1"]).await;
+        let connection = "arn:aws:codeconnections:eu-west-1:999999999999:connection/unknown";
+        let members = json!({ "repositoryConnectionArn": connection, "repositoryId": "not/linked", "branchName": "b" });
+        shop.app.ok("CreateService", but(create("web", &[("a", 1)]), members)).await;
+        shop.until("web", "ACTIVE").await;
+        assert_eq!(shop.get("web").await["repositoryConnectionArn"], connection);
+        let url = shop.outputs_of("web", Some("a")).await["Url"].clone();
+        assert_eq!(url, format!("{connection} not/linked/a:1@large"));
     }
 
     what_has_not_the_shape_of_a_repository_is_refused, async |db| {
