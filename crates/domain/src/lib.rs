@@ -17,6 +17,7 @@ pub mod refused;
 pub mod repository;
 pub mod service;
 pub mod status;
+pub mod sync_blocker;
 pub mod sync_config;
 pub mod tag;
 pub mod template;

@@ -21,6 +21,7 @@ mod service_instance;
 mod service_pipeline;
 mod service_sync_config;
 mod spec;
+mod sync_blocker;
 mod sync_status;
 mod tag;
 mod template;
@@ -76,6 +77,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::GetService(input) => service::get(cx, input).await?.into(),
         Request::GetServiceInstance(input) => service_instance::get(cx, input).await?.into(),
         Request::GetServiceInstanceSyncStatus(input) => sync_status::of_service_instance(cx, input).await?.into(),
+        Request::GetServiceSyncBlockerSummary(input) => sync_blocker::summary(cx, input).await?.into(),
         Request::GetServiceSyncConfig(input) => service_sync_config::get(cx, input).await?.into(),
         Request::GetServiceTemplate(input) => template::get_service(cx, input).await?.into(),
         Request::GetServiceTemplateVersion(input) => template_version::get_service(cx, input).await?.into(),
@@ -115,6 +117,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::UpdateService(input) => service::update(cx, input).await?.into(),
         Request::UpdateServiceInstance(input) => service_instance::update(cx, input).await?.into(),
         Request::UpdateServicePipeline(input) => service_pipeline::update(cx, input).await?.into(),
+        Request::UpdateServiceSyncBlocker(input) => sync_blocker::resolve(cx, input).await?.into(),
         Request::UpdateServiceSyncConfig(input) => service_sync_config::update(cx, input).await?.into(),
         Request::UpdateServiceTemplate(input) => template::update_service(cx, input).await?.into(),
         Request::UpdateServiceTemplateVersion(input) => template_version::update_service(cx, input).await?.into(),
@@ -128,7 +131,6 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         | Request::DeleteEnvironmentAccountConnection(_)
         | Request::GetComponent(_)
         | Request::GetEnvironmentAccountConnection(_)
-        | Request::GetServiceSyncBlockerSummary(_)
         | Request::ListComponentOutputs(_)
         | Request::ListComponentProvisionedResources(_)
         | Request::ListComponents(_)
@@ -136,8 +138,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         | Request::NotifyResourceDeploymentStatusChange(_)
         | Request::RejectEnvironmentAccountConnection(_)
         | Request::UpdateComponent(_)
-        | Request::UpdateEnvironmentAccountConnection(_)
-        | Request::UpdateServiceSyncBlocker(_) => return Err(not_built(operation)),
+        | Request::UpdateEnvironmentAccountConnection(_) => return Err(not_built(operation)),
     })
 }
 

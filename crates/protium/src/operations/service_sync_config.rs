@@ -1,6 +1,7 @@
 //! Service sync configurations: create, get, update, delete, and their end with the service.
 //!
-//! Owns: what a service may follow. Does not own: following it, which comes with Git.
+//! Owns: what a service may follow. Does not own: following it, which comes with Git; what a change by
+//! hand means for it (`sync_blocker`).
 
 use super::deploy::lost_update;
 use super::input::request_hash;
@@ -10,7 +11,7 @@ use crate::app::new_id;
 use crate::error::{Result, conflict, invalid, not_found};
 use crate::store::{
     Reader, Tx, service_get, service_sync_config_delete, service_sync_config_get, service_sync_config_insert,
-    service_sync_config_save,
+    service_sync_config_save, sync_blocker_drop_of_service,
 };
 use crate::transaction;
 use protium_api::types::{self as api, *};
@@ -78,8 +79,8 @@ pub(super) async fn update(cx: &Context, input: UpdateServiceSyncConfigInput) ->
     Ok(UpdateServiceSyncConfigOutput { service_sync_config: Some(shown(config)) })
 }
 
-/// `DeleteServiceSyncConfig`. Nothing is left to do where there is none. The service and its
-/// instances stay.
+/// `DeleteServiceSyncConfig`. Nothing is left to do where there is none. The service, its instances and
+/// their blockers stay.
 pub(super) async fn delete(cx: &Context, input: DeleteServiceSyncConfigInput) -> Result<DeleteServiceSyncConfigOutput> {
     let deleted = transaction!(cx.store(), async |tx| -> Result<Option<Config>> {
         let found = service_sync_config_get(tx, cx.scope(), &input.service_name).await?;
@@ -96,6 +97,7 @@ pub(super) async fn drop_with_service(tx: &mut Tx, scope: &Scope, service: &Serv
     if let Some(config) = service_sync_config_get(tx, scope, &service.name).await? {
         service_sync_config_delete(tx, &config, now).await?;
     }
+    sync_blocker_drop_of_service(tx, &service.id).await?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ mod service_instance;
 mod service_pipeline;
 mod service_sync_config;
 mod sync;
+mod sync_blocker;
 mod sync_status;
 mod tag;
 mod template;
