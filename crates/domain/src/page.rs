@@ -35,14 +35,15 @@ impl Listing {
     }
 
     /// The key after which a page starts; `None` if the token is malformed or belongs to another
-    /// operation or other filters.
+    /// operation or other filters. Tokens are not signed: a key may be one that was never given out.
     pub fn key_of(&self, token: &str) -> Option<String> {
         let bytes = STANDARD.decode(token).ok()?;
         let (fingerprint, key) = bytes.split_at_checked(FINGERPRINT)?;
         if fingerprint != self.0 {
             return None;
         }
-        String::from_utf8(key.to_vec()).ok()
+        // No key holds control characters; a database might not even take them as a question.
+        String::from_utf8(key.to_vec()).ok().filter(|key| !key.contains(char::is_control))
     }
 }
 
@@ -54,6 +55,12 @@ mod tests {
     fn a_token_leads_back_to_its_key() {
         let listing = Listing::new(["ListServices", "a"]);
         assert_eq!(listing.key_of(&listing.token_after("svc-é")).as_deref(), Some("svc-é"));
+    }
+
+    #[test]
+    fn a_made_up_token_leads_to_no_key_that_could_not_be_asked_for() {
+        let listing = Listing::new(["ListServices"]);
+        assert_eq!(listing.key_of(&listing.token_after("a\0b")), None);
     }
 
     #[test]

@@ -6,8 +6,8 @@
 use crate::app::new_id;
 use crate::error::{Error, Result, internal};
 use crate::store::{
-    NewJob, Target, Tx, deployment_active, deployment_insert, deployment_save, job_enqueue, tag_drop, target_delete,
-    target_save, token_drop,
+    NewJob, Target, Tx, deployment_active, deployment_insert, deployment_save, job_enqueue,
+    sync_blocker_drop_of_instance, tag_drop, target_delete, target_save, token_drop,
 };
 use protium_domain::arn::Scope;
 use protium_domain::deployment::{CANCELLED_BY_USER, Deployment, Event, Purpose, State, transition};
@@ -164,6 +164,9 @@ async fn remove(tx: &mut Tx, target: &Target, scope: &Scope, now: i64) -> Result
     target_delete(tx, target, now).await?;
     tag_drop(tx, scope, id.as_str()).await?;
     token_drop(tx, id.as_str()).await?;
+    if let Target::ServiceInstance(instance) = target {
+        sync_blocker_drop_of_instance(tx, &instance.service_id, &instance.id).await?;
+    }
     Ok(())
 }
 

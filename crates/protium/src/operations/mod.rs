@@ -15,14 +15,19 @@ pub(crate) mod managed_tags;
 mod page;
 mod provisioned;
 mod quota;
+mod repository;
 mod resources_summary;
 pub(crate) mod roll_up;
 mod service;
 mod service_instance;
 mod service_pipeline;
+mod service_sync_config;
 mod spec;
+mod sync_blocker;
+mod sync_status;
 mod tag;
 mod template;
+mod template_sync_config;
 mod template_version;
 mod token;
 mod upgrade;
@@ -48,9 +53,12 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::CreateEnvironmentTemplateVersion(input) => {
             template_version::create_environment(cx, input).await?.into()
         }
+        Request::CreateRepository(input) => repository::create(cx, input).await?.into(),
         Request::CreateService(input) => service::create(cx, input).await?.into(),
+        Request::CreateServiceSyncConfig(input) => service_sync_config::create(cx, input).await?.into(),
         Request::CreateServiceTemplate(input) => template::create_service(cx, input).await?.into(),
         Request::CreateServiceTemplateVersion(input) => template_version::create_service(cx, input).await?.into(),
+        Request::CreateTemplateSyncConfig(input) => template_sync_config::create(cx, input).await?.into(),
         Request::DeleteDeployment(input) => deployment::delete(cx, input).await?.into(),
         Request::DeleteEnvironment(input) => environment::delete(cx, input).await?.into(),
         Request::DeleteEnvironmentAccountConnection(input) => account_connection::delete(cx, input).await?.into(),
@@ -58,20 +66,30 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::DeleteEnvironmentTemplateVersion(input) => {
             template_version::delete_environment(cx, input).await?.into()
         }
+        Request::DeleteRepository(input) => repository::delete(cx, input).await?.into(),
         Request::DeleteService(input) => service::delete(cx, input).await?.into(),
+        Request::DeleteServiceSyncConfig(input) => service_sync_config::delete(cx, input).await?.into(),
         Request::DeleteServiceTemplate(input) => template::delete_service(cx, input).await?.into(),
         Request::DeleteServiceTemplateVersion(input) => template_version::delete_service(cx, input).await?.into(),
+        Request::DeleteTemplateSyncConfig(input) => template_sync_config::delete(cx, input).await?.into(),
         Request::GetAccountSettings(input) => account_settings::get(cx, input).await?.into(),
         Request::GetDeployment(input) => deployment::get(cx, input).await?.into(),
         Request::GetEnvironment(input) => environment::get(cx, input).await?.into(),
         Request::GetEnvironmentAccountConnection(input) => account_connection::get(cx, input).await?.into(),
         Request::GetEnvironmentTemplate(input) => template::get_environment(cx, input).await?.into(),
         Request::GetEnvironmentTemplateVersion(input) => template_version::get_environment(cx, input).await?.into(),
+        Request::GetRepository(input) => repository::get(cx, input).await?.into(),
+        Request::GetRepositorySyncStatus(input) => sync_status::of_repository(cx, input).await?.into(),
         Request::GetResourcesSummary(input) => resources_summary::get(cx, input).await?.into(),
         Request::GetService(input) => service::get(cx, input).await?.into(),
         Request::GetServiceInstance(input) => service_instance::get(cx, input).await?.into(),
+        Request::GetServiceInstanceSyncStatus(input) => sync_status::of_service_instance(cx, input).await?.into(),
+        Request::GetServiceSyncBlockerSummary(input) => sync_blocker::summary(cx, input).await?.into(),
+        Request::GetServiceSyncConfig(input) => service_sync_config::get(cx, input).await?.into(),
         Request::GetServiceTemplate(input) => template::get_service(cx, input).await?.into(),
         Request::GetServiceTemplateVersion(input) => template_version::get_service(cx, input).await?.into(),
+        Request::GetTemplateSyncConfig(input) => template_sync_config::get(cx, input).await?.into(),
+        Request::GetTemplateSyncStatus(input) => sync_status::of_template(cx, input).await?.into(),
         Request::ListDeployments(input) => deployment::list(cx, input).await?.into(),
         Request::ListEnvironmentAccountConnections(input) => account_connection::list(cx, input).await?.into(),
         Request::ListEnvironmentOutputs(input) => provisioned::environment_outputs(cx, input).await?.into(),
@@ -81,6 +99,8 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::ListEnvironmentTemplateVersions(input) => template_version::list_environment(cx, input).await?.into(),
         Request::ListEnvironmentTemplates(input) => template::list_environment(cx, input).await?.into(),
         Request::ListEnvironments(input) => environment::list(cx, input).await?.into(),
+        Request::ListRepositories(input) => repository::list(cx, input).await?.into(),
+        Request::ListRepositorySyncDefinitions(input) => sync_status::definitions(cx, input).await?.into(),
         Request::ListServiceInstanceOutputs(input) => provisioned::service_instance_outputs(cx, input).await?.into(),
         Request::ListServiceInstanceProvisionedResources(input) => {
             provisioned::service_instance_provisioned_resources(cx, input).await?.into()
@@ -107,36 +127,21 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::UpdateService(input) => service::update(cx, input).await?.into(),
         Request::UpdateServiceInstance(input) => service_instance::update(cx, input).await?.into(),
         Request::UpdateServicePipeline(input) => service_pipeline::update(cx, input).await?.into(),
+        Request::UpdateServiceSyncBlocker(input) => sync_blocker::resolve(cx, input).await?.into(),
+        Request::UpdateServiceSyncConfig(input) => service_sync_config::update(cx, input).await?.into(),
         Request::UpdateServiceTemplate(input) => template::update_service(cx, input).await?.into(),
         Request::UpdateServiceTemplateVersion(input) => template_version::update_service(cx, input).await?.into(),
+        Request::UpdateTemplateSyncConfig(input) => template_sync_config::update(cx, input).await?.into(),
         Request::CancelComponentDeployment(_)
         | Request::CreateComponent(_)
-        | Request::CreateRepository(_)
         | Request::CreateServiceInstance(_)
-        | Request::CreateServiceSyncConfig(_)
-        | Request::CreateTemplateSyncConfig(_)
         | Request::DeleteComponent(_)
-        | Request::DeleteRepository(_)
-        | Request::DeleteServiceSyncConfig(_)
-        | Request::DeleteTemplateSyncConfig(_)
         | Request::GetComponent(_)
-        | Request::GetRepository(_)
-        | Request::GetRepositorySyncStatus(_)
-        | Request::GetServiceInstanceSyncStatus(_)
-        | Request::GetServiceSyncBlockerSummary(_)
-        | Request::GetServiceSyncConfig(_)
-        | Request::GetTemplateSyncConfig(_)
-        | Request::GetTemplateSyncStatus(_)
         | Request::ListComponentOutputs(_)
         | Request::ListComponentProvisionedResources(_)
         | Request::ListComponents(_)
-        | Request::ListRepositories(_)
-        | Request::ListRepositorySyncDefinitions(_)
         | Request::NotifyResourceDeploymentStatusChange(_)
-        | Request::UpdateComponent(_)
-        | Request::UpdateServiceSyncBlocker(_)
-        | Request::UpdateServiceSyncConfig(_)
-        | Request::UpdateTemplateSyncConfig(_) => return Err(not_built(operation)),
+        | Request::UpdateComponent(_) => return Err(not_built(operation)),
     })
 }
 

@@ -2,7 +2,7 @@
 //! executed in the transaction in which the part settled.
 
 use super::deploy::{self, Ending, begin_waiting, destroy, lost_update};
-use super::spec;
+use super::{service_sync_config, spec};
 use crate::error::{Result, internal};
 use crate::store::{
     Target, Tx, content_put, deployment_active, instances_of_service, pipeline_get, service_by_id, service_delete,
@@ -109,6 +109,7 @@ impl Round<'_> {
                 return Ok(true);
             }
             Act::Remove => {
+                service_sync_config::drop_with_service(tx, self.scope, &self.service, self.now).await?;
                 service_delete(tx, &self.service, self.now).await?;
                 tag_drop(tx, self.scope, self.service.id.as_str()).await?;
                 token_drop(tx, self.service.id.as_str()).await?;

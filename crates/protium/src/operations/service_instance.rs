@@ -6,7 +6,7 @@ use super::page::Page;
 use super::service::check_environment;
 use super::upgrade::Update;
 use super::usable_version::{self, check_built};
-use super::{Context, service, spec, wire};
+use super::{Context, service, spec, sync_blocker, wire};
 use crate::error::{Error, Result, conflict, invalid, not_found};
 use crate::store::{
     Reader, Target, TokenUse, Tx, content_put, environment_get, instance_get, instance_page, service_get, token_find,
@@ -19,6 +19,7 @@ use protium_domain::bundle::spec::merge_instance;
 use protium_domain::deployment::State;
 use protium_domain::service::{Service, ServiceInstance as Instance};
 use protium_domain::status::ServiceStatus;
+use protium_domain::sync_blocker::ByHand;
 use protium_domain::template::TemplateKind;
 use protium_domain::track::Aim;
 use protium_domain::upgrade::Wanted;
@@ -97,7 +98,9 @@ pub(super) async fn update(cx: &Context, input: UpdateServiceInstanceInput) -> R
         }
         let mut target = Target::ServiceInstance(instance);
         deploy::start(tx, &mut target, Start { scope: cx.scope(), now: cx.now, goal, waiting: false }).await?;
-        instance_of(target).map(|instance| answer(cx, &instance))
+        let instance = instance_of(target)?;
+        sync_blocker::by_hand(tx, cx, &service, ByHand::Updated(&instance)).await?;
+        Ok(answer(cx, &instance))
     })
 }
 
@@ -161,7 +164,8 @@ pub(super) async fn cancel(
     })
 }
 
-async fn find(rd: &mut Reader, cx: &Context, service: &str, name: &str) -> Result<Instance> {
+/// The instance of that name.
+pub(super) async fn find(rd: &mut Reader, cx: &Context, service: &str, name: &str) -> Result<Instance> {
     instance_get(rd, cx.scope(), service, name)
         .await?
         .ok_or_else(|| not_found("service instance", cx.scope().service_instance(service, name)))

@@ -9,14 +9,15 @@ use super::template_version::version_noun;
 use super::{Context, account_connection, input};
 use crate::error::{Error, Result, invalid, not_found};
 use crate::store::{
-    Reader, connection_get, environment_get, instance_get, service_get, tag_list, tag_set, tag_unset, template_get,
-    template_version_get,
+    Reader, connection_get, environment_get, instance_get, repository_get, service_get, tag_list, tag_set, tag_unset,
+    template_get, template_version_get,
 };
 use crate::transaction;
 use protium_api::types::*;
 use protium_domain::account_connection::Side;
 use protium_domain::arn::{self, Resource, Scope};
 use protium_domain::id::Id;
+use protium_domain::repository::parse_arn_part;
 use protium_domain::tag::{self, MAX_USER_TAGS, Managed};
 use protium_domain::template::TemplateKind;
 use protium_domain::version;
@@ -83,7 +84,7 @@ pub(super) async fn list(cx: &Context, input: ListTagsForResourceInput) -> Resul
 /// A resource that exists.
 struct Tagged {
     id: Id,
-    /// Account connections have none.
+    /// Only what has to do with infrastructure has managed tags.
     managed: Option<Managed>,
 }
 
@@ -163,8 +164,9 @@ async fn look_up(rd: &mut Reader, scope: &Scope, resource: &Resource) -> Result<
             let found = instance_get(rd, scope, service, name).await?;
             Ok(found.map(|found| Tagged { managed: Some(managed_of_instance(scope, &found)), id: found.id }))
         }
+        Resource::Repository(key) => repository(rd, scope, key).await,
         // These come with the rest of the API: none exists yet.
-        Resource::Component(_) | Resource::Repository(_) => Ok(None),
+        Resource::Component(_) => Ok(None),
         Resource::ServicePipeline(_) | Resource::Deployment(_) | Resource::EnvironmentAccountConnection(_) => Ok(None),
     }
 }
@@ -192,6 +194,13 @@ async fn template_version(
 ) -> Result<Option<Tagged>> {
     let found = template_version_get(rd, scope, kind, name, version).await?;
     Ok(found.map(|found| Tagged { managed: Some(managed_of_template(scope, kind, name)), id: found.id }))
+}
+
+/// `key` is the last part of an ARN whose shape was checked: it has no control characters.
+async fn repository(rd: &mut Reader, scope: &Scope, key: &str) -> Result<Option<Tagged>> {
+    let Some((provider, name)) = parse_arn_part(key) else { return Ok(None) };
+    let found = repository_get(rd, scope, provider, name).await?;
+    Ok(found.map(|found| Tagged { managed: None, id: found.id }))
 }
 
 fn noun(resource: &Resource) -> &'static str {

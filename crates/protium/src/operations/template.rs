@@ -13,7 +13,7 @@ use crate::app::new_id;
 use crate::error::{Result, conflict, not_found, over_quota};
 use crate::store::{
     Reader, tag_drop, tag_set, template_count, template_delete, template_get, template_insert, template_page,
-    template_save, template_version_count,
+    template_save, template_sync_config_get, template_version_count,
 };
 use crate::transaction;
 use protium_api::types::*;
@@ -237,6 +237,12 @@ async fn delete(cx: &Context, kind: TemplateKind, name: &str) -> Result<Option<T
         if versions > 0 {
             return Err(conflict(format!(
                 "the {} '{name}' still has {versions} version(s); delete them first",
+                kind.noun()
+            )));
+        }
+        if template_sync_config_get(tx, scope, kind, name).await?.is_some() {
+            return Err(conflict(format!(
+                "the {} '{name}' is synced from a repository; end that with DeleteTemplateSyncConfig first",
                 kind.noun()
             )));
         }

@@ -6,7 +6,7 @@ use crate::error::{Result, conflict, invalid, not_found, over_quota};
 use crate::operations::deploy::{self, Start, lost_update};
 use crate::operations::roll_up::roll_up;
 use crate::operations::usable_version::{self, check_built};
-use crate::operations::{Context, spec};
+use crate::operations::{Context, spec, sync_blocker};
 use crate::store::{
     Reader, Target, Tx, content_put, instance_save, instances_of_service, service_save, service_with_pipeline, tag_list,
 };
@@ -81,7 +81,7 @@ async fn change_instances(
         redeploy(tx, cx, pipeline, &content).await?;
     }
     service.change = Some(change);
-    Ok(())
+    sync_blocker::by_update(tx, cx, service).await
 }
 
 fn check_settled(service: &Service, pipeline: Option<&ServicePipeline>) -> Result<()> {

@@ -1,9 +1,10 @@
-//! Requests that meet: two at the same time, or one that overtakes another.
+//! Two things at the same time, as far as the database allows.
 
 use super::app::{Refused, TestApp};
 use super::database::SOON;
 use protium::store::Call;
 use serde_json::Value;
+use std::future::Future;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -32,35 +33,36 @@ impl Meeting {
     }
 }
 
-/// Sends two requests of one account at the same time.
-pub async fn race(app: &TestApp, left: (&str, Value), right: (&str, Value)) -> [Result<Value, Refused>; 2] {
-    race_between((app, left.0, left.1), (app, right.0, right.1)).await
-}
-
-/// Sends two requests at the same time. On PostgreSQL neither of their transactions commits before both are about to,
-/// where both come so far; SQLite has one at a time.
-pub async fn race_between(
-    left: (&TestApp, &str, Value),
-    right: (&TestApp, &str, Value),
-) -> [Result<Value, Refused>; 2] {
-    let store = left.0.store().clone();
+/// Does two things at the same time. On PostgreSQL neither of their first transactions commits before both are about
+/// to, where both come so far; SQLite has one at a time.
+pub async fn together<L, R>(app: &TestApp, left: L, right: R) -> (L::Output, R::Output)
+where
+    L: Future<Output: Send> + Send + 'static,
+    R: Future<Output: Send> + Send + 'static,
+{
     let meeting = Arc::new(Meeting::default());
-    if !store.db().is_embedded() {
-        store.db().set_probe(Some(Arc::new(move |call| {
+    if !app.store().db().is_embedded() {
+        app.store().db().set_probe(Some(Arc::new(move |call| {
             if call == Call::Commit && meeting.arrive() <= 2 {
                 meeting.wait_for(2, Duration::from_millis(300));
             }
             Ok(())
         })));
     }
-    let send = |(app, operation, input): (&TestApp, &str, Value)| {
-        let (app, operation) = (app.clone(), operation.to_owned());
-        tokio::spawn(async move { app.call(&operation, input).await })
-    };
-    let (left, right) = (send(left), send(right));
-    let answers = [left.await.unwrap(), right.await.unwrap()];
-    store.db().set_probe(None);
+    let (left, right) = (tokio::spawn(left), tokio::spawn(right));
+    let answers = (left.await.unwrap(), right.await.unwrap());
+    app.store().db().set_probe(None);
     answers
+}
+
+/// Sends two requests at the same time; see [`together`].
+pub async fn race(app: &TestApp, [left, right]: [(&str, Value); 2]) -> [Result<Value, Refused>; 2] {
+    let send = |(operation, input): (&str, Value)| {
+        let (app, operation) = (app.clone(), operation.to_owned());
+        async move { app.call(&operation, input).await }
+    };
+    let (left, right) = together(app, send(left), send(right)).await;
+    [left, right]
 }
 
 /// Sends a request, and `other` when it has decided and is about to begin its transaction.
@@ -83,10 +85,31 @@ pub async fn overtaken(app: &TestApp, request: (&str, Value), other: (&str, Valu
     [first, second]
 }
 
-/// The codes of two answers, empty for success.
+/// The codes of two answers, empty for a success.
 pub fn codes(answers: &[Result<Value, Refused>; 2]) -> [&str; 2] {
     [0, 1].map(|one| match &answers[one] {
         Ok(_) => "",
         Err(refused) => refused.code.as_str(),
     })
+}
+
+/// Sends two requests of two accounts at the same time; see [`together`].
+pub async fn race_between(
+    left: (&TestApp, &str, Value),
+    right: (&TestApp, &str, Value),
+) -> [Result<Value, Refused>; 2] {
+    let send = |(app, operation, input): (&TestApp, &str, Value)| {
+        let (app, operation) = (app.clone(), operation.to_owned());
+        async move { app.call(&operation, input).await }
+    };
+    let (left_answer, right_answer) = together(left.0, send(left), send(right)).await;
+    [left_answer, right_answer]
+}
+
+/// The code of the one of two requests that was refused.
+pub fn refused(answers: &[Result<Value, Refused>; 2]) -> &str {
+    match answers {
+        [Ok(_), Err(refused)] | [Err(refused), Ok(_)] => &refused.code,
+        both => panic!("one of two must be refused: {both:?}"),
+    }
 }

@@ -20,7 +20,7 @@ on_both! {
             let name = format!("prod{round}");
             let ids = [requested(&two, &name).await, requested(&two, &name).await];
             let accept = |id: &String| (ACCEPT, json!({ "id": id }));
-            let answers = race(&two.app, accept(&ids[0]), accept(&ids[1])).await;
+            let answers = race(&two.app, [accept(&ids[0]), accept(&ids[1])]).await;
             let codes = codes(&answers);
             assert!(codes == ["", CONFLICT] || codes == [CONFLICT, ""], "{answers:?}");
             let winner = if codes[0].is_empty() { 0 } else { 1 };
@@ -37,7 +37,7 @@ on_both! {
         for round in 0..ROUNDS {
             let id = requested(&two, &format!("prod{round}")).await;
             let accept = || (ACCEPT, json!({ "id": id }));
-            let [left, right] = race(&two.app, accept(), accept()).await;
+            let [left, right] = race(&two.app, [accept(), accept()]).await;
             assert_eq!(left.unwrap(), right.unwrap());
         }
     }
@@ -48,7 +48,7 @@ on_both! {
             let name = format!("prod{round}");
             let id = two.accepted(&name).await;
             let create = ("CreateEnvironment", through(&name, &id));
-            let answers = race(&two.app, create, (REJECT, json!({ "id": id }))).await;
+            let answers = race(&two.app, [create, (REJECT, json!({ "id": id }))]).await;
             let codes = codes(&answers);
             assert!(codes == ["", CONFLICT] || codes == [CONFLICT, ""], "{answers:?}");
             let status = if codes[0].is_empty() { "CONNECTED" } else { "REJECTED" };
@@ -71,7 +71,7 @@ on_both! {
         for _ in 0..ROUNDS {
             let id = two.accepted("prod").await;
             let change = json!({ "name": "prod", "deploymentType": "NONE", "environmentAccountConnectionId": id });
-            let answers = race(&two.app, ("UpdateEnvironment", change), (REJECT, json!({ "id": id }))).await;
+            let answers = race(&two.app, [("UpdateEnvironment", change), (REJECT, json!({ "id": id }))]).await;
             let codes = codes(&answers);
             assert!(codes == ["", CONFLICT] || codes == [CONFLICT, ""], "{answers:?}");
             if codes[0].is_empty() {
@@ -124,7 +124,7 @@ on_both! {
             two.forget(&old).await;
             let new = requested(&two, "prod").await;
             let describe = json!({ "name": "prod", "deploymentType": "NONE", "description": format!("d{round}") });
-            let answers = race(&two.app, ("UpdateEnvironment", describe), (ACCEPT, json!({ "id": new }))).await;
+            let answers = race(&two.app, [("UpdateEnvironment", describe), (ACCEPT, json!({ "id": new }))]).await;
             assert_eq!(codes(&answers), ["", ""], "{answers:?}");
             let shown = two.site.get("prod").await;
             assert_eq!(shown["environmentAccountConnectionId"], new);
@@ -151,7 +151,7 @@ on_both! {
         let two = Two::with(db, |config| config.quotas.account_connections = 1).await;
         for round in 0..ROUNDS {
             let create = |side: &str| ("CreateEnvironmentAccountConnection", request(&format!("{side}{round}")));
-            let answers = race(&two.lends, create("left"), create("right")).await;
+            let answers = race(&two.lends, [create("left"), create("right")]).await;
             let codes = codes(&answers);
             let over = "ServiceQuotaExceededException";
             assert!(codes == ["", over] || codes == [over, ""], "{answers:?}");

@@ -101,12 +101,12 @@ on_both! {
         let two = Two::on(db).await;
         for round in 0..5 {
             let input = || (CREATE, with(json!({ "clientToken": format!("t{round}") })));
-            let [left, right] = race(&two.lends, input(), input()).await;
+            let [left, right] = race(&two.lends, [input(), input()]).await;
             assert_eq!(left.unwrap(), right.unwrap());
             assert_eq!(two.count().await, round + 1);
         }
         let other = (CREATE, with(json!({ "clientToken": "x", "environmentName": "test" })));
-        let answers = race(&two.lends, (CREATE, with(json!({ "clientToken": "x" }))), other).await;
+        let answers = race(&two.lends, [(CREATE, with(json!({ "clientToken": "x" }))), other]).await;
         let refused: Vec<&str> = answers.iter().filter_map(|one| Some(one.as_ref().err()?.code.as_str())).collect();
         assert_eq!(refused, ["ValidationException"]);
     }

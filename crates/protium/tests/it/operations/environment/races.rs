@@ -12,7 +12,7 @@ on_both! {
         let site = Site::on(db).await;
         for round in 0..ROUNDS {
             let input = || ("CreateEnvironment", create(&format!("prod{round}")));
-            let [left, right] = race(&site.app, input(), input()).await;
+            let [left, right] = race(&site.app, [input(), input()]).await;
             assert_eq!(left.unwrap(), right.unwrap());
             assert_eq!(site.records(&format!("prod{round}")).await.len(), 1);
         }
@@ -26,7 +26,7 @@ on_both! {
             let name = format!("prod{round}");
             let mut other = create(&name);
             other["description"] = "other".into();
-            let answers = race(&site.app, ("CreateEnvironment", create(&name)), ("CreateEnvironment", other)).await;
+            let answers = race(&site.app, [("CreateEnvironment", create(&name)), ("CreateEnvironment", other)]).await;
             let codes = codes(&answers);
             assert!(codes == ["", "ValidationException"] || codes == ["ValidationException", ""], "{answers:?}");
         }
@@ -37,7 +37,7 @@ on_both! {
         site.deployed("prod").await;
         for round in 0..ROUNDS {
             let update = |size: &str| ("UpdateEnvironment", resize("prod", &format!("{size}{round}")));
-            let answers = race(&site.app, update("left"), update("right")).await;
+            let answers = race(&site.app, [update("left"), update("right")]).await;
             let codes = codes(&answers);
             assert!(codes == ["", "ConflictException"] || codes == ["ConflictException", ""], "{answers:?}");
             assert_eq!(site.records("prod").await.len(), 2 + round);
@@ -53,7 +53,7 @@ on_both! {
             let name = format!("prod{round}");
             site.deployed(&name).await;
             let delete = ("DeleteEnvironment", json!({ "name": name }));
-            let answers = race(&site.app, ("UpdateEnvironment", resize(&name, "small")), delete).await;
+            let answers = race(&site.app, [("UpdateEnvironment", resize(&name, "small")), delete]).await;
             let codes = codes(&answers);
             assert!(codes == ["", "ConflictException"] || codes == ["ConflictException", ""], "{answers:?}");
             site.finish().await;
@@ -65,7 +65,7 @@ on_both! {
         let site = Site::with(db, |config| config.quotas.environments = 1).await;
         for round in 0..ROUNDS {
             let create = |side: &str| ("CreateEnvironment", create(&format!("{side}{round}")));
-            let answers = race(&site.app, create("left"), create("right")).await;
+            let answers = race(&site.app, [create("left"), create("right")]).await;
             let codes = codes(&answers);
             let over = "ServiceQuotaExceededException";
             assert!(codes == ["", over] || codes == [over, ""], "{answers:?}");
@@ -84,7 +84,7 @@ on_both! {
             let mut input = create(&format!("prod{round}"));
             input["templateMinorVersion"] = minor.into();
             let delete = ("DeleteEnvironmentTemplateVersion", version_of("env", &version));
-            let answers = race(&site.app, ("CreateEnvironment", input), delete).await;
+            let answers = race(&site.app, [("CreateEnvironment", input), delete]).await;
             let codes = codes(&answers);
             assert!(codes == ["", "ConflictException"] || codes == ["ResourceNotFoundException", ""], "{answers:?}");
             site.finish().await;
@@ -111,7 +111,7 @@ on_both! {
             let (name, service) = (format!("prod{round}"), format!("web{round}"));
             site.deployed(&name).await;
             let delete = ("DeleteEnvironment", json!({ "name": name }));
-            let answers = race(&site.app, ("CreateService", site.service(&service, &name)), delete).await;
+            let answers = race(&site.app, [("CreateService", site.service(&service, &name)), delete]).await;
             let codes = codes(&answers);
             assert!(codes == ["", "ConflictException"] || codes == ["ConflictException", ""], "{answers:?}");
             site.finish().await;

@@ -1,56 +1,15 @@
 use crate::on_both;
-use crate::support::app::{Refused, TestApp};
-use crate::support::database::{SOON, TestDb};
+use crate::support::race::{race, refused, together};
 use crate::support::service::*;
 use protium::jobs;
-use protium::store::Call;
-use serde_json::{Value, json};
-use std::sync::{Arc, Condvar, Mutex};
-
-/// Lets the next two transactions that are about to commit wait for each other, where two can run at a time.
-fn meet(db: &TestDb, app: &TestApp) {
-    if !db.is_shared() {
-        return;
-    }
-    let place = Arc::new((Mutex::new(0), Condvar::new()));
-    app.store().db().set_probe(Some(Arc::new(move |call| {
-        if call == Call::Commit {
-            let (count, arrived) = &*place;
-            let mut count = count.lock().unwrap();
-            *count += 1;
-            arrived.notify_all();
-            drop(arrived.wait_timeout_while(count, SOON, |count| *count < 2).unwrap());
-        }
-        Ok(())
-    })));
-}
-
-/// Two calls whose transactions overlap as far as the database allows.
-async fn race(db: &TestDb, app: &TestApp, calls: [(&'static str, Value); 2]) -> [Result<Value, Refused>; 2] {
-    meet(db, app);
-    let [left, right] = calls.map(|(operation, input)| {
-        let app = app.clone();
-        tokio::spawn(async move { app.call(operation, input).await })
-    });
-    let answers = [left.await.unwrap(), right.await.unwrap()];
-    app.store().db().set_probe(None);
-    answers
-}
-
-/// The code of the one of two calls that was refused.
-fn refused(answers: &[Result<Value, Refused>; 2]) -> &str {
-    match answers {
-        [Ok(_), Err(refused)] | [Err(refused), Ok(_)] => &refused.code,
-        both => panic!("one of two must be refused: {both:?}"),
-    }
-}
+use serde_json::json;
 
 on_both! {
     of_two_updates_one_is_refused, async |db| {
         let shop = Shop::on(db).await;
         shop.active("web", &[("a", 1)]).await;
         let update = |added: &str| ("UpdateService", json!({ "name": "web", "spec": spec(&[("a", 1), (added, 2)]) }));
-        let answers = race(db, &shop.app, [update("b"), update("c")]).await;
+        let answers = race(&shop.app, [update("b"), update("c")]).await;
         assert_eq!(refused(&answers), "ConflictException");
         shop.until("web", "ACTIVE").await;
         assert_eq!(shop.done("CreateStack").len(), 4);
@@ -60,7 +19,7 @@ on_both! {
         let shop = Shop::on(db).await;
         shop.active("web", &[("a", 1)]).await;
         let update = ("UpdateServiceInstance", json!({ "serviceName": "web", "name": "a", "deploymentType": "CURRENT_VERSION" }));
-        let answers = race(db, &shop.app, [update, ("DeleteService", json!({ "name": "web" }))]).await;
+        let answers = race(&shop.app, [update, ("DeleteService", json!({ "name": "web" }))]).await;
         assert_eq!(refused(&answers), "ConflictException");
         shop.finish().await;
         let expected = if answers[0].is_ok() { "ACTIVE, a SUCCEEDED, pipeline SUCCEEDED" } else { "gone" };
@@ -72,7 +31,7 @@ on_both! {
         shop.active("web", &[("a", 1), ("b", 2)]).await;
         let update = ("UpdateServiceInstance", json!({ "serviceName": "web", "name": "a", "deploymentType": "CURRENT_VERSION" }));
         let remove = ("UpdateService", json!({ "name": "web", "spec": spec(&[("b", 2)]) }));
-        let answers = race(db, &shop.app, [update, remove]).await;
+        let answers = race(&shop.app, [update, remove]).await;
         assert_eq!(refused(&answers), "ConflictException");
         shop.finish().await;
         assert!(shop.stands("web").await.starts_with("ACTIVE"));
@@ -89,15 +48,14 @@ on_both! {
                     None => shop.app.pass(1000),
                 }
             }
-            meet(db, &shop.app);
-            let running: Vec<_> = running.into_iter().map(|job| {
+            let work = |job| {
                 let app = shop.app.clone();
-                tokio::spawn(async move { jobs::run(&app.app, &job).await })
-            }).collect();
-            for job in running {
-                job.await.unwrap().unwrap();
-            }
-            shop.app.store().db().set_probe(None);
+                async move { jobs::run(&app.app, &job).await }
+            };
+            let (second, first) = (running.pop().unwrap(), running.pop().unwrap());
+            let (first, second) = together(&shop.app, work(first), work(second)).await;
+            first.unwrap();
+            second.unwrap();
         }
         assert_eq!(shop.stands("web").await, "CREATE_IN_PROGRESS, a SUCCEEDED, b SUCCEEDED, pipeline IN_PROGRESS");
         shop.until("web", "ACTIVE, a SUCCEEDED, b SUCCEEDED, pipeline SUCCEEDED").await;
@@ -107,7 +65,7 @@ on_both! {
     two_equal_creates_make_one_service, async |db| {
         let shop = Shop::on(db).await;
         let input = || ("CreateService", create("web", &[("a", 1)]));
-        let [left, right] = race(db, &shop.app, [input(), input()]).await;
+        let [left, right] = race(&shop.app, [input(), input()]).await;
         assert_eq!(left.unwrap(), right.unwrap());
         shop.until("web", "ACTIVE").await;
         assert_eq!(shop.done("CreateStack"), ["prod", "web-a", "web"]);
@@ -116,14 +74,14 @@ on_both! {
     of_two_different_creates_of_a_name_one_is_a_mismatch, async |db| {
         let shop = Shop::on(db).await;
         let input = |port| ("CreateService", create("web", &[("a", port)]));
-        let answers = race(db, &shop.app, [input(1), input(2)]).await;
+        let answers = race(&shop.app, [input(1), input(2)]).await;
         assert_eq!(refused(&answers), "ValidationException");
     }
 
     the_last_place_for_a_service_is_given_once, async |db| {
         let shop = Shop::with(db, |config| config.quotas.services = 1).await;
         let input = |name: &str| ("CreateService", create(name, &[("a", 1)]));
-        let answers = race(db, &shop.app, [input("one"), input("two")]).await;
+        let answers = race(&shop.app, [input("one"), input("two")]).await;
         assert_eq!(refused(&answers), "ServiceQuotaExceededException");
     }
 
@@ -131,7 +89,7 @@ on_both! {
         let shop = Shop::with(db, |config| config.quotas.instances_per_service = 2).await;
         shop.active("web", &[("a", 1)]).await;
         let update = |added: &str| ("UpdateService", json!({ "name": "web", "spec": spec(&[("a", 1), (added, 2)]) }));
-        let answers = race(db, &shop.app, [update("b"), update("c")]).await;
+        let answers = race(&shop.app, [update("b"), update("c")]).await;
         assert_eq!(refused(&answers), "ConflictException");
         shop.until("web", "ACTIVE").await;
         let three = spec(&[("a", 1), ("b", 2), ("c", 2)]);
@@ -142,7 +100,7 @@ on_both! {
     a_service_and_the_end_of_its_environment_exclude_each_other, async |db| {
         let shop = Shop::on(db).await;
         let delete = ("DeleteEnvironment", json!({ "name": "prod" }));
-        let answers = race(db, &shop.app, [("CreateService", create("web", &[("a", 1)])), delete]).await;
+        let answers = race(&shop.app, [("CreateService", create("web", &[("a", 1)])), delete]).await;
         assert_eq!(refused(&answers), "ConflictException");
         shop.finish().await;
         let stands = if answers[0].is_ok() { "ACTIVE, a SUCCEEDED, pipeline SUCCEEDED" } else { "gone" };
@@ -153,7 +111,7 @@ on_both! {
         let shop = Shop::on(db).await;
         shop.active("web", &[("a", 1)]).await;
         let update = || ("UpdateServiceInstance", json!({ "serviceName": "web", "name": "a", "deploymentType": "CURRENT_VERSION", "clientToken": "t" }));
-        let [left, right] = race(db, &shop.app, [update(), update()]).await;
+        let [left, right] = race(&shop.app, [update(), update()]).await;
         assert_eq!(left.unwrap(), right.unwrap());
         shop.finish().await;
         let records = shop.app.ok("ListDeployments", json!({ "serviceName": "web", "serviceInstanceName": "a" })).await;
