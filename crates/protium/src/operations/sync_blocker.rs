@@ -6,8 +6,8 @@ use super::{Context, service, service_instance};
 use crate::app::new_id;
 use crate::error::{Result, not_found};
 use crate::store::{
-    Tx, instances_of_service, service_sync_config_get, sync_blocker_get, sync_blocker_insert, sync_blocker_latest,
-    sync_blocker_save,
+    Reader, Tx, instances_of_service, service_sync_config_get, sync_blocker_get, sync_blocker_insert,
+    sync_blocker_latest, sync_blocker_save,
 };
 use crate::transaction;
 use protium_api::types::{self as api, *};
@@ -18,28 +18,35 @@ use protium_domain::sync_blocker::{ByHand, LATEST, SyncBlocker};
 /// Blocks what a request changed, if the service is synced: the sync would take the change back. Called in
 /// the transaction of the change, with the instance as it is then.
 pub(super) async fn by_hand(tx: &mut Tx, cx: &Context, service: &Service, change: ByHand<'_>) -> Result<()> {
-    if service_sync_config_get(tx, cx.scope(), &service.name).await?.is_none() {
-        return Ok(());
-    }
-    let blocker = SyncBlocker::new(new_id(), service, change, cx.now);
-    if sync_blocker_insert(tx, cx.scope(), &blocker).await? { Ok(()) } else { Err(lost_update()) }
+    if is_synced(tx, cx, service).await? { block(tx, cx, service, change).await } else { Ok(()) }
 }
 
 /// The same for all that an update of a service, which has begun, does to its instances.
 pub(super) async fn by_update(tx: &mut Tx, cx: &Context, service: &Service) -> Result<()> {
     let Some(change) = &service.change else { return Ok(()) };
-    let instances = instances_of_service(tx, cx.scope(), &service.name).await?;
+    if !is_synced(tx, cx, service).await? {
+        return Ok(());
+    }
     let mut removed: Vec<ServiceInstance> = Vec::new();
-    for instance in instances {
+    for instance in instances_of_service(tx, cx.scope(), &service.name).await? {
         if change.added.contains(&instance.id) {
-            by_hand(tx, cx, service, ByHand::Created(&instance)).await?;
+            block(tx, cx, service, ByHand::Created(&instance)).await?;
         } else if change.retried.contains(&instance.id) {
-            by_hand(tx, cx, service, ByHand::Updated(&instance)).await?;
+            block(tx, cx, service, ByHand::Updated(&instance)).await?;
         } else if change.removed.iter().any(|removed| removed.id == instance.id) {
             removed.push(instance);
         }
     }
-    if removed.is_empty() { Ok(()) } else { by_hand(tx, cx, service, ByHand::Removed(&removed)).await }
+    if removed.is_empty() { Ok(()) } else { block(tx, cx, service, ByHand::Removed(&removed)).await }
+}
+
+async fn is_synced(rd: &mut Reader, cx: &Context, service: &Service) -> Result<bool> {
+    Ok(service_sync_config_get(rd, cx.scope(), &service.name).await?.is_some())
+}
+
+async fn block(tx: &mut Tx, cx: &Context, service: &Service, change: ByHand<'_>) -> Result<()> {
+    let blocker = SyncBlocker::new(new_id(), service, change, cx.now);
+    if sync_blocker_insert(tx, cx.scope(), &blocker).await? { Ok(()) } else { Err(lost_update()) }
 }
 
 /// `GetServiceSyncBlockerSummary`: the blockers of an instance, or those of the service as a whole.

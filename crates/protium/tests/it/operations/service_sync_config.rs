@@ -200,6 +200,18 @@ on_both! {
         assert_eq!(code(app.call(GET, key("web")).await), "ResourceNotFoundException");
     }
 
+    a_repository_is_not_unlinked_while_an_update_begins_to_follow_it, async |db| {
+        let app = TestApp::on(db).await;
+        ready(&app).await;
+        link(&app, "o/next").await;
+        app.ok(CREATE, of_service("web")).await;
+        let unlink = ("DeleteRepository", json!({ "provider": "GITHUB", "name": "o/next" }));
+        let update = (UPDATE, with(of_service("web"), "repositoryName", "o/next"));
+        let answers = race(db, &app, [update, unlink]).await;
+        let expected = if answers[0].is_ok() { "ConflictException" } else { "ResourceNotFoundException" };
+        assert_eq!(refused(&answers), expected);
+    }
+
     configurations_are_events, async |db| {
         let app = TestApp::on(db).await;
         ready(&app).await;
