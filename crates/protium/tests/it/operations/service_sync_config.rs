@@ -207,7 +207,7 @@ on_both! {
         app.ok(CREATE, of_service("web")).await;
         let unlink = ("DeleteRepository", json!({ "provider": "GITHUB", "name": "o/next" }));
         let update = (UPDATE, with(of_service("web"), "repositoryName", "o/next"));
-        let answers = race(db, &app, [update, unlink]).await;
+        let answers = race(&app, [update, unlink]).await;
         let expected = if answers[0].is_ok() { "ConflictException" } else { "ResourceNotFoundException" };
         assert_eq!(refused(&answers), expected);
     }

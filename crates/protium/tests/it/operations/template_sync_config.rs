@@ -214,7 +214,7 @@ on_both! {
         app.ok(CREATE, of_template("SERVICE", "t")).await;
         let unlink = ("DeleteRepository", json!({ "provider": "GITHUB", "name": "o/next" }));
         let update = (UPDATE, with(of_template("SERVICE", "t"), "repositoryName", "o/next"));
-        let answers = race(db, &app, [update, unlink]).await;
+        let answers = race(&app, [update, unlink]).await;
         let expected = if answers[0].is_ok() { "ConflictException" } else { "ResourceNotFoundException" };
         assert_eq!(refused(&answers), expected);
     }
