@@ -1,15 +1,19 @@
 //! Operations, one file a noun.
 
+mod account;
 mod account_connection;
 mod account_settings;
 mod deployment;
 mod environment;
+mod force_delete;
 mod provisioned;
+mod redeploy;
 mod resources_summary;
 mod seed;
 mod service;
 mod service_instance;
 mod service_pipeline;
+mod stuck;
 mod tag;
 mod template;
 mod template_version;
