@@ -51,7 +51,15 @@ mod tests {
         for each in Operation::ALL {
             assert_eq!(operation(each.target()), Ok(*each));
         }
-        for target in ["", "GetService", "AwsProton20200720.", "AwsProton20200720.getService", "Other.GetService"] {
+        for target in [
+            "",
+            "GetService",
+            "AwsProton20200720.",
+            "AwsProton20200720.getService",
+            "Other.GetService",
+            "Protium20261201.GetService",
+            "AwsProton20200720.ForceDelete",
+        ] {
             assert_eq!(operation(target).unwrap_err().code, ErrorCode::UnknownOperation, "{target}");
         }
     }

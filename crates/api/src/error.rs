@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde_json::json;
 
-use crate::Redacted;
+use crate::{Operation, Redacted};
 
-/// Namespace of the errors that the API model declares.
+/// Namespace of the errors that models declare, where no operation says which model.
 const MODEL: &str = "com.amazonaws.proton.v20200720";
 /// Namespace of the errors that belong to the protocol and to authentication.
 const FRONT_END: &str = "com.amazon.coral.service";
@@ -92,6 +92,13 @@ impl ErrorCode {
         format!("{}#{}", self.namespace(), self.as_str())
     }
 
+    /// The same in an answer to the operation: errors of a model are in the model's own namespace.
+    #[must_use]
+    pub fn wire_type_for(self, operation: Operation) -> String {
+        let namespace = if self.is_modelled() { operation.error_namespace() } else { self.namespace() };
+        format!("{namespace}#{}", self.as_str())
+    }
+
     /// The code that a value of `__type` or of the header `x-amzn-errortype` names, in any
     /// namespace and with or without a trailing `:` and address.
     #[must_use]
@@ -134,10 +141,12 @@ impl WireError {
         Self { code, message: message.into() }
     }
 
-    /// The body of the answer: `{"__type": ..., "message": ...}`.
+    /// The body of the answer: `{"__type": ..., "message": ...}`. `operation` is the one that was called,
+    /// if it is known.
     #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
-        json!({ "__type": self.code.wire_type(), "message": self.message }).to_string().into_bytes()
+    pub fn to_json(&self, operation: Option<Operation>) -> Vec<u8> {
+        let wire_type = operation.map_or_else(|| self.code.wire_type(), |called| self.code.wire_type_for(called));
+        json!({ "__type": wire_type, "message": self.message }).to_string().into_bytes()
     }
 }
 
@@ -163,12 +172,16 @@ mod tests {
     fn an_error_body_has_a_namespaced_type_and_a_lower_case_message() {
         let error = WireError::new(ErrorCode::ResourceNotFound, "no \"shop\"");
         assert_eq!(
-            String::from_utf8(error.to_json()).unwrap(),
+            String::from_utf8(error.to_json(Some(Operation::GetService))).unwrap(),
             r#"{"__type":"com.amazonaws.proton.v20200720#ResourceNotFoundException","message":"no \"shop\""}"#
+        );
+        assert_eq!(
+            String::from_utf8(error.to_json(Some(Operation::ForceDelete))).unwrap(),
+            r#"{"__type":"protium.v20261201#ResourceNotFoundException","message":"no \"shop\""}"#
         );
         let error = WireError::new(ErrorCode::UnknownOperation, "");
         assert_eq!(
-            String::from_utf8(error.to_json()).unwrap(),
+            String::from_utf8(error.to_json(None)).unwrap(),
             r#"{"__type":"com.amazon.coral.service#UnknownOperationException","message":""}"#
         );
     }

@@ -1,4 +1,4 @@
-//! Every operation of the model, with bodies made of the model itself: what it calls valid is read,
+//! Every operation of the models, with bodies made of the models themselves: what it calls valid is read,
 //! each thing that it forbids is refused with the right error, and what is read is written again.
 
 use std::collections::BTreeSet;
@@ -9,12 +9,20 @@ use serde_json::{Map, Value, json};
 /// Stands in every sensitive text.
 const SECRET: &str = "s3cr3t";
 
+/// The text of a model, and how many operations it has.
+const PROTON: (&str, usize) = (include_str!("../model/proton-2020-07-20.json"), 87);
+const PROTIUM: (&str, usize) = (include_str!("../model/protium-2026-12-01.json"), 4);
+
 struct Model(Value);
 
 impl Model {
+    /// Both of them as one.
     fn read() -> Self {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/model/proton-2020-07-20.json");
-        Self(serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
+        let [mut all, more] = [PROTON, PROTIUM].map(|(text, _)| serde_json::from_str::<Value>(text).unwrap());
+        for part in ["operations", "shapes"] {
+            all[part].as_object_mut().unwrap().extend(more[part].as_object().unwrap().clone());
+        }
+        Self(all)
     }
 
     fn shape(&self, name: &str) -> &Value {
@@ -72,6 +80,7 @@ fn text(name: &str, shape: &Value) -> String {
         return SECRET.to_owned();
     }
     match name {
+        "AccessKeyId" => "AKIA0000000000000000",
         "Arn" => "arn:aws:proton:us-east-1:123456789012:service/shop",
         "AwsAccountId" => "123456789012",
         "DeploymentId" | "EnvironmentAccountConnectionId" => "0a1b2c3d-0000-1111-2222-0123456789ab",
@@ -104,10 +113,18 @@ fn every_operation_of_the_model_is_known() {
     let modelled: BTreeSet<&str> = model.0["operations"].as_object().unwrap().keys().map(String::as_str).collect();
     let known: BTreeSet<&str> = Operation::ALL.iter().map(|operation| operation.name()).collect();
     assert_eq!(modelled, known);
-    assert_eq!(known.len(), 87);
     for operation in Operation::ALL {
-        assert_eq!(operation.target(), format!("AwsProton20200720.{}", operation.name()));
         assert_eq!(Operation::from_target(operation.target()), Some(*operation));
+    }
+    for ((text, count), namespace) in [(PROTON, "com.amazonaws.proton.v20200720"), (PROTIUM, "protium.v20261201")] {
+        let model: Value = serde_json::from_str(text).unwrap();
+        let prefix = model["metadata"]["targetPrefix"].as_str().unwrap();
+        let own: Vec<_> = Operation::ALL.iter().filter(|o| model["operations"].get(o.name()).is_some()).collect();
+        assert_eq!(own.len(), count, "{prefix}");
+        for operation in own {
+            assert_eq!(operation.target(), format!("{prefix}.{}", operation.name()));
+            assert_eq!(operation.error_namespace(), namespace);
+        }
     }
 }
 
@@ -351,5 +368,5 @@ fn a_paginator_names_members_that_exist() {
             limited += 1;
         }
     }
-    assert_eq!(limited, 12);
+    assert_eq!(limited, 13);
 }

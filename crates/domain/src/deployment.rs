@@ -161,6 +161,12 @@ pub enum Event {
     Cancel,
     /// A caller asks to remove the target.
     Destroy,
+    /// An operator deploys anew, whatever is under way.
+    Restart,
+    /// An operator removes the target and what it has, whatever is under way.
+    ForceDestroy,
+    /// An operator removes the target and leaves what it has, whatever is under way.
+    Release,
     /// The engine ended: it did what was asked.
     Succeeded,
     /// The engine ended without.
@@ -172,6 +178,8 @@ pub enum Event {
 /// What the store does with a transition, in the same transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
+    /// End the deployment under way, whatever its engine does, and fence its job: it can't settle any more.
+    GiveUp,
     /// Write a deployment record and enqueue its job.
     Deploy,
     /// Make the job of the running deployment due now.
@@ -219,7 +227,7 @@ impl Obstacle {
 
 /// The whole machine. Total over statuses and events.
 pub fn transition(from: DeploymentStatus, event: Event) -> Result<Transition, Obstacle> {
-    use Action::{Deploy, Hurry, Promote, Remove, RollUp};
+    use Action::{Deploy, GiveUp, Hurry, Promote, Remove, RollUp};
     use DeploymentStatus as S;
     let to = |to, actions| Ok(Transition { to, actions });
     match event {
@@ -242,6 +250,21 @@ pub fn transition(from: DeploymentStatus, event: Event) -> Result<Transition, Ob
             S::Succeeded | S::Failed | S::Cancelled | S::DeleteFailed => to(S::DeleteInProgress, &[Deploy]),
             S::DeleteInProgress => to(S::DeleteInProgress, &[]),
             S::InProgress | S::Cancelling => Err(Obstacle::Busy),
+            S::DeleteComplete => Err(Obstacle::HalfDeleted),
+        },
+        Event::Restart => match from {
+            S::Succeeded | S::Failed | S::Cancelled | S::DeleteFailed => to(S::InProgress, &[Deploy]),
+            S::InProgress | S::Cancelling | S::DeleteInProgress => to(S::InProgress, &[GiveUp, Deploy]),
+            S::DeleteComplete => Err(Obstacle::HalfDeleted),
+        },
+        Event::ForceDestroy => match from {
+            S::Succeeded | S::Failed | S::Cancelled | S::DeleteFailed => to(S::DeleteInProgress, &[Deploy]),
+            S::InProgress | S::Cancelling | S::DeleteInProgress => to(S::DeleteInProgress, &[GiveUp, Deploy]),
+            S::DeleteComplete => Err(Obstacle::HalfDeleted),
+        },
+        Event::Release => match from {
+            S::Succeeded | S::Failed | S::Cancelled | S::DeleteFailed => to(S::DeleteComplete, &[Remove]),
+            S::InProgress | S::Cancelling | S::DeleteInProgress => to(S::DeleteComplete, &[GiveUp, Remove]),
             S::DeleteComplete => Err(Obstacle::HalfDeleted),
         },
         Event::Succeeded => match from {
@@ -267,8 +290,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const EVENTS: [Event; 6] =
-        [Event::Start, Event::Cancel, Event::Destroy, Event::Succeeded, Event::Failed, Event::Cancelled];
+    const EVENTS: [Event; 9] = [
+        Event::Start,
+        Event::Cancel,
+        Event::Destroy,
+        Event::Restart,
+        Event::ForceDestroy,
+        Event::Release,
+        Event::Succeeded,
+        Event::Failed,
+        Event::Cancelled,
+    ];
 
     #[test]
     fn the_whole_table_reads_as_specified() {
@@ -279,7 +311,7 @@ mod tests {
                     Ok(next) => format!("{} {:?}", next.to, next.actions),
                     Err(obstacle) => format!("- {obstacle:?}"),
                 };
-                table.push_str(&format!("{from:<18} {:<10} {cell}\n", format!("{event:?}")));
+                table.push_str(&format!("{from:<18} {:<12} {cell}\n", format!("{event:?}")));
             }
         }
         insta::assert_snapshot!(table);
@@ -298,6 +330,21 @@ mod tests {
     }
 
     #[test]
+    fn from_every_status_an_operator_deploys_anew_and_removes_with_and_without_what_there_is() {
+        for status in DeploymentStatus::ALL.iter().filter(|s| **s != DeploymentStatus::DeleteComplete) {
+            for (event, to) in [
+                (Event::Restart, DeploymentStatus::InProgress),
+                (Event::ForceDestroy, DeploymentStatus::DeleteInProgress),
+                (Event::Release, DeploymentStatus::DeleteComplete),
+            ] {
+                let next = transition(*status, event).expect("there is always a way out");
+                assert_eq!(next.to, to, "{status} {event:?}");
+                assert_eq!(next.actions.contains(&Action::GiveUp), status.is_active(), "{status} {event:?}");
+            }
+        }
+    }
+
+    #[test]
     fn every_active_status_is_left_by_every_end() {
         for status in DeploymentStatus::ALL.iter().filter(|s| s.is_active()) {
             for end in [Event::Succeeded, Event::Failed, Event::Cancelled] {
@@ -310,11 +357,12 @@ mod tests {
     proptest! {
         /// Whatever happens, in whatever order: work is under way exactly between a start and an end.
         #[test]
-        fn any_sequence_keeps_one_deployment_at_a_time(events in proptest::collection::vec(0usize..6, 0..60)) {
+        fn any_sequence_keeps_one_deployment_at_a_time(events in proptest::collection::vec(0usize..9, 0..60)) {
             let mut status = DeploymentStatus::InProgress;
             let mut running = 1;
             for event in events.into_iter().map(|at| EVENTS[at]) {
                 let Ok(next) = transition(status, event) else { continue };
+                running -= i32::from(next.actions.contains(&Action::GiveUp));
                 running += i32::from(next.actions.contains(&Action::Deploy));
                 running -= i32::from(next.actions.contains(&Action::RollUp));
                 status = next.to;

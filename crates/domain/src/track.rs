@@ -95,6 +95,20 @@ impl Track {
         self.deployed.iter().map(|aim| aim.version).chain(attempted)
     }
 
+    /// What exists because of the target, or may: what the last end left behind, and what was to be made under
+    /// the physical name, which a deployment that nobody waited for may have made after all.
+    pub fn remains(&self) -> Vec<ProvisionedResource> {
+        let mut remains = self.resources.clone();
+        if let (Some(engine), Some(physical)) = (&self.engine, &self.physical)
+            && !remains.iter().any(|resource| resource.name == physical.name)
+        {
+            let identifier = physical.id.clone().unwrap_or_else(|| physical.name.clone());
+            let engine = if engine == "terraform" { "TERRAFORM" } else { "CLOUDFORMATION" };
+            remains.push(ProvisionedResource { name: physical.name.clone(), identifier, engine: engine.to_owned() });
+        }
+        remains
+    }
+
     /// Notes that a deployment to `aim` starts.
     pub fn begin(&mut self, deployment: Id, aim: Aim, now: i64) {
         self.status = DeploymentStatus::InProgress;
@@ -109,5 +123,28 @@ impl Track {
         self.deployed = Some(aim);
         self.succeeded_at = Some(started);
         self.succeeded_deployment = Some(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stack(identifier: &str) -> ProvisionedResource {
+        ProvisionedResource { name: "stack".into(), identifier: identifier.into(), engine: "CLOUDFORMATION".into() }
+    }
+
+    #[test]
+    fn what_remains_is_what_was_made_and_what_may_have_been() {
+        let aim = Aim { version: Version::new(1, 0), spec: String::new() };
+        let mut track = Track::first(Id::from_random([7; 16]), aim, 0);
+        assert_eq!(track.remains(), [], "no engine was ever asked");
+        track.engine = Some("cloudformation".into());
+        track.physical = Some(Physical { name: "stack".into(), id: None });
+        assert_eq!(track.remains(), [stack("stack")], "a create that is given up may have made it");
+        track.physical = Some(Physical { name: "stack".into(), id: Some("arn:stack".into()) });
+        assert_eq!(track.remains(), [stack("arn:stack")]);
+        track.resources = vec![stack("arn:stack")];
+        assert_eq!(track.remains(), [stack("arn:stack")], "once");
     }
 }

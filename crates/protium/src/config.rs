@@ -3,7 +3,10 @@
 //! A flag wins over its variable, a variable over the file, the file over the default. Nothing
 //! else in the program reads the environment.
 
+mod client;
 pub(crate) mod environment;
+
+pub use client::ClientSettings;
 
 use crate::store::DatabaseUrl;
 use protium_domain::bundle::Limits;
@@ -71,6 +74,30 @@ pub struct ServeArgs {
     /// Which part of the program runs in this process.
     #[arg(long, env = "PROTIUM_ROLE", value_enum)]
     pub role: Option<Role>,
+}
+
+/// The flags of the commands that work on what a server stores. Each means what it means for `protium serve`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct StoreArgs {
+    /// Where the SQLite file, the bundle store, the credentials file and the master key are.
+    #[arg(long, env = "PROTIUM_DATA_DIR", value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+    /// sqlite://PATH or postgres://USER@HOST/NAME; by default SQLite in the data folder.
+    #[arg(long, env = "PROTIUM_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// The key that encrypts every secret in the store.
+    #[arg(long, env = "PROTIUM_MASTER_KEY_FILE", value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+    /// The TOML file of the server.
+    #[arg(long, env = "PROTIUM_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl From<StoreArgs> for ServeArgs {
+    fn from(args: StoreArgs) -> Self {
+        let StoreArgs { data_dir, database_url, master_key_file, config } = args;
+        Self { data_dir, database_url, master_key_file, config, ..Self::default() }
+    }
 }
 
 /// The TOML file: the flags, and what is too much for one.
@@ -154,6 +181,9 @@ impl BundleStore {
 /// The least and the most that a deadline can be: a second, and a year.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// A file in the data folder while a backup is being restored into it: nothing may be started on that.
+pub const UNFINISHED: &str = "restore-unfinished";
 
 /// All settings of a server.
 #[derive(Clone, Debug)]

@@ -1,10 +1,11 @@
 //! Protium: the AWS Proton API on the wire, provisioning behind it.
 //!
-//! Imports point right: `cli → server → http · worker · root_key · tls → jobs → operations → app · error → auth · bundle_source → config → store → clock`; `config`,
+//! Imports point right: `cli → server · backup → http · worker · root_key · tls → jobs → operations → app · error → auth · bundle_source → config → store → clock`; `config`,
 //! `error` and `clock` may be imported from anywhere. `cargo xtask tidy` holds them to it.
 
 pub mod app;
 pub mod auth;
+mod backup;
 pub mod bundle_source;
 pub mod cli;
 pub mod clock;

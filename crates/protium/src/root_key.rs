@@ -1,36 +1,33 @@
 //! The root user's access key: given by the operator, or made at the first start and written to the
 //! credentials file.
 
+use crate::auth::{new_access_key_id, new_secret};
 use crate::config::Config;
-use crate::store::{AccessKey, Store};
+use crate::store::{AccessKey, ROOT_USER, Store};
 use crate::transaction;
 use anyhow::Context as _;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
-
-/// The name of the root user in the store.
-const ROOT: &str = "root";
 
 /// The root user's key: what the operator gave, else what the store has, else a new one. The
 /// credentials file always has the one that works.
 pub(crate) async fn ensure(store: &Store, config: &Config, now: i64) -> anyhow::Result<AccessKey> {
     let (id, secret) = match &config.root_key {
         Some(given) => given.clone(),
-        None => (new_id(), new_secret()?),
+        None => (new_access_key_id(), new_secret()?),
     };
     let fresh = AccessKey {
         id,
         account: config.account_id.clone(),
-        user_name: ROOT.into(),
+        user_name: ROOT_USER.into(),
         secret,
         active: true,
         created_at: now,
     };
     // One transaction: of two processes that start for the first time, the second takes the key of the first.
     let key = transaction!(store, async |tx| -> Result<AccessKey, crate::store::DbError> {
-        let known = store.access_key_list(tx, &fresh.account, ROOT).await?.into_iter().find(|key| key.active);
+        let known = store.access_key_list(tx, &fresh.account, ROOT_USER).await?.into_iter().find(|key| key.active);
         match known {
             Some(known) if config.root_key.is_none() || is_same(&known, &fresh) => Ok(known),
             Some(_) | None => {
@@ -45,21 +42,6 @@ pub(crate) async fn ensure(store: &Store, config: &Config, now: i64) -> anyhow::
 
 fn is_same(one: &AccessKey, other: &AccessKey) -> bool {
     one.id == other.id && one.secret == other.secret
-}
-
-/// `AKIA` and 16 capital letters and digits, as AWS makes them.
-fn new_id() -> String {
-    const DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let random = uuid::Uuid::new_v4().into_bytes();
-    let tail: String = random.iter().map(|byte| char::from(DIGITS[usize::from(byte % 32)])).collect();
-    format!("AKIA{tail}")
-}
-
-/// Forty characters with 240 random bits.
-fn new_secret() -> anyhow::Result<String> {
-    let mut random = [0; 30];
-    getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("the system has no random bytes: {error}"))?;
-    Ok(STANDARD.encode(random))
 }
 
 /// Writes the file as an AWS profile file, readable by its owner only, all or nothing.
@@ -85,22 +67,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn new_keys_look_like_aws_keys_and_differ() {
-        let (id, secret) = (new_id(), new_secret().expect("random bytes"));
-        assert_eq!((id.len(), secret.len()), (20, 40));
-        assert!(id.starts_with("AKIA") && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()));
-        assert_ne!(id, new_id());
-        assert_ne!(secret, new_secret().expect("random bytes"));
-    }
-
-    #[test]
     fn a_credentials_file_that_others_may_read_is_written_again() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("credentials");
         let key = AccessKey {
             id: "AKIA".into(),
             account: "000000000000".into(),
-            user_name: ROOT.into(),
+            user_name: ROOT_USER.into(),
             secret: "s".into(),
             active: true,
             created_at: 0,

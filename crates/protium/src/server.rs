@@ -4,7 +4,7 @@ use crate::app::{App, Engines};
 use crate::auth::{Credential, Identity, Keys, Secret};
 use crate::bundle_source::BundleSources;
 use crate::clock::Clock;
-use crate::config::{Config, environment};
+use crate::config::{Config, UNFINISHED, environment};
 use crate::http::{Front, Metrics, router, s3};
 use crate::root_key;
 use crate::store::{DbOptions, NewJob, Store, StoreOptions, account_ensure, job_enqueue};
@@ -63,7 +63,7 @@ impl Server {
         let listener = listen(config.listen).await?;
         let address = listener.local_addr()?;
         check_endpoint(&config, address)?;
-        outbound_key.check(&keys).await?;
+        outbound_key.check(&store).await?;
         let s3 =
             s3::S3::new(store.clone(), blobs.clone(), Arc::clone(&keys), clock.clone(), config.s3_domain.as_deref());
         let bundles = bundle_sources(&config, &store, blobs, aws.clone());
@@ -144,6 +144,12 @@ fn prepare_folder(folder: &Path) -> anyhow::Result<()> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     let mode = made.and_then(|()| std::fs::metadata(folder)).map(|folder| folder.permissions().mode() & 0o777);
     let mode = mode.with_context(|| format!("data-dir: the folder {} can't be made", folder.display()))?;
+    if folder.join(UNFINISHED).exists() {
+        bail!(
+            "data-dir: a restore into {} did not come to its end; empty the folder and restore again",
+            folder.display()
+        );
+    }
     if mode & 0o007 != 0 {
         let folder = folder.display();
         tracing::warn!("data-dir: every user of this machine can look into {folder} (mode {mode:o}); chmod 700 it");
@@ -201,16 +207,17 @@ impl OutboundKey {
         Self { found, until: tokio::time::Instant::now() + OWN_KEY }
     }
 
-    /// Refuses one of `keys`. Without credentials nothing can be provisioned, which the first deployment says; the
+    /// Refuses one of the store's keys. Without credentials nothing can be provisioned, which the first deployment says; the
     /// rest works. Only keys that are configured on this machine can be our own, and those are found at once:
     /// nothing waits for metadata services.
-    async fn check(self, keys: &Keys) -> anyhow::Result<()> {
-        match tokio::time::timeout_at(self.until, self.found).await {
-            Ok(Ok(Some(id))) if keys.lookup(&id).is_some() => bail!(
+    async fn check(self, store: &Store) -> anyhow::Result<()> {
+        let Ok(Ok(Some(id))) = tokio::time::timeout_at(self.until, self.found).await else { return Ok(()) };
+        match store.access_key_get(&mut store.reader().await?, &id).await? {
+            Some(_) => bail!(
                 "the AWS credentials of the server's environment ({id}) are a key of this server; give it credentials \
                  of AWS, through the environment, a profile (--aws-profile) or the machine's role"
             ),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 }

@@ -23,8 +23,20 @@ use self::schema::{Schema, Sources};
 
 /// The models. A further one is one more entry: its operations join the same `Operation`,
 /// `Request` and `Response` under the target prefix that it names.
-const MODELS: &[Sources] =
-    &[Sources { model: "proton-2020-07-20.json", paginators: Some("paginators.json"), waiters: Some("waiters.json") }];
+const MODELS: &[Sources] = &[
+    Sources {
+        model: "proton-2020-07-20.json",
+        namespace: "com.amazonaws.proton.v20200720",
+        paginators: Some("paginators.json"),
+        waiters: Some("waiters.json"),
+    },
+    Sources {
+        model: "protium-2026-12-01.json",
+        namespace: "protium.v20261201",
+        paginators: Some("protium-paginators.json"),
+        waiters: None,
+    },
+];
 
 /// Where generated files are: nothing else may be in these folders.
 const FOLDERS: &[&str] = &["crates/api/src/generated", "crates/client/src/generated"];

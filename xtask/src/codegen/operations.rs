@@ -35,6 +35,14 @@ use super::types::*;
         |name, operation| format!("{:?}", format!("{}.{name}", operation.prefix)),
         schema,
     );
+    function(
+        &mut out,
+        "What the types of the model's errors begin with, as in `com.amazonaws.proton.v20200720`.",
+        "error_namespace",
+        "&'static str",
+        |_, operation| format!("{:?}", operation.namespace),
+        schema,
+    );
     from_target(&mut out, schema)?;
     let reads: BTreeSet<&str> =
         names.iter().copied().filter(|n| n.starts_with("Get") || n.starts_with("List")).collect();
@@ -89,7 +97,11 @@ fn function(
     value: impl Fn(&str, &Operation) -> String,
     schema: &Schema,
 ) {
-    let arms: String = schema.operations.iter().map(|(n, o)| format!("Self::{n} => {},", value(n, o))).collect();
+    let mut by_value: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (operation, facts) in &schema.operations {
+        by_value.entry(value(operation, facts)).or_default().push(format!("Self::{operation}"));
+    }
+    let arms: String = by_value.iter().map(|(value, names)| format!("{} => {value},", names.join(" | "))).collect();
     let _ =
         write!(out, "\n/// {doc}\n#[must_use]\npub const fn {name}(self) -> {returns} {{ match self {{ {arms} }} }}\n");
 }

@@ -12,6 +12,8 @@ use super::model::{Kind, Model, Overrides, Paginator, Paginators, Shape, Waiter,
 /// The files of one model, in `crates/api/model`.
 pub(crate) struct Sources {
     pub(crate) model: &'static str,
+    /// What the types of its errors begin with.
+    pub(crate) namespace: &'static str,
     pub(crate) paginators: Option<&'static str>,
     pub(crate) waiters: Option<&'static str>,
 }
@@ -26,6 +28,7 @@ pub(crate) struct Schema {
 
 pub(crate) struct Operation {
     pub(crate) prefix: String,
+    pub(crate) namespace: &'static str,
     pub(crate) input: String,
     pub(crate) output: String,
     pub(crate) errors: BTreeSet<String>,
@@ -64,6 +67,7 @@ impl Schema {
         for (name, operation) in model.operations {
             let operation = Operation {
                 prefix: model.metadata.target_prefix.clone(),
+                namespace: sources.namespace,
                 input: operation.input.shape,
                 output: operation.output.shape,
                 errors: operation.errors.into_iter().map(|error| error.shape).collect(),
@@ -189,7 +193,7 @@ mod tests {
         for (name, text) in [("first.json", FIRST), ("second.json", second), ("overrides.json", overrides)] {
             fs::write(folder.path().join(name), text)?;
         }
-        let sources = |model| Sources { model, paginators: None, waiters: None };
+        let sources = |model| Sources { model, namespace: "tests", paginators: None, waiters: None };
         Schema::read(folder.path(), &[sources("first.json"), sources("second.json")])
     }
 

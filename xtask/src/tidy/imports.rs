@@ -9,7 +9,7 @@ use super::tree::Tree;
 /// The modules of the application. Each may import what is in a later row; those of one row do not see each other.
 const LAYERS: &[&[&str]] = &[
     &["cli"],
-    &["server"],
+    &["server", "backup"],
     &["http", "worker", "root_key", "tls"],
     &["jobs"],
     &["operations"],

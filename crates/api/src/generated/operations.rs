@@ -16,6 +16,8 @@ pub enum Operation {
     CancelServiceInstanceDeployment,
     /// `AwsProton20200720.CancelServicePipelineDeployment`
     CancelServicePipelineDeployment,
+    /// `Protium20261201.CreateAccount`
+    CreateAccount,
     /// `AwsProton20200720.CreateComponent`
     CreateComponent,
     /// `AwsProton20200720.CreateEnvironment`
@@ -64,6 +66,8 @@ pub enum Operation {
     DeleteServiceTemplateVersion,
     /// `AwsProton20200720.DeleteTemplateSyncConfig`
     DeleteTemplateSyncConfig,
+    /// `Protium20261201.ForceDelete`
+    ForceDelete,
     /// `AwsProton20200720.GetAccountSettings`
     GetAccountSettings,
     /// `AwsProton20200720.GetComponent`
@@ -102,6 +106,8 @@ pub enum Operation {
     GetTemplateSyncConfig,
     /// `AwsProton20200720.GetTemplateSyncStatus`
     GetTemplateSyncStatus,
+    /// `Protium20261201.ListAccounts`
+    ListAccounts,
     /// `AwsProton20200720.ListComponentOutputs`
     ListComponentOutputs,
     /// `AwsProton20200720.ListComponentProvisionedResources`
@@ -146,6 +152,8 @@ pub enum Operation {
     ListTagsForResource,
     /// `AwsProton20200720.NotifyResourceDeploymentStatusChange`
     NotifyResourceDeploymentStatusChange,
+    /// `Protium20261201.Redeploy`
+    Redeploy,
     /// `AwsProton20200720.RejectEnvironmentAccountConnection`
     RejectEnvironmentAccountConnection,
     /// `AwsProton20200720.TagResource`
@@ -189,6 +197,7 @@ impl Operation {
         Self::CancelEnvironmentDeployment,
         Self::CancelServiceInstanceDeployment,
         Self::CancelServicePipelineDeployment,
+        Self::CreateAccount,
         Self::CreateComponent,
         Self::CreateEnvironment,
         Self::CreateEnvironmentAccountConnection,
@@ -213,6 +222,7 @@ impl Operation {
         Self::DeleteServiceTemplate,
         Self::DeleteServiceTemplateVersion,
         Self::DeleteTemplateSyncConfig,
+        Self::ForceDelete,
         Self::GetAccountSettings,
         Self::GetComponent,
         Self::GetDeployment,
@@ -232,6 +242,7 @@ impl Operation {
         Self::GetServiceTemplateVersion,
         Self::GetTemplateSyncConfig,
         Self::GetTemplateSyncStatus,
+        Self::ListAccounts,
         Self::ListComponentOutputs,
         Self::ListComponentProvisionedResources,
         Self::ListComponents,
@@ -254,6 +265,7 @@ impl Operation {
         Self::ListServices,
         Self::ListTagsForResource,
         Self::NotifyResourceDeploymentStatusChange,
+        Self::Redeploy,
         Self::RejectEnvironmentAccountConnection,
         Self::TagResource,
         Self::UntagResource,
@@ -283,6 +295,7 @@ impl Operation {
             Self::CancelEnvironmentDeployment => "CancelEnvironmentDeployment",
             Self::CancelServiceInstanceDeployment => "CancelServiceInstanceDeployment",
             Self::CancelServicePipelineDeployment => "CancelServicePipelineDeployment",
+            Self::CreateAccount => "CreateAccount",
             Self::CreateComponent => "CreateComponent",
             Self::CreateEnvironment => "CreateEnvironment",
             Self::CreateEnvironmentAccountConnection => {
@@ -311,6 +324,7 @@ impl Operation {
             Self::DeleteServiceTemplate => "DeleteServiceTemplate",
             Self::DeleteServiceTemplateVersion => "DeleteServiceTemplateVersion",
             Self::DeleteTemplateSyncConfig => "DeleteTemplateSyncConfig",
+            Self::ForceDelete => "ForceDelete",
             Self::GetAccountSettings => "GetAccountSettings",
             Self::GetComponent => "GetComponent",
             Self::GetDeployment => "GetDeployment",
@@ -330,6 +344,7 @@ impl Operation {
             Self::GetServiceTemplateVersion => "GetServiceTemplateVersion",
             Self::GetTemplateSyncConfig => "GetTemplateSyncConfig",
             Self::GetTemplateSyncStatus => "GetTemplateSyncStatus",
+            Self::ListAccounts => "ListAccounts",
             Self::ListComponentOutputs => "ListComponentOutputs",
             Self::ListComponentProvisionedResources => {
                 "ListComponentProvisionedResources"
@@ -364,6 +379,7 @@ impl Operation {
             Self::NotifyResourceDeploymentStatusChange => {
                 "NotifyResourceDeploymentStatusChange"
             }
+            Self::Redeploy => "Redeploy",
             Self::RejectEnvironmentAccountConnection => {
                 "RejectEnvironmentAccountConnection"
             }
@@ -556,6 +572,107 @@ impl Operation {
             Self::UpdateTemplateSyncConfig => {
                 "AwsProton20200720.UpdateTemplateSyncConfig"
             }
+            Self::CreateAccount => "Protium20261201.CreateAccount",
+            Self::ForceDelete => "Protium20261201.ForceDelete",
+            Self::ListAccounts => "Protium20261201.ListAccounts",
+            Self::Redeploy => "Protium20261201.Redeploy",
+        }
+    }
+    /// What the types of the model's errors begin with, as in `com.amazonaws.proton.v20200720`.
+    #[must_use]
+    pub const fn error_namespace(self) -> &'static str {
+        match self {
+            Self::AcceptEnvironmentAccountConnection
+            | Self::CancelComponentDeployment
+            | Self::CancelEnvironmentDeployment
+            | Self::CancelServiceInstanceDeployment
+            | Self::CancelServicePipelineDeployment
+            | Self::CreateComponent
+            | Self::CreateEnvironment
+            | Self::CreateEnvironmentAccountConnection
+            | Self::CreateEnvironmentTemplate
+            | Self::CreateEnvironmentTemplateVersion
+            | Self::CreateRepository
+            | Self::CreateService
+            | Self::CreateServiceInstance
+            | Self::CreateServiceSyncConfig
+            | Self::CreateServiceTemplate
+            | Self::CreateServiceTemplateVersion
+            | Self::CreateTemplateSyncConfig
+            | Self::DeleteComponent
+            | Self::DeleteDeployment
+            | Self::DeleteEnvironment
+            | Self::DeleteEnvironmentAccountConnection
+            | Self::DeleteEnvironmentTemplate
+            | Self::DeleteEnvironmentTemplateVersion
+            | Self::DeleteRepository
+            | Self::DeleteService
+            | Self::DeleteServiceSyncConfig
+            | Self::DeleteServiceTemplate
+            | Self::DeleteServiceTemplateVersion
+            | Self::DeleteTemplateSyncConfig
+            | Self::GetAccountSettings
+            | Self::GetComponent
+            | Self::GetDeployment
+            | Self::GetEnvironment
+            | Self::GetEnvironmentAccountConnection
+            | Self::GetEnvironmentTemplate
+            | Self::GetEnvironmentTemplateVersion
+            | Self::GetRepository
+            | Self::GetRepositorySyncStatus
+            | Self::GetResourcesSummary
+            | Self::GetService
+            | Self::GetServiceInstance
+            | Self::GetServiceInstanceSyncStatus
+            | Self::GetServiceSyncBlockerSummary
+            | Self::GetServiceSyncConfig
+            | Self::GetServiceTemplate
+            | Self::GetServiceTemplateVersion
+            | Self::GetTemplateSyncConfig
+            | Self::GetTemplateSyncStatus
+            | Self::ListComponentOutputs
+            | Self::ListComponentProvisionedResources
+            | Self::ListComponents
+            | Self::ListDeployments
+            | Self::ListEnvironmentAccountConnections
+            | Self::ListEnvironmentOutputs
+            | Self::ListEnvironmentProvisionedResources
+            | Self::ListEnvironmentTemplateVersions
+            | Self::ListEnvironmentTemplates
+            | Self::ListEnvironments
+            | Self::ListRepositories
+            | Self::ListRepositorySyncDefinitions
+            | Self::ListServiceInstanceOutputs
+            | Self::ListServiceInstanceProvisionedResources
+            | Self::ListServiceInstances
+            | Self::ListServicePipelineOutputs
+            | Self::ListServicePipelineProvisionedResources
+            | Self::ListServiceTemplateVersions
+            | Self::ListServiceTemplates
+            | Self::ListServices
+            | Self::ListTagsForResource
+            | Self::NotifyResourceDeploymentStatusChange
+            | Self::RejectEnvironmentAccountConnection
+            | Self::TagResource
+            | Self::UntagResource
+            | Self::UpdateAccountSettings
+            | Self::UpdateComponent
+            | Self::UpdateEnvironment
+            | Self::UpdateEnvironmentAccountConnection
+            | Self::UpdateEnvironmentTemplate
+            | Self::UpdateEnvironmentTemplateVersion
+            | Self::UpdateService
+            | Self::UpdateServiceInstance
+            | Self::UpdateServicePipeline
+            | Self::UpdateServiceSyncBlocker
+            | Self::UpdateServiceSyncConfig
+            | Self::UpdateServiceTemplate
+            | Self::UpdateServiceTemplateVersion
+            | Self::UpdateTemplateSyncConfig => "com.amazonaws.proton.v20200720",
+            Self::CreateAccount
+            | Self::ForceDelete
+            | Self::ListAccounts
+            | Self::Redeploy => "protium.v20261201",
         }
     }
     /// The operation that a value of the header `X-Amz-Target` names.
@@ -710,6 +827,15 @@ impl Operation {
                         _ => return None,
                     }
                 }
+                "Protium20261201" => {
+                    match name {
+                        "CreateAccount" => Self::CreateAccount,
+                        "ForceDelete" => Self::ForceDelete,
+                        "ListAccounts" => Self::ListAccounts,
+                        "Redeploy" => Self::Redeploy,
+                        _ => return None,
+                    }
+                }
                 _ => return None,
             },
         )
@@ -721,7 +847,7 @@ impl Operation {
             self, Self::AcceptEnvironmentAccountConnection |
             Self::CancelComponentDeployment | Self::CancelEnvironmentDeployment |
             Self::CancelServiceInstanceDeployment | Self::CancelServicePipelineDeployment
-            | Self::CreateComponent | Self::CreateEnvironment |
+            | Self::CreateAccount | Self::CreateComponent | Self::CreateEnvironment |
             Self::CreateEnvironmentAccountConnection | Self::CreateEnvironmentTemplate |
             Self::CreateEnvironmentTemplateVersion | Self::CreateRepository |
             Self::CreateService | Self::CreateServiceInstance |
@@ -732,7 +858,8 @@ impl Operation {
             Self::DeleteEnvironmentTemplateVersion | Self::DeleteRepository |
             Self::DeleteService | Self::DeleteServiceSyncConfig |
             Self::DeleteServiceTemplate | Self::DeleteServiceTemplateVersion |
-            Self::DeleteTemplateSyncConfig | Self::NotifyResourceDeploymentStatusChange |
+            Self::DeleteTemplateSyncConfig | Self::ForceDelete |
+            Self::NotifyResourceDeploymentStatusChange | Self::Redeploy |
             Self::RejectEnvironmentAccountConnection | Self::TagResource |
             Self::UntagResource | Self::UpdateAccountSettings | Self::UpdateComponent |
             Self::UpdateEnvironment | Self::UpdateEnvironmentAccountConnection |
@@ -784,8 +911,9 @@ impl Operation {
                     self, Self::AcceptEnvironmentAccountConnection |
                     Self::CancelComponentDeployment | Self::CancelEnvironmentDeployment |
                     Self::CancelServiceInstanceDeployment |
-                    Self::CancelServicePipelineDeployment | Self::CreateComponent |
-                    Self::CreateEnvironment | Self::CreateEnvironmentAccountConnection |
+                    Self::CancelServicePipelineDeployment | Self::CreateAccount |
+                    Self::CreateComponent | Self::CreateEnvironment |
+                    Self::CreateEnvironmentAccountConnection |
                     Self::CreateEnvironmentTemplate |
                     Self::CreateEnvironmentTemplateVersion | Self::CreateRepository |
                     Self::CreateService | Self::CreateServiceInstance |
@@ -797,8 +925,8 @@ impl Operation {
                     Self::DeleteEnvironmentTemplateVersion | Self::DeleteRepository |
                     Self::DeleteService | Self::DeleteServiceSyncConfig |
                     Self::DeleteServiceTemplate | Self::DeleteServiceTemplateVersion |
-                    Self::DeleteTemplateSyncConfig |
-                    Self::NotifyResourceDeploymentStatusChange |
+                    Self::DeleteTemplateSyncConfig | Self::ForceDelete |
+                    Self::NotifyResourceDeploymentStatusChange | Self::Redeploy |
                     Self::RejectEnvironmentAccountConnection | Self::TagResource |
                     Self::UntagResource | Self::UpdateAccountSettings |
                     Self::UpdateComponent | Self::UpdateEnvironment |
@@ -827,12 +955,13 @@ impl Operation {
                     Self::DeleteEnvironmentTemplateVersion | Self::DeleteRepository |
                     Self::DeleteService | Self::DeleteServiceSyncConfig |
                     Self::DeleteServiceTemplate | Self::DeleteServiceTemplateVersion |
-                    Self::DeleteTemplateSyncConfig | Self::GetAccountSettings |
-                    Self::GetComponent | Self::GetDeployment | Self::GetEnvironment |
-                    Self::GetEnvironmentAccountConnection | Self::GetEnvironmentTemplate
-                    | Self::GetEnvironmentTemplateVersion | Self::GetRepository |
-                    Self::GetRepositorySyncStatus | Self::GetService |
-                    Self::GetServiceInstance | Self::GetServiceInstanceSyncStatus |
+                    Self::DeleteTemplateSyncConfig | Self::ForceDelete |
+                    Self::GetAccountSettings | Self::GetComponent | Self::GetDeployment |
+                    Self::GetEnvironment | Self::GetEnvironmentAccountConnection |
+                    Self::GetEnvironmentTemplate | Self::GetEnvironmentTemplateVersion |
+                    Self::GetRepository | Self::GetRepositorySyncStatus |
+                    Self::GetService | Self::GetServiceInstance |
+                    Self::GetServiceInstanceSyncStatus |
                     Self::GetServiceSyncBlockerSummary | Self::GetServiceSyncConfig |
                     Self::GetServiceTemplate | Self::GetServiceTemplateVersion |
                     Self::GetTemplateSyncConfig | Self::GetTemplateSyncStatus |
@@ -845,7 +974,7 @@ impl Operation {
                     Self::ListServiceInstances | Self::ListServicePipelineOutputs |
                     Self::ListServicePipelineProvisionedResources |
                     Self::ListServiceTemplateVersions | Self::ListTagsForResource |
-                    Self::NotifyResourceDeploymentStatusChange |
+                    Self::NotifyResourceDeploymentStatusChange | Self::Redeploy |
                     Self::RejectEnvironmentAccountConnection | Self::TagResource |
                     Self::UntagResource | Self::UpdateComponent | Self::UpdateEnvironment
                     | Self::UpdateEnvironmentAccountConnection |
@@ -880,6 +1009,14 @@ impl Operation {
     pub const fn paginator(self) -> Option<Paginator> {
         Some(
             match self {
+                Self::ListAccounts => {
+                    Paginator {
+                        input_token: "nextToken",
+                        output_token: "nextToken",
+                        limit_key: Some("maxResults"),
+                        result_key: "accounts",
+                    }
+                }
                 Self::ListComponentOutputs => {
                     Paginator {
                         input_token: "nextToken",
@@ -1073,6 +1210,10 @@ impl Call for CancelServicePipelineDeploymentInput {
     type Output = CancelServicePipelineDeploymentOutput;
     const OPERATION: Operation = Operation::CancelServicePipelineDeployment;
 }
+impl Call for CreateAccountInput {
+    type Output = CreateAccountOutput;
+    const OPERATION: Operation = Operation::CreateAccount;
+}
 impl Call for CreateComponentInput {
     type Output = CreateComponentOutput;
     const OPERATION: Operation = Operation::CreateComponent;
@@ -1169,6 +1310,10 @@ impl Call for DeleteTemplateSyncConfigInput {
     type Output = DeleteTemplateSyncConfigOutput;
     const OPERATION: Operation = Operation::DeleteTemplateSyncConfig;
 }
+impl Call for ForceDeleteInput {
+    type Output = ForceDeleteOutput;
+    const OPERATION: Operation = Operation::ForceDelete;
+}
 impl Call for GetAccountSettingsInput {
     type Output = GetAccountSettingsOutput;
     const OPERATION: Operation = Operation::GetAccountSettings;
@@ -1244,6 +1389,10 @@ impl Call for GetTemplateSyncConfigInput {
 impl Call for GetTemplateSyncStatusInput {
     type Output = GetTemplateSyncStatusOutput;
     const OPERATION: Operation = Operation::GetTemplateSyncStatus;
+}
+impl Call for ListAccountsInput {
+    type Output = ListAccountsOutput;
+    const OPERATION: Operation = Operation::ListAccounts;
 }
 impl Call for ListComponentOutputsInput {
     type Output = ListComponentOutputsOutput;
@@ -1332,6 +1481,10 @@ impl Call for ListTagsForResourceInput {
 impl Call for NotifyResourceDeploymentStatusChangeInput {
     type Output = NotifyResourceDeploymentStatusChangeOutput;
     const OPERATION: Operation = Operation::NotifyResourceDeploymentStatusChange;
+}
+impl Call for RedeployInput {
+    type Output = RedeployOutput;
+    const OPERATION: Operation = Operation::Redeploy;
 }
 impl Call for RejectEnvironmentAccountConnectionInput {
     type Output = RejectEnvironmentAccountConnectionOutput;

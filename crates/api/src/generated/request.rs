@@ -14,6 +14,7 @@ pub enum Request {
     CancelEnvironmentDeployment(CancelEnvironmentDeploymentInput),
     CancelServiceInstanceDeployment(CancelServiceInstanceDeploymentInput),
     CancelServicePipelineDeployment(CancelServicePipelineDeploymentInput),
+    CreateAccount(CreateAccountInput),
     CreateComponent(CreateComponentInput),
     CreateEnvironment(CreateEnvironmentInput),
     CreateEnvironmentAccountConnection(CreateEnvironmentAccountConnectionInput),
@@ -38,6 +39,7 @@ pub enum Request {
     DeleteServiceTemplate(DeleteServiceTemplateInput),
     DeleteServiceTemplateVersion(DeleteServiceTemplateVersionInput),
     DeleteTemplateSyncConfig(DeleteTemplateSyncConfigInput),
+    ForceDelete(ForceDeleteInput),
     GetAccountSettings(GetAccountSettingsInput),
     GetComponent(GetComponentInput),
     GetDeployment(GetDeploymentInput),
@@ -57,6 +59,7 @@ pub enum Request {
     GetServiceTemplateVersion(GetServiceTemplateVersionInput),
     GetTemplateSyncConfig(GetTemplateSyncConfigInput),
     GetTemplateSyncStatus(GetTemplateSyncStatusInput),
+    ListAccounts(ListAccountsInput),
     ListComponentOutputs(ListComponentOutputsInput),
     ListComponentProvisionedResources(ListComponentProvisionedResourcesInput),
     ListComponents(ListComponentsInput),
@@ -83,6 +86,7 @@ pub enum Request {
     ListServices(ListServicesInput),
     ListTagsForResource(ListTagsForResourceInput),
     NotifyResourceDeploymentStatusChange(NotifyResourceDeploymentStatusChangeInput),
+    Redeploy(RedeployInput),
     RejectEnvironmentAccountConnection(RejectEnvironmentAccountConnectionInput),
     TagResource(TagResourceInput),
     UntagResource(UntagResourceInput),
@@ -124,6 +128,11 @@ impl From<CancelServiceInstanceDeploymentInput> for Request {
 impl From<CancelServicePipelineDeploymentInput> for Request {
     fn from(value: CancelServicePipelineDeploymentInput) -> Self {
         Self::CancelServicePipelineDeployment(value)
+    }
+}
+impl From<CreateAccountInput> for Request {
+    fn from(value: CreateAccountInput) -> Self {
+        Self::CreateAccount(value)
     }
 }
 impl From<CreateComponentInput> for Request {
@@ -246,6 +255,11 @@ impl From<DeleteTemplateSyncConfigInput> for Request {
         Self::DeleteTemplateSyncConfig(value)
     }
 }
+impl From<ForceDeleteInput> for Request {
+    fn from(value: ForceDeleteInput) -> Self {
+        Self::ForceDelete(value)
+    }
+}
 impl From<GetAccountSettingsInput> for Request {
     fn from(value: GetAccountSettingsInput) -> Self {
         Self::GetAccountSettings(value)
@@ -339,6 +353,11 @@ impl From<GetTemplateSyncConfigInput> for Request {
 impl From<GetTemplateSyncStatusInput> for Request {
     fn from(value: GetTemplateSyncStatusInput) -> Self {
         Self::GetTemplateSyncStatus(value)
+    }
+}
+impl From<ListAccountsInput> for Request {
+    fn from(value: ListAccountsInput) -> Self {
+        Self::ListAccounts(value)
     }
 }
 impl From<ListComponentOutputsInput> for Request {
@@ -449,6 +468,11 @@ impl From<ListTagsForResourceInput> for Request {
 impl From<NotifyResourceDeploymentStatusChangeInput> for Request {
     fn from(value: NotifyResourceDeploymentStatusChangeInput) -> Self {
         Self::NotifyResourceDeploymentStatusChange(value)
+    }
+}
+impl From<RedeployInput> for Request {
+    fn from(value: RedeployInput) -> Self {
+        Self::Redeploy(value)
     }
 }
 impl From<RejectEnvironmentAccountConnectionInput> for Request {
@@ -579,6 +603,9 @@ impl Request {
                         )?,
                     )
                 }
+                Operation::CreateAccount => {
+                    Self::CreateAccount(decode(body, &validate::CREATE_ACCOUNT_INPUT)?)
+                }
                 Operation::CreateComponent => {
                     Self::CreateComponent(
                         decode(body, &validate::CREATE_COMPONENT_INPUT)?,
@@ -707,6 +734,9 @@ impl Request {
                         decode(body, &validate::DELETE_TEMPLATE_SYNC_CONFIG_INPUT)?,
                     )
                 }
+                Operation::ForceDelete => {
+                    Self::ForceDelete(decode(body, &validate::FORCE_DELETE_INPUT)?)
+                }
                 Operation::GetAccountSettings => {
                     Self::GetAccountSettings(
                         decode(body, &validate::GET_ACCOUNT_SETTINGS_INPUT)?,
@@ -794,6 +824,9 @@ impl Request {
                     Self::GetTemplateSyncStatus(
                         decode(body, &validate::GET_TEMPLATE_SYNC_STATUS_INPUT)?,
                     )
+                }
+                Operation::ListAccounts => {
+                    Self::ListAccounts(decode(body, &validate::LIST_ACCOUNTS_INPUT)?)
                 }
                 Operation::ListComponentOutputs => {
                     Self::ListComponentOutputs(
@@ -922,6 +955,9 @@ impl Request {
                         )?,
                     )
                 }
+                Operation::Redeploy => {
+                    Self::Redeploy(decode(body, &validate::REDEPLOY_INPUT)?)
+                }
                 Operation::RejectEnvironmentAccountConnection => {
                     Self::RejectEnvironmentAccountConnection(
                         decode(
@@ -1022,6 +1058,7 @@ impl Request {
             Self::CancelEnvironmentDeployment(value) => to_json(value),
             Self::CancelServiceInstanceDeployment(value) => to_json(value),
             Self::CancelServicePipelineDeployment(value) => to_json(value),
+            Self::CreateAccount(value) => to_json(value),
             Self::CreateComponent(value) => to_json(value),
             Self::CreateEnvironment(value) => to_json(value),
             Self::CreateEnvironmentAccountConnection(value) => to_json(value),
@@ -1046,6 +1083,7 @@ impl Request {
             Self::DeleteServiceTemplate(value) => to_json(value),
             Self::DeleteServiceTemplateVersion(value) => to_json(value),
             Self::DeleteTemplateSyncConfig(value) => to_json(value),
+            Self::ForceDelete(value) => to_json(value),
             Self::GetAccountSettings(value) => to_json(value),
             Self::GetComponent(value) => to_json(value),
             Self::GetDeployment(value) => to_json(value),
@@ -1065,6 +1103,7 @@ impl Request {
             Self::GetServiceTemplateVersion(value) => to_json(value),
             Self::GetTemplateSyncConfig(value) => to_json(value),
             Self::GetTemplateSyncStatus(value) => to_json(value),
+            Self::ListAccounts(value) => to_json(value),
             Self::ListComponentOutputs(value) => to_json(value),
             Self::ListComponentProvisionedResources(value) => to_json(value),
             Self::ListComponents(value) => to_json(value),
@@ -1087,6 +1126,7 @@ impl Request {
             Self::ListServices(value) => to_json(value),
             Self::ListTagsForResource(value) => to_json(value),
             Self::NotifyResourceDeploymentStatusChange(value) => to_json(value),
+            Self::Redeploy(value) => to_json(value),
             Self::RejectEnvironmentAccountConnection(value) => to_json(value),
             Self::TagResource(value) => to_json(value),
             Self::UntagResource(value) => to_json(value),
@@ -1123,6 +1163,7 @@ impl Request {
             Self::CancelServicePipelineDeployment(_) => {
                 Operation::CancelServicePipelineDeployment
             }
+            Self::CreateAccount(_) => Operation::CreateAccount,
             Self::CreateComponent(_) => Operation::CreateComponent,
             Self::CreateEnvironment(_) => Operation::CreateEnvironment,
             Self::CreateEnvironmentAccountConnection(_) => {
@@ -1159,6 +1200,7 @@ impl Request {
                 Operation::DeleteServiceTemplateVersion
             }
             Self::DeleteTemplateSyncConfig(_) => Operation::DeleteTemplateSyncConfig,
+            Self::ForceDelete(_) => Operation::ForceDelete,
             Self::GetAccountSettings(_) => Operation::GetAccountSettings,
             Self::GetComponent(_) => Operation::GetComponent,
             Self::GetDeployment(_) => Operation::GetDeployment,
@@ -1186,6 +1228,7 @@ impl Request {
             Self::GetServiceTemplateVersion(_) => Operation::GetServiceTemplateVersion,
             Self::GetTemplateSyncConfig(_) => Operation::GetTemplateSyncConfig,
             Self::GetTemplateSyncStatus(_) => Operation::GetTemplateSyncStatus,
+            Self::ListAccounts(_) => Operation::ListAccounts,
             Self::ListComponentOutputs(_) => Operation::ListComponentOutputs,
             Self::ListComponentProvisionedResources(_) => {
                 Operation::ListComponentProvisionedResources
@@ -1226,6 +1269,7 @@ impl Request {
             Self::NotifyResourceDeploymentStatusChange(_) => {
                 Operation::NotifyResourceDeploymentStatusChange
             }
+            Self::Redeploy(_) => Operation::Redeploy,
             Self::RejectEnvironmentAccountConnection(_) => {
                 Operation::RejectEnvironmentAccountConnection
             }

@@ -12,6 +12,7 @@ pub enum Response {
     CancelEnvironmentDeployment(CancelEnvironmentDeploymentOutput),
     CancelServiceInstanceDeployment(CancelServiceInstanceDeploymentOutput),
     CancelServicePipelineDeployment(CancelServicePipelineDeploymentOutput),
+    CreateAccount(CreateAccountOutput),
     CreateComponent(CreateComponentOutput),
     CreateEnvironment(CreateEnvironmentOutput),
     CreateEnvironmentAccountConnection(CreateEnvironmentAccountConnectionOutput),
@@ -36,6 +37,7 @@ pub enum Response {
     DeleteServiceTemplate(DeleteServiceTemplateOutput),
     DeleteServiceTemplateVersion(DeleteServiceTemplateVersionOutput),
     DeleteTemplateSyncConfig(DeleteTemplateSyncConfigOutput),
+    ForceDelete(ForceDeleteOutput),
     GetAccountSettings(GetAccountSettingsOutput),
     GetComponent(GetComponentOutput),
     GetDeployment(GetDeploymentOutput),
@@ -55,6 +57,7 @@ pub enum Response {
     GetServiceTemplateVersion(GetServiceTemplateVersionOutput),
     GetTemplateSyncConfig(GetTemplateSyncConfigOutput),
     GetTemplateSyncStatus(GetTemplateSyncStatusOutput),
+    ListAccounts(ListAccountsOutput),
     ListComponentOutputs(ListComponentOutputsOutput),
     ListComponentProvisionedResources(ListComponentProvisionedResourcesOutput),
     ListComponents(ListComponentsOutput),
@@ -81,6 +84,7 @@ pub enum Response {
     ListServices(ListServicesOutput),
     ListTagsForResource(ListTagsForResourceOutput),
     NotifyResourceDeploymentStatusChange(NotifyResourceDeploymentStatusChangeOutput),
+    Redeploy(RedeployOutput),
     RejectEnvironmentAccountConnection(RejectEnvironmentAccountConnectionOutput),
     TagResource(TagResourceOutput),
     UntagResource(UntagResourceOutput),
@@ -122,6 +126,11 @@ impl From<CancelServiceInstanceDeploymentOutput> for Response {
 impl From<CancelServicePipelineDeploymentOutput> for Response {
     fn from(value: CancelServicePipelineDeploymentOutput) -> Self {
         Self::CancelServicePipelineDeployment(value)
+    }
+}
+impl From<CreateAccountOutput> for Response {
+    fn from(value: CreateAccountOutput) -> Self {
+        Self::CreateAccount(value)
     }
 }
 impl From<CreateComponentOutput> for Response {
@@ -244,6 +253,11 @@ impl From<DeleteTemplateSyncConfigOutput> for Response {
         Self::DeleteTemplateSyncConfig(value)
     }
 }
+impl From<ForceDeleteOutput> for Response {
+    fn from(value: ForceDeleteOutput) -> Self {
+        Self::ForceDelete(value)
+    }
+}
 impl From<GetAccountSettingsOutput> for Response {
     fn from(value: GetAccountSettingsOutput) -> Self {
         Self::GetAccountSettings(value)
@@ -337,6 +351,11 @@ impl From<GetTemplateSyncConfigOutput> for Response {
 impl From<GetTemplateSyncStatusOutput> for Response {
     fn from(value: GetTemplateSyncStatusOutput) -> Self {
         Self::GetTemplateSyncStatus(value)
+    }
+}
+impl From<ListAccountsOutput> for Response {
+    fn from(value: ListAccountsOutput) -> Self {
+        Self::ListAccounts(value)
     }
 }
 impl From<ListComponentOutputsOutput> for Response {
@@ -449,6 +468,11 @@ impl From<NotifyResourceDeploymentStatusChangeOutput> for Response {
         Self::NotifyResourceDeploymentStatusChange(value)
     }
 }
+impl From<RedeployOutput> for Response {
+    fn from(value: RedeployOutput) -> Self {
+        Self::Redeploy(value)
+    }
+}
 impl From<RejectEnvironmentAccountConnectionOutput> for Response {
     fn from(value: RejectEnvironmentAccountConnectionOutput) -> Self {
         Self::RejectEnvironmentAccountConnection(value)
@@ -559,6 +583,9 @@ impl Response {
                 Operation::CancelServicePipelineDeployment => {
                     Self::CancelServicePipelineDeployment(serde_json::from_slice(body)?)
                 }
+                Operation::CreateAccount => {
+                    Self::CreateAccount(serde_json::from_slice(body)?)
+                }
                 Operation::CreateComponent => {
                     Self::CreateComponent(serde_json::from_slice(body)?)
                 }
@@ -635,6 +662,9 @@ impl Response {
                 Operation::DeleteTemplateSyncConfig => {
                     Self::DeleteTemplateSyncConfig(serde_json::from_slice(body)?)
                 }
+                Operation::ForceDelete => {
+                    Self::ForceDelete(serde_json::from_slice(body)?)
+                }
                 Operation::GetAccountSettings => {
                     Self::GetAccountSettings(serde_json::from_slice(body)?)
                 }
@@ -689,6 +719,9 @@ impl Response {
                 }
                 Operation::GetTemplateSyncStatus => {
                     Self::GetTemplateSyncStatus(serde_json::from_slice(body)?)
+                }
+                Operation::ListAccounts => {
+                    Self::ListAccounts(serde_json::from_slice(body)?)
                 }
                 Operation::ListComponentOutputs => {
                     Self::ListComponentOutputs(serde_json::from_slice(body)?)
@@ -768,6 +801,7 @@ impl Response {
                         serde_json::from_slice(body)?,
                     )
                 }
+                Operation::Redeploy => Self::Redeploy(serde_json::from_slice(body)?),
                 Operation::RejectEnvironmentAccountConnection => {
                     Self::RejectEnvironmentAccountConnection(
                         serde_json::from_slice(body)?,
@@ -835,6 +869,7 @@ impl Response {
             Self::CancelEnvironmentDeployment(value) => to_json(value),
             Self::CancelServiceInstanceDeployment(value) => to_json(value),
             Self::CancelServicePipelineDeployment(value) => to_json(value),
+            Self::CreateAccount(value) => to_json(value),
             Self::CreateComponent(value) => to_json(value),
             Self::CreateEnvironment(value) => to_json(value),
             Self::CreateEnvironmentAccountConnection(value) => to_json(value),
@@ -859,6 +894,7 @@ impl Response {
             Self::DeleteServiceTemplate(value) => to_json(value),
             Self::DeleteServiceTemplateVersion(value) => to_json(value),
             Self::DeleteTemplateSyncConfig(value) => to_json(value),
+            Self::ForceDelete(value) => to_json(value),
             Self::GetAccountSettings(value) => to_json(value),
             Self::GetComponent(value) => to_json(value),
             Self::GetDeployment(value) => to_json(value),
@@ -878,6 +914,7 @@ impl Response {
             Self::GetServiceTemplateVersion(value) => to_json(value),
             Self::GetTemplateSyncConfig(value) => to_json(value),
             Self::GetTemplateSyncStatus(value) => to_json(value),
+            Self::ListAccounts(value) => to_json(value),
             Self::ListComponentOutputs(value) => to_json(value),
             Self::ListComponentProvisionedResources(value) => to_json(value),
             Self::ListComponents(value) => to_json(value),
@@ -900,6 +937,7 @@ impl Response {
             Self::ListServices(value) => to_json(value),
             Self::ListTagsForResource(value) => to_json(value),
             Self::NotifyResourceDeploymentStatusChange(value) => to_json(value),
+            Self::Redeploy(value) => to_json(value),
             Self::RejectEnvironmentAccountConnection(value) => to_json(value),
             Self::TagResource(value) => to_json(value),
             Self::UntagResource(value) => to_json(value),
@@ -936,6 +974,7 @@ impl Response {
             Self::CancelServicePipelineDeployment(_) => {
                 Operation::CancelServicePipelineDeployment
             }
+            Self::CreateAccount(_) => Operation::CreateAccount,
             Self::CreateComponent(_) => Operation::CreateComponent,
             Self::CreateEnvironment(_) => Operation::CreateEnvironment,
             Self::CreateEnvironmentAccountConnection(_) => {
@@ -972,6 +1011,7 @@ impl Response {
                 Operation::DeleteServiceTemplateVersion
             }
             Self::DeleteTemplateSyncConfig(_) => Operation::DeleteTemplateSyncConfig,
+            Self::ForceDelete(_) => Operation::ForceDelete,
             Self::GetAccountSettings(_) => Operation::GetAccountSettings,
             Self::GetComponent(_) => Operation::GetComponent,
             Self::GetDeployment(_) => Operation::GetDeployment,
@@ -999,6 +1039,7 @@ impl Response {
             Self::GetServiceTemplateVersion(_) => Operation::GetServiceTemplateVersion,
             Self::GetTemplateSyncConfig(_) => Operation::GetTemplateSyncConfig,
             Self::GetTemplateSyncStatus(_) => Operation::GetTemplateSyncStatus,
+            Self::ListAccounts(_) => Operation::ListAccounts,
             Self::ListComponentOutputs(_) => Operation::ListComponentOutputs,
             Self::ListComponentProvisionedResources(_) => {
                 Operation::ListComponentProvisionedResources
@@ -1039,6 +1080,7 @@ impl Response {
             Self::NotifyResourceDeploymentStatusChange(_) => {
                 Operation::NotifyResourceDeploymentStatusChange
             }
+            Self::Redeploy(_) => Operation::Redeploy,
             Self::RejectEnvironmentAccountConnection(_) => {
                 Operation::RejectEnvironmentAccountConnection
             }

@@ -124,6 +124,18 @@ pub(crate) static COMPONENT_DEPLOYMENT_UPDATE_TYPE: Shape = Shape {
     sensitive: false,
     kind: Kind::Enum(&["NONE", "CURRENT_VERSION"]),
 };
+pub(crate) static CREATE_ACCOUNT_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "id",
+                required: true,
+                shape: &AWS_ACCOUNT_ID,
+            },
+        ],
+    ),
+};
 pub(crate) static CREATE_COMPONENT_INPUT: Shape = Shape {
     sensitive: false,
     kind: Kind::Structure(
@@ -908,6 +920,23 @@ pub(crate) static ENVIRONMENT_TEMPLATE_FILTER_LIST: Shape = Shape {
         element: &ENVIRONMENT_TEMPLATE_FILTER,
     },
 };
+pub(crate) static FORCE_DELETE_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "infrastructure",
+                required: true,
+                shape: &INFRASTRUCTURE,
+            },
+            Member {
+                name: "resourceArn",
+                required: true,
+                shape: &ARN,
+            },
+        ],
+    ),
+};
 pub(crate) static GET_ACCOUNT_SETTINGS_INPUT: Shape = Shape {
     sensitive: false,
     kind: Kind::Structure(&[]),
@@ -1216,6 +1245,27 @@ pub(crate) static GIT_BRANCH_NAME: Shape = Shape {
         length: Length { min: 1, max: Some(200) },
         pattern: None,
     },
+};
+pub(crate) static INFRASTRUCTURE: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Enum(&["DELETE", "RETAIN"]),
+};
+pub(crate) static LIST_ACCOUNTS_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "maxResults",
+                required: false,
+                shape: &MAX_PAGE_RESULTS,
+            },
+            Member {
+                name: "nextToken",
+                required: false,
+                shape: &NEXT_TOKEN,
+            },
+        ],
+    ),
 };
 pub(crate) static LIST_COMPONENT_OUTPUTS_INPUT: Shape = Shape {
     sensitive: false,
@@ -1877,6 +1927,33 @@ pub(crate) static OUTPUT_VALUE_STRING: Shape = Shape {
 pub(crate) static PROVISIONING: Shape = Shape {
     sensitive: false,
     kind: Kind::Enum(&["CUSTOMER_MANAGED"]),
+};
+pub(crate) static REDEPLOY_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "resourceArn",
+                required: true,
+                shape: &ARN,
+            },
+            Member {
+                name: "spec",
+                required: false,
+                shape: &SPEC_CONTENTS,
+            },
+            Member {
+                name: "templateMajorVersion",
+                required: false,
+                shape: &TEMPLATE_VERSION_PART,
+            },
+            Member {
+                name: "templateMinorVersion",
+                required: false,
+                shape: &TEMPLATE_VERSION_PART,
+            },
+        ],
+    ),
 };
 pub(crate) static REJECT_ENVIRONMENT_ACCOUNT_CONNECTION_INPUT: Shape = Shape {
     sensitive: false,

@@ -54,6 +54,16 @@ impl Client {
     ) -> Result<CancelServicePipelineDeploymentOutput, Error> {
         self.call(&input).await
     }
+    /// Calls `CreateAccount`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn create_account(
+        &self,
+        input: CreateAccountInput,
+    ) -> Result<CreateAccountOutput, Error> {
+        self.call(&input).await
+    }
     /// Calls `CreateComponent`.
     ///
     /// # Errors
@@ -294,6 +304,16 @@ impl Client {
     ) -> Result<DeleteTemplateSyncConfigOutput, Error> {
         self.call(&input).await
     }
+    /// Calls `ForceDelete`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn force_delete(
+        &self,
+        input: ForceDeleteInput,
+    ) -> Result<ForceDeleteOutput, Error> {
+        self.call(&input).await
+    }
     /// Calls `GetAccountSettings`.
     ///
     /// # Errors
@@ -482,6 +502,16 @@ impl Client {
         &self,
         input: GetTemplateSyncStatusInput,
     ) -> Result<GetTemplateSyncStatusOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `ListAccounts`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn list_accounts(
+        &self,
+        input: ListAccountsInput,
+    ) -> Result<ListAccountsOutput, Error> {
         self.call(&input).await
     }
     /// Calls `ListComponentOutputs`.
@@ -702,6 +732,13 @@ impl Client {
         &self,
         input: NotifyResourceDeploymentStatusChangeInput,
     ) -> Result<NotifyResourceDeploymentStatusChangeOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `Redeploy`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn redeploy(&self, input: RedeployInput) -> Result<RedeployOutput, Error> {
         self.call(&input).await
     }
     /// Calls `RejectEnvironmentAccountConnection`.

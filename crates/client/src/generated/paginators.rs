@@ -3,6 +3,15 @@
 //! The operations whose results come in pages.
 use protium_api::types::*;
 use crate::Paginated;
+impl Paginated for ListAccountsInput {
+    type Item = Account;
+    fn set_token(&mut self, token: String) {
+        self.next_token = Some(token);
+    }
+    fn split(output: ListAccountsOutput) -> (Vec<Account>, Option<String>) {
+        (output.accounts, output.next_token)
+    }
+}
 impl Paginated for ListComponentOutputsInput {
     type Item = Output;
     fn set_token(&mut self, token: String) {

@@ -11,7 +11,7 @@ mod splice;
 
 pub use current::{CURRENT_VAL, substitute_current};
 pub use diff::SpecDiff;
-pub use merge::{merge_instance, merge_pipeline};
+pub use merge::{merge_instance, merge_pipeline, without_instance};
 
 use std::collections::HashMap;
 

@@ -100,6 +100,16 @@ impl Change {
     }
 }
 
+impl Change {
+    /// Goes on without an instance that somebody removes meanwhile: the change neither waits for it nor brings it
+    /// back.
+    pub fn forget(&mut self, id: &Id) {
+        self.added.retain(|added| added != id);
+        self.retried.retain(|retried| retried != id);
+        self.removed.retain(|removed| removed.id != *id);
+    }
+}
+
 /// Where one instance stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use aws_sdk_cloudformation::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 
@@ -85,10 +85,67 @@ where
             }
         }
         SdkError::ConstructionFailure(_) => {
-            let message = format!("the request to AWS can't be made: {}", DisplayErrorContext(&error));
+            let message = format!("the request to AWS can't be made: {}", causes(&error));
             Fault::Refused(Refusal { code: "InvalidRequest".to_owned(), message })
         }
         SdkError::TimeoutError(_) => Fault::Transient(transient("AWS did not answer in time".to_owned())),
-        _ => Fault::Transient(transient(format!("AWS can't be reached: {}", DisplayErrorContext(&error)))),
+        _ => Fault::Transient(transient(format!("AWS can't be reached: {}", causes(&error)))),
+    }
+}
+
+/// What lies behind an error, from the outermost cause to the innermost, each said once. What the SDK calls its
+/// own part in it ("dispatch failure") tells a user nothing.
+fn causes(error: &dyn Error) -> String {
+    let mut text = String::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if !words.is_empty() && !text.contains(&words) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&words);
+        }
+        next = cause.source();
+    }
+    if text.is_empty() { error.to_string() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_cloudformation::operation::describe_stacks::DescribeStacksError;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+    use std::io;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("client error (Connect)")]
+    struct Connect(#[source] io::Error);
+
+    fn message(fault: Fault) -> String {
+        match fault {
+            Fault::Transient(transient) => transient.message,
+            Fault::Refused(refusal) => refusal.message,
+        }
+    }
+
+    #[test]
+    fn a_connection_that_fails_is_told_in_plain_words() {
+        let refused = io::Error::new(io::ErrorKind::ConnectionRefused, "tcp connect error: connection refused");
+        let error: SdkError<DescribeStacksError, HttpResponse> =
+            SdkError::dispatch_failure(ConnectorError::io(Connect(refused).into()));
+        let said = message(classify(error));
+        assert!(said.starts_with("AWS can't be reached: "), "{said}");
+        assert!(said.contains("client error (Connect): tcp connect error: connection refused"), "{said}");
+        for debug in ["{", "}", "DispatchFailure", "ConnectorError", "Custom", "Some("] {
+            assert!(!said.contains(debug), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_can_not_be_made_is_told_in_plain_words() {
+        let error: SdkError<DescribeStacksError, HttpResponse> =
+            SdkError::construction_failure(io::Error::other("the endpoint is no URL"));
+        assert_eq!(message(classify(error)), "the request to AWS can't be made: the endpoint is no URL");
     }
 }

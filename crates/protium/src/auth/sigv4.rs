@@ -19,7 +19,7 @@ use subtle::ConstantTimeEq;
 
 use super::credential::{Credential, Keys};
 use claim::Claim;
-pub use claim::signed_service;
+pub use claim::{signed_service, signing_key};
 pub use refusal::{Answer, Protocol, Refusal};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";

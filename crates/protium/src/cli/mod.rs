@@ -1,10 +1,15 @@
 //! The command line: what was typed becomes a call of the library.
 
+mod admin;
 mod log;
 mod serve;
+mod store;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+
+/// The exit status of what the operator got wrong.
+const USAGE: u8 = 2;
 
 /// The open-source, self-hosted successor of AWS Proton.
 #[derive(Parser)]
@@ -18,11 +23,32 @@ struct Cli {
 enum Command {
     /// Run the server: API, bundle store and worker in one process.
     Serve(Box<crate::config::ServeArgs>),
+    /// Manage a running server: accounts, and what is stuck.
+    #[command(subcommand)]
+    Admin(admin::Admin),
+    /// Copy what a server stores into a folder, while it runs.
+    Backup(store::Backup),
+    /// Bring a backup back into an empty data folder.
+    Restore(store::Restore),
+    /// Bring the database up to what this version of the program needs, as a start does.
+    Migrate(store::Migrate),
 }
 
 /// Runs the program. 0 success, 1 the operation failed, 2 wrong usage.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(*args),
+        Command::Admin(command) => admin::run(command),
+        Command::Backup(command) => store::backup(command),
+        Command::Restore(command) => store::restore(command),
+        Command::Migrate(command) => store::migrate(command),
     }
+}
+
+/// Runs what a short command does, to its end.
+fn block_on<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
 }

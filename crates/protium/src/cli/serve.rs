@@ -1,14 +1,11 @@
 //! `protium serve`.
 
-use super::log;
+use super::{USAGE, log};
 use crate::config::{Config, ServeArgs};
 use crate::server::Server;
 use std::io::Write as _;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
-
-/// What the operator got wrong.
-const USAGE: u8 = 2;
 
 pub(super) fn run(args: ServeArgs) -> ExitCode {
     if let Err(error) = log::start() {

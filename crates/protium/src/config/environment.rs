@@ -33,6 +33,6 @@ pub(crate) fn endpoint_variables() -> Vec<String> {
 }
 
 /// What is no Unicode is kept as far as it goes, and refused where it is checked.
-fn text(name: &str) -> Option<String> {
+pub(super) fn text(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }

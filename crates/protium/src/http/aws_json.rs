@@ -34,7 +34,7 @@ pub(super) async fn answer(front: &Front, request: Request) -> Response {
         Err(error) => {
             log(&error, name, &request_id);
             let status = StatusCode::from_u16(error.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            (status, Some(error.code), error.wire().to_json())
+            (status, Some(error.code), error.wire().to_json(named))
         }
     };
     front.metrics.request(name, code.map_or("OK", ErrorCode::as_str), started.elapsed());

@@ -5,12 +5,13 @@
 
 mod aws_json;
 mod health;
+mod keys;
 mod metrics;
 pub mod s3;
 mod sts;
 
 use crate::app::App;
-use crate::auth::sigv4::signed_service;
+use crate::auth::sigv4::{signed_service, signing_key};
 use crate::config::Role;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -38,6 +39,9 @@ pub fn router(front: Front) -> Router {
 
 async fn route(State(front): State<Front>, request: Request) -> Response {
     let works_only = front.app.config.role == Role::Worker;
+    if let Some(key) = signing_key(request.headers(), request.uri().query()) {
+        keys::learn(&front.app, &key).await;
+    }
     match destination(&request, front.app.config.s3_domain.as_deref()) {
         Destination::Sts | Destination::S3 if works_only => health::only_a_worker(),
         Destination::Health => health::alive(),

@@ -36,7 +36,7 @@ use s3s::{S3Error, S3Result};
 use crate::auth::Keys;
 use crate::clock::Clock;
 use crate::store::Store;
-pub use blob::Blobs;
+pub use blob::{Blobs, blob_path};
 use host::Domain;
 pub use sweep::sweep;
 

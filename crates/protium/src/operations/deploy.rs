@@ -1,7 +1,9 @@
 //! Starting, cancelling and ending deployments: rows and jobs, in the transaction of the caller.
 //!
 //! Whatever is deployed goes through here, from requests and from jobs alike: the machine of
-//! `domain::deployment` decides, this file executes its actions.
+//! `domain::deployment` decides, this file executes its actions; [`force`] those of operators.
+
+pub(crate) mod force;
 
 use crate::app::new_id;
 use crate::error::{Error, Result, internal};
@@ -18,6 +20,8 @@ use protium_domain::track::ContentHash;
 
 /// The model's limit for a status message, in characters.
 const MESSAGE_CHARS: usize = 5000;
+/// When a job is due that nothing has to be waited for.
+const AT_ONCE: i64 = 0;
 
 /// A deployment to start.
 pub(crate) struct Start<'a> {
@@ -31,35 +35,75 @@ pub(crate) struct Start<'a> {
 /// The record of the first deployment of a target that is inserted in the same transaction with a
 /// track that names `id`.
 pub(crate) async fn start_first(tx: &mut Tx, id: Id, target: &Target, start: Start<'_>) -> Result<()> {
-    insert(tx, record(id, target, Purpose::Apply, &start), start.waiting).await
+    insert(tx, record(id, target, Purpose::Apply, &start), AT_ONCE).await
 }
 
 /// Deploys an existing target to another goal.
 pub(crate) async fn start(tx: &mut Tx, target: &mut Target, start: Start<'_>) -> Result<Id> {
     let was = check(target, Event::Start, start.scope)?;
-    let id = new_id();
-    let record = record(id.clone(), target, Purpose::Apply, &start);
-    target.track_mut().begin(id.clone(), start.goal.aim(), start.now);
-    save(tx, target, was, start.now).await?;
-    insert(tx, record, start.waiting).await?;
-    Ok(id)
+    apply(tx, target, was, start, AT_ONCE).await
 }
 
 /// Destroys what a target has and then removes it. `false` if that is under way already.
 pub(crate) async fn destroy(tx: &mut Tx, target: &mut Target, scope: &Scope, now: i64) -> Result<bool> {
-    let was = check(target, Event::Destroy, scope)?;
-    if was == DeploymentStatus::DeleteInProgress {
+    let shown = target.track().status;
+    destroy_shown(tx, target, shown, scope, now).await
+}
+
+/// The same for a target whose row shows the status `shown`, which announces the deletion: it is told of once.
+pub(crate) async fn destroy_shown(
+    tx: &mut Tx,
+    target: &mut Target,
+    shown: DeploymentStatus,
+    scope: &Scope,
+    now: i64,
+) -> Result<bool> {
+    if check(target, Event::Destroy, scope)? == DeploymentStatus::DeleteInProgress {
         return Ok(false);
     }
-    let goal = target.state().unwrap_or_else(|| State::new(target.template(), &target.track().attempted));
-    let record = record(new_id(), target, Purpose::Destroy, &Start { scope, now, goal, waiting: false });
+    remove_infrastructure(tx, target, shown, scope, now, AT_ONCE).await?;
+    Ok(true)
+}
+
+/// Starts the deployment of a target that may have one.
+async fn apply(
+    tx: &mut Tx,
+    target: &mut Target,
+    was: DeploymentStatus,
+    start: Start<'_>,
+    not_before: i64,
+) -> Result<Id> {
+    let id = new_id();
+    let record = record(id.clone(), target, Purpose::Apply, &start);
+    target.track_mut().begin(id.clone(), start.goal.aim(), start.now);
+    save(tx, target, was, start.now).await?;
+    insert(tx, record, not_before).await?;
+    Ok(id)
+}
+
+/// Starts the deletion of a target that may be deleted.
+async fn remove_infrastructure(
+    tx: &mut Tx,
+    target: &mut Target,
+    was: DeploymentStatus,
+    scope: &Scope,
+    now: i64,
+    not_before: i64,
+) -> Result<Id> {
+    let record = record_of_deletion(target, scope, now);
+    let id = record.id.clone();
     let track = target.track_mut();
     track.status = DeploymentStatus::DeleteInProgress;
     track.message = None;
-    track.attempted_deployment = Some(record.id.clone());
+    track.attempted_deployment = Some(id.clone());
     save(tx, target, was, now).await?;
-    insert(tx, record, false).await?;
-    Ok(true)
+    insert(tx, record, not_before).await?;
+    Ok(id)
+}
+
+fn record_of_deletion(target: &Target, scope: &Scope, now: i64) -> Deployment {
+    let goal = target.state().unwrap_or_else(|| State::new(target.template(), &target.track().attempted));
+    record(new_id(), target, Purpose::Destroy, &Start { scope, now, goal, waiting: false })
 }
 
 /// Cancels the deployment under way; it fails at `deadline` if the engine does not manage to.
@@ -172,10 +216,15 @@ async fn remove(tx: &mut Tx, target: &Target, scope: &Scope, now: i64) -> Result
 
 /// Puts a job into the queue, due now. A job that is queued already becomes due now.
 pub(crate) async fn enqueue(tx: &mut Tx, job: &Job, resource: &Id) -> Result<()> {
+    enqueue_at(tx, job, resource, AT_ONCE).await
+}
+
+/// The same, due at `not_before` of the database's clock if that is later.
+async fn enqueue_at(tx: &mut Tx, job: &Job, resource: &Id, not_before: i64) -> Result<()> {
     let now = tx.now_ms().await?;
     let payload = serde_json::to_string(job).map_err(internal)?;
-    let (kind, key) = (job.kind(), job.subject());
-    let job = NewJob { kind, key, resource_id: resource.as_str(), payload: &payload, due_at: now, now };
+    let (kind, key, due_at) = (job.kind(), job.subject(), now.max(not_before));
+    let job = NewJob { kind, key, resource_id: resource.as_str(), payload: &payload, due_at, now };
     Ok(job_enqueue(tx, &job).await?)
 }
 
@@ -221,22 +270,18 @@ fn record(id: Id, target: &Target, purpose: Purpose, start: &Start<'_>) -> Deplo
     }
 }
 
-async fn insert(tx: &mut Tx, record: Deployment, waiting: bool) -> Result<()> {
+async fn insert(tx: &mut Tx, record: Deployment, not_before: i64) -> Result<()> {
     if !deployment_insert(tx, &record).await? {
         return Err(internal(anyhow::anyhow!("{} has another active deployment", record.target.arn)));
     }
-    if !waiting {
-        enqueue(tx, &Job::Deploy { deployment: record.id.clone() }, &record.target.id).await?;
+    if !record.waiting {
+        enqueue_at(tx, &Job::Deploy { deployment: record.id.clone() }, &record.target.id, not_before).await?;
     }
     Ok(())
 }
 
 async fn active(tx: &mut Tx, target: &Target) -> Result<Deployment> {
-    let id = match target {
-        Target::Environment(environment) => &environment.id,
-        Target::ServiceInstance(instance) => &instance.id,
-        Target::ServicePipeline(pipeline) => &pipeline.id,
-    };
+    let id = target.id();
     deployment_active(tx, id)
         .await?
         .ok_or_else(|| internal(anyhow::anyhow!("{id} is {} without a deployment", target.track().status)))

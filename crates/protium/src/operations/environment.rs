@@ -11,7 +11,7 @@ use super::{Context, account_connection, spec, wire};
 use crate::app::new_id;
 use crate::error::{Result, conflict, not_found, over_quota};
 use crate::store::{
-    Reader, Target, content_put, environment_count, environment_get, environment_insert, environment_page,
+    Reader, Target, Tx, content_put, environment_count, environment_get, environment_insert, environment_page,
     environment_save, instance_in_environment, tag_set,
 };
 use crate::transaction;
@@ -168,12 +168,7 @@ pub(super) async fn update(cx: &Context, input: UpdateEnvironmentInput) -> Resul
             usable_version::resolve_wanted(tx, cx.scope(), kind, &environment.template, wanted, current).await?;
         check_provisioning(&after, &version)?;
         reconnect(tx, cx, &environment, &input, &mut after, engine(&version)).await?;
-        let stored = spec::text(tx, &environment.track.current().spec).await?;
-        let text = match &input.spec {
-            Some(given) => spec::environment(tx, &version, given, Some(&stored)).await?,
-            None => spec::environment(tx, &version, &stored, None).await?,
-        };
-        let aim = Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? };
+        let aim = aim(tx, &environment, &version, input.spec.as_deref()).await?;
         let goal = State::new(&version.template, &aim);
         environment.access = after;
         describe(&mut environment, &input);
@@ -181,6 +176,21 @@ pub(super) async fn update(cx: &Context, input: UpdateEnvironmentInput) -> Resul
         deploy::start(tx, &mut target, Start { scope: cx.scope(), now, goal, waiting: false }).await?;
         answer(cx, &target).map(|environment| UpdateEnvironmentOutput { environment })
     })
+}
+
+/// What a deployment of the version aims at: the given spec, or the current one, if it fits the version.
+pub(super) async fn aim(
+    tx: &mut Tx,
+    environment: &Environment,
+    version: &TemplateVersion,
+    given: Option<&str>,
+) -> Result<Aim> {
+    let stored = spec::text(tx, &environment.track.current().spec).await?;
+    let text = match given {
+        Some(given) => spec::environment(tx, version, given, Some(&stored)).await?,
+        None => spec::environment(tx, version, &stored, None).await?,
+    };
+    Ok(Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? })
 }
 
 pub(super) async fn delete(cx: &Context, input: DeleteEnvironmentInput) -> Result<DeleteEnvironmentOutput> {
@@ -214,7 +224,7 @@ pub(super) async fn cancel(
     })
 }
 
-async fn find(rd: &mut Reader, cx: &Context, name: &str) -> Result<Environment> {
+pub(super) async fn find(rd: &mut Reader, cx: &Context, name: &str) -> Result<Environment> {
     environment_get(rd, cx.scope(), name).await?.ok_or_else(|| not_found(NOUN, cx.scope().environment(name)))
 }
 
@@ -302,7 +312,7 @@ async fn reconnect(
 }
 
 /// Whether the engine of the version is built, the members fit it, and what they refer to exists.
-fn check_provisioning(access: &Access, version: &TemplateVersion) -> Result<()> {
+pub(super) fn check_provisioning(access: &Access, version: &TemplateVersion) -> Result<()> {
     let part = version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref());
     part.map_or(Ok(()), check_built)?;
     check_access(access, engine(version))?;
@@ -317,6 +327,6 @@ fn check_linked(access: &Access) -> Result<()> {
     Ok(())
 }
 
-async fn save(tx: &mut crate::store::Tx, environment: &mut Environment, was: DeploymentStatus, now: i64) -> Result<()> {
+async fn save(tx: &mut Tx, environment: &mut Environment, was: DeploymentStatus, now: i64) -> Result<()> {
     if environment_save(tx, environment, was, now).await? { Ok(()) } else { Err(deploy::lost_update()) }
 }

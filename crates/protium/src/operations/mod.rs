@@ -4,17 +4,21 @@
 //! authorize → parse into domain → decide (pure) → one transaction (rows and jobs) → answer.
 //! Nothing slow happens in a request: what is slow is a job enqueued in the same transaction.
 
+mod account;
 mod account_connection;
 mod account_settings;
+mod by_arn;
 mod context;
 pub(crate) mod deploy;
 mod deployment;
 mod environment;
+mod force_delete;
 mod input;
 pub(crate) mod managed_tags;
 mod page;
 mod provisioned;
 mod quota;
+mod redeploy;
 mod repository;
 mod resources_summary;
 pub(crate) mod roll_up;
@@ -47,6 +51,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::CancelEnvironmentDeployment(input) => environment::cancel(cx, input).await?.into(),
         Request::CancelServiceInstanceDeployment(input) => service_instance::cancel(cx, input).await?.into(),
         Request::CancelServicePipelineDeployment(input) => service_pipeline::cancel(cx, input).await?.into(),
+        Request::CreateAccount(input) => account::create(cx, input).await?.into(),
         Request::CreateEnvironment(input) => environment::create(cx, input).await?.into(),
         Request::CreateEnvironmentAccountConnection(input) => account_connection::create(cx, input).await?.into(),
         Request::CreateEnvironmentTemplate(input) => template::create_environment(cx, input).await?.into(),
@@ -72,6 +77,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::DeleteServiceTemplate(input) => template::delete_service(cx, input).await?.into(),
         Request::DeleteServiceTemplateVersion(input) => template_version::delete_service(cx, input).await?.into(),
         Request::DeleteTemplateSyncConfig(input) => template_sync_config::delete(cx, input).await?.into(),
+        Request::ForceDelete(input) => force_delete::force_delete(cx, input).await?.into(),
         Request::GetAccountSettings(input) => account_settings::get(cx, input).await?.into(),
         Request::GetDeployment(input) => deployment::get(cx, input).await?.into(),
         Request::GetEnvironment(input) => environment::get(cx, input).await?.into(),
@@ -90,6 +96,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::GetServiceTemplateVersion(input) => template_version::get_service(cx, input).await?.into(),
         Request::GetTemplateSyncConfig(input) => template_sync_config::get(cx, input).await?.into(),
         Request::GetTemplateSyncStatus(input) => sync_status::of_template(cx, input).await?.into(),
+        Request::ListAccounts(input) => account::list(cx, input).await?.into(),
         Request::ListDeployments(input) => deployment::list(cx, input).await?.into(),
         Request::ListEnvironmentAccountConnections(input) => account_connection::list(cx, input).await?.into(),
         Request::ListEnvironmentOutputs(input) => provisioned::environment_outputs(cx, input).await?.into(),
@@ -114,6 +121,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::ListServiceTemplates(input) => template::list_service(cx, input).await?.into(),
         Request::ListServices(input) => service::list(cx, input).await?.into(),
         Request::ListTagsForResource(input) => tag::list(cx, input).await?.into(),
+        Request::Redeploy(input) => redeploy::redeploy(cx, input).await?.into(),
         Request::RejectEnvironmentAccountConnection(input) => account_connection::reject(cx, input).await?.into(),
         Request::TagResource(input) => tag::set(cx, input).await?.into(),
         Request::UntagResource(input) => tag::unset(cx, input).await?.into(),

@@ -1,7 +1,7 @@
 //! What a service does when one of its parts has settled: the acts of `domain::service::change`,
 //! executed in the transaction in which the part settled.
 
-use super::deploy::{self, Ending, begin_waiting, destroy, lost_update};
+use super::deploy::{self, Ending, begin_waiting, destroy_shown, lost_update};
 use super::{service_sync_config, spec};
 use crate::error::{Result, internal};
 use crate::store::{
@@ -136,10 +136,11 @@ impl Round<'_> {
         for id in ids {
             let Some(mut instance) = self.parts.instance(id).cloned() else { continue };
             // An instance that the update removes was only shown as being deleted until now.
+            let shown = instance.track.status;
             if let Some(removed) = self.change.removed.iter().find(|removed| removed.id == *id) {
                 removed.before.clone().restore(&mut instance.track);
             }
-            destroy(tx, &mut Target::ServiceInstance(instance), self.scope, self.now).await?;
+            destroy_shown(tx, &mut Target::ServiceInstance(instance), shown, self.scope, self.now).await?;
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ use protium_domain::deployment::State;
 use protium_domain::service::{Service, ServiceInstance as Instance};
 use protium_domain::status::ServiceStatus;
 use protium_domain::sync_blocker::ByHand;
-use protium_domain::template::TemplateKind;
+use protium_domain::template::{TemplateKind, TemplateVersion};
 use protium_domain::track::Aim;
 use protium_domain::upgrade::Wanted;
 
@@ -81,15 +81,7 @@ pub(super) async fn update(cx: &Context, input: UpdateServiceInstanceInput) -> R
         let current = instance.track.current().version;
         let kind = TemplateKind::Service;
         let version = usable_version::resolve_wanted(tx, cx.scope(), kind, &instance.template, wanted, current).await?;
-        let text = wanted_spec(tx, &service, &instance, input.spec.as_deref()).await?;
-        let (_, parsed) = spec::service(&text, None)?;
-        spec::check_instances(tx, &version, &parsed, std::slice::from_ref(&instance.name)).await?;
-        let environment = environment_get(tx, cx.scope(), &instance.environment)
-            .await?
-            .ok_or_else(|| not_found("environment", cx.scope().environment(&instance.environment)))?;
-        check_environment("templateMajorVersion", &instance.name, &environment, &version)?;
-        version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref()).map_or(Ok(()), check_built)?;
-        let aim = Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? };
+        let aim = aim(tx, cx, &service, &instance, &version, input.spec.as_deref()).await?;
         let goal = State::new(&instance.template, &aim);
         if let Some(token) = token {
             instance.last_token = Some(token.to_owned());
@@ -104,6 +96,27 @@ pub(super) async fn update(cx: &Context, input: UpdateServiceInstanceInput) -> R
     })
 }
 
+/// What a deployment of the version aims at: the given spec, or the current one, if instance and environment fit
+/// the version.
+pub(super) async fn aim(
+    tx: &mut Tx,
+    cx: &Context,
+    service: &Service,
+    instance: &Instance,
+    version: &TemplateVersion,
+    given: Option<&str>,
+) -> Result<Aim> {
+    let text = wanted_spec(tx, service, instance, given).await?;
+    let (_, parsed) = spec::service(&text, None)?;
+    spec::check_instances(tx, version, &parsed, std::slice::from_ref(&instance.name)).await?;
+    let environment = environment_get(tx, cx.scope(), &instance.environment)
+        .await?
+        .ok_or_else(|| not_found("environment", cx.scope().environment(&instance.environment)))?;
+    check_environment("templateMajorVersion", &instance.name, &environment, version)?;
+    version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref()).map_or(Ok(()), check_built)?;
+    Ok(Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? })
+}
+
 /// Whether the token was used for this very request before. With another request it is a mistake.
 async fn replayed(tx: &mut Tx, cx: &Context, token: &str, hash: &str, instance: &Instance) -> Result<bool> {
     match token_find(tx, cx.scope(), UPDATE, token, cx.now).await? {
@@ -116,7 +129,7 @@ async fn replayed(tx: &mut Tx, cx: &Context, token: &str, hash: &str, instance: 
 }
 
 /// The service of an instance that may be updated: not while everything is about to be removed.
-async fn settled_service(rd: &mut Reader, cx: &Context, instance: &Instance) -> Result<Service> {
+pub(super) async fn settled_service(rd: &mut Reader, cx: &Context, instance: &Instance) -> Result<Service> {
     match service_get(rd, cx.scope(), &instance.service).await? {
         Some(service) if service.status == ServiceStatus::DeleteInProgress => Err(conflict(format!(
             "the service '{}' is DELETE_IN_PROGRESS; its instances can't be updated",

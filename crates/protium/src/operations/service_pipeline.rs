@@ -6,13 +6,13 @@ use super::upgrade::Update;
 use super::usable_version::{self, check_built};
 use super::{Context, spec, wire};
 use crate::error::{Result, conflict, not_found};
-use crate::store::{Reader, Target, content_put, pipeline_get};
+use crate::store::{Reader, Target, Tx, content_put, pipeline_get};
 use crate::transaction;
 use protium_api::types::*;
 use protium_domain::bundle::spec::merge_pipeline;
 use protium_domain::deployment::State;
-use protium_domain::service::ServicePipeline as Pipeline;
-use protium_domain::template::TemplateKind;
+use protium_domain::service::{Service, ServicePipeline as Pipeline};
+use protium_domain::template::{TemplateKind, TemplateVersion};
 use protium_domain::track::Aim;
 use protium_domain::upgrade::Wanted;
 
@@ -41,22 +41,40 @@ pub(super) async fn update(cx: &Context, input: UpdateServicePipelineInput) -> R
         let current = pipeline.track.current().version;
         let kind = TemplateKind::Service;
         let version = usable_version::resolve_wanted(tx, cx.scope(), kind, &pipeline.template, wanted, current).await?;
-        // Current values: of the pipeline what it runs, of all else what the service has.
-        let own = spec::text(tx, &pipeline.track.current().spec).await?;
-        let stored = merge_pipeline(&spec::text(tx, &service.spec).await?, &own).unwrap_or(own);
-        let (text, parsed) = spec::service(&input.spec, Some(&stored))?;
-        spec::check_pipeline(tx, &version, &parsed).await?;
-        if let Some(part) = version.bundle.as_ref().and_then(|bundle| bundle.pipeline.as_ref()) {
-            check_pipeline_role(tx, cx, part).await?;
-            check_built(part)?;
-        }
-        let aim = Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? };
+        let aim = aim(tx, cx, &service, &pipeline, &version, Some(&input.spec)).await?;
         let goal = State::new(&pipeline.template, &aim);
         let mut target = Target::ServicePipeline(pipeline);
         deploy::start(tx, &mut target, Start { scope: cx.scope(), now: cx.now, goal, waiting: false }).await?;
         let pipeline = wire::service_pipeline(cx.scope(), &pipeline_of(target)?, shown);
         Ok(UpdateServicePipelineOutput { pipeline })
     })
+}
+
+/// What a deployment of the version aims at: the given spec, or the current one, if it fits the version.
+pub(super) async fn aim(
+    tx: &mut Tx,
+    cx: &Context,
+    service: &Service,
+    pipeline: &Pipeline,
+    version: &TemplateVersion,
+    given: Option<&str>,
+) -> Result<Aim> {
+    let own = spec::text(tx, &pipeline.track.current().spec).await?;
+    let text = match given {
+        None => own,
+        Some(given) => {
+            // Current values: of the pipeline what it runs, of all else what the service has.
+            let stored = merge_pipeline(&spec::text(tx, &service.spec).await?, &own).unwrap_or(own);
+            spec::service(given, Some(&stored))?.0
+        }
+    };
+    let (_, parsed) = spec::service(&text, None)?;
+    spec::check_pipeline(tx, version, &parsed).await?;
+    if let Some(part) = version.bundle.as_ref().and_then(|bundle| bundle.pipeline.as_ref()) {
+        check_pipeline_role(tx, cx, part).await?;
+        check_built(part)?;
+    }
+    Ok(Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? })
 }
 
 pub(super) async fn cancel(
@@ -72,7 +90,7 @@ pub(super) async fn cancel(
     })
 }
 
-async fn find(rd: &mut Reader, cx: &Context, service: &str) -> Result<Pipeline> {
+pub(super) async fn find(rd: &mut Reader, cx: &Context, service: &str) -> Result<Pipeline> {
     if let Some(pipeline) = pipeline_get(rd, cx.scope(), service).await? {
         return Ok(pipeline);
     }

@@ -9,6 +9,18 @@ use super::tx::{Reader, Tx};
 use super::value::Row;
 use crate::params;
 
+/// The name of the root user, which every account has.
+pub const ROOT_USER: &str = "root";
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountRow {
+    /// Twelve digits.
+    pub id: String,
+    /// In milliseconds since 1970.
+    pub created_at: i64,
+}
+
 /// An access key with its secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessKey {
@@ -40,18 +52,22 @@ impl std::fmt::Debug for AccessKey {
 
 const COLUMNS: &str = "id, account, user_name, secret_sealed, key_id, status, created_at";
 
-/// Makes the account unless there is one with that id.
-pub async fn account_ensure(tx: &mut Tx, id: &str, now: i64) -> DbResult<()> {
+/// Makes the account. `false`: there is one with that id.
+pub async fn account_insert(tx: &mut Tx, account: &AccountRow) -> DbResult<bool> {
     let sql = "INSERT INTO account (id, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-    tx.execute(sql, params![id, now]).await?;
-    Ok(())
+    Ok(tx.execute(sql, params![&account.id, account.created_at]).await? == 1)
 }
 
-/// The ids of at most `limit` accounts in their order, from the first one after `after`.
-pub async fn account_list(rd: &mut Reader, after: &str, limit: i64) -> DbResult<Vec<String>> {
-    let sql = "SELECT id FROM account WHERE id > $1 ORDER BY id LIMIT $2";
+/// Makes the account unless there is one with that id.
+pub async fn account_ensure(tx: &mut Tx, id: &str, now: i64) -> DbResult<()> {
+    account_insert(tx, &AccountRow { id: id.to_owned(), created_at: now }).await.map(drop)
+}
+
+/// At most `limit` accounts in the order of their ids, from the first one after `after`.
+pub async fn account_list(rd: &mut Reader, after: &str, limit: i64) -> DbResult<Vec<AccountRow>> {
+    let sql = "SELECT id, created_at FROM account WHERE id > $1 ORDER BY id LIMIT $2";
     let rows = rd.query(sql, params![after, limit]).await?;
-    rows.into_iter().map(|mut row| row.text(0)).collect()
+    rows.into_iter().map(|mut row| Ok(AccountRow { id: row.text(0)?, created_at: row.int(1)? })).collect()
 }
 
 /// Removes an access key. Returns whether there was one.

@@ -5,6 +5,7 @@
 //!
 //! There is one SQL text for both: `$1` parameters, TEXT, BIGINT and BYTEA, `COLLATE "C"` on text keys.
 
+mod copy;
 mod postgres;
 mod row;
 mod sqlite;
@@ -24,6 +25,8 @@ use postgres::{Postgres, Session};
 use sqlite::{Sqlite, Turn};
 
 pub(super) use row::RowRef;
+
+pub use copy::{Inspection, sqlite_copy, sqlite_inspect};
 
 /// How long a call waits for a free PostgreSQL connection, and a SQLite call for a lock of another program.
 const PATIENCE: Duration = Duration::from_secs(10);

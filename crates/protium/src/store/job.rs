@@ -130,6 +130,15 @@ pub async fn job_drop(tx: &mut Tx, resource_id: &str) -> DbResult<()> {
     Ok(())
 }
 
+/// Removes the jobs of a resource, whoever has one: it can't settle any more. Returns when the last of their leases
+/// ends; from then on nothing of them runs. `None`: nobody had one.
+pub async fn job_fence(tx: &mut Tx, resource_id: &str) -> DbResult<Option<i64>> {
+    let sql = "SELECT MAX(lease_until) FROM job WHERE resource_id = $1";
+    let until = tx.query_one(sql, params![resource_id]).await?.opt_int(0)?;
+    job_drop(tx, resource_id).await?;
+    Ok(until)
+}
+
 /// When the next job can be claimed, if there is one.
 pub async fn job_next_due(rd: &mut Reader) -> DbResult<Option<i64>> {
     let sql = "SELECT MIN(at) FROM (

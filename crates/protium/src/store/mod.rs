@@ -50,7 +50,7 @@ pub use account::*;
 pub use account_connection::*;
 pub use account_settings::*;
 pub use content::*;
-pub use db::Db;
+pub use db::{Db, Inspection, sqlite_copy, sqlite_inspect};
 pub use db_error::{DbError, DbErrorKind, DbResult};
 pub use deployment::*;
 pub use environment::*;

@@ -20,7 +20,7 @@ use crate::{params, transaction};
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 /// The row of `meta` that tells whether a key is the one that the database was made with.
-const CANARY: &str = "master-key-canary";
+pub(super) const CANARY: &str = "master-key-canary";
 
 /// The key that seals every secret in the store (XChaCha20-Poly1305).
 pub struct MasterKey {
@@ -67,6 +67,11 @@ impl MasterKey {
     /// The key's name, kept beside each secret. It doesn't tell the key.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Whether it is the key of the database with that canary.
+    pub fn fits(&self, canary: &[u8]) -> bool {
+        self.open(canary, CANARY).is_ok()
     }
 
     /// Seals `secret` for the row that `identity` names.
@@ -117,13 +122,11 @@ pub(super) async fn unlock(db: &Db, path: &Path) -> DbResult<MasterKey> {
         Some(canary) => canary,
         None => write_canary(db, &key).await?,
     };
-    match key.open(&canary, CANARY) {
-        Ok(_) => Ok(key),
-        Err(_) => {
-            let why = "it is not the key that this database was made with; name the right one with --master-key-file";
-            Err(unusable(path, why))
-        }
+    if key.fits(&canary) {
+        return Ok(key);
     }
+    let why = "it is not the key that this database was made with; name the right one with --master-key-file";
+    Err(unusable(path, why))
 }
 
 async fn read_canary(db: &Db) -> DbResult<Option<Vec<u8>>> {

@@ -7,6 +7,7 @@ use super::{DbResult, Reader, Tx};
 use protium_domain::arn::Scope;
 use protium_domain::deployment::{State, Target as TargetRef, TargetKind};
 use protium_domain::environment::Environment;
+use protium_domain::id::Id;
 use protium_domain::service::{ServiceInstance, ServicePipeline};
 use protium_domain::status::DeploymentStatus;
 use protium_domain::track::Track;
@@ -20,6 +21,15 @@ pub enum Target {
 }
 
 impl Target {
+    /// The incarnation.
+    pub fn id(&self) -> &Id {
+        match self {
+            Self::Environment(environment) => &environment.id,
+            Self::ServiceInstance(instance) => &instance.id,
+            Self::ServicePipeline(pipeline) => &pipeline.id,
+        }
+    }
+
     pub fn track(&self) -> &Track {
         match self {
             Self::Environment(environment) => &environment.track,

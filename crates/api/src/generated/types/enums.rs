@@ -196,6 +196,44 @@ impl EnvironmentAccountConnectionStatus {
     }
 }
 wire_enum!(EnvironmentAccountConnectionStatus);
+/// The enumeration `ForceDeleteStatus`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ForceDeleteStatus {
+    DeleteInProgress,
+    Deleted,
+}
+impl ForceDeleteStatus {
+    /// Every value, in the order of the model.
+    pub const ALL: &'static [Self] = &[Self::DeleteInProgress, Self::Deleted];
+    /// The value as it is written on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DeleteInProgress => "DELETE_IN_PROGRESS",
+            Self::Deleted => "DELETED",
+        }
+    }
+}
+wire_enum!(ForceDeleteStatus);
+/// The enumeration `Infrastructure`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Infrastructure {
+    Delete,
+    Retain,
+}
+impl Infrastructure {
+    /// Every value, in the order of the model.
+    pub const ALL: &'static [Self] = &[Self::Delete, Self::Retain];
+    /// The value as it is written on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delete => "DELETE",
+            Self::Retain => "RETAIN",
+        }
+    }
+}
+wire_enum!(Infrastructure);
 /// The enumeration `ListServiceInstancesFilterBy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ListServiceInstancesFilterBy {

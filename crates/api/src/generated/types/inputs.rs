@@ -43,6 +43,13 @@ pub struct CancelServicePipelineDeploymentInput {
     /// `serviceName`, 1 to 100 characters, `^[0-9A-Za-z]+[0-9A-Za-z_\-]*$`.
     pub service_name: String,
 }
+/// Input of `CreateAccount`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateAccountInput {
+    /// `id`, `^\d{12}$`.
+    pub id: String,
+}
 /// Input of `CreateComponent`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -548,6 +555,15 @@ pub struct DeleteTemplateSyncConfigInput {
     /// `templateType`.
     pub template_type: TemplateType,
 }
+/// Input of `ForceDelete`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ForceDeleteInput {
+    /// `infrastructure`.
+    pub infrastructure: Infrastructure,
+    /// `resourceArn`, 1 to 200 characters, `^arn:(aws|aws-cn|aws-us-gov):[a-zA-Z0-9-]+:[a-zA-Z0-9-]*:\d{12}:([\w+=,.@-]+[/:])*[\w+=,.@-]+$`.
+    pub resource_arn: String,
+}
 /// Input of `GetAccountSettings`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -715,6 +731,17 @@ pub struct GetTemplateSyncStatusInput {
     pub template_type: TemplateType,
     /// `templateVersion`, 1 to 20 characters, `^(0|([1-9]{1}\d*))$`.
     pub template_version: String,
+}
+/// Input of `ListAccounts`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListAccountsInput {
+    /// `maxResults`, 1 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i32>,
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
 }
 /// Input of `ListComponentOutputs`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -1041,6 +1068,32 @@ impl fmt::Debug for NotifyResourceDeploymentStatusChangeInput {
             .field("resource_arn", &self.resource_arn)
             .field("status", &self.status)
             .field("status_message", &self.status_message.as_ref().map(|_| Redacted))
+            .finish()
+    }
+}
+/// Input of `Redeploy`.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RedeployInput {
+    /// `resourceArn`, 1 to 200 characters, `^arn:(aws|aws-cn|aws-us-gov):[a-zA-Z0-9-]+:[a-zA-Z0-9-]*:\d{12}:([\w+=,.@-]+[/:])*[\w+=,.@-]+$`.
+    pub resource_arn: String,
+    /// `spec`, 1 to 51200 characters, sensitive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spec: Option<String>,
+    /// `templateMajorVersion`, 1 to 20 characters, `^(0|([1-9]{1}\d*))$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template_major_version: Option<String>,
+    /// `templateMinorVersion`, 1 to 20 characters, `^(0|([1-9]{1}\d*))$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template_minor_version: Option<String>,
+}
+impl fmt::Debug for RedeployInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedeployInput")
+            .field("resource_arn", &self.resource_arn)
+            .field("spec", &self.spec.as_ref().map(|_| Redacted))
+            .field("template_major_version", &self.template_major_version)
+            .field("template_minor_version", &self.template_minor_version)
             .finish()
     }
 }

@@ -4,6 +4,7 @@
 use crate::redact::Redacted;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use super::enums::*;
 use super::shapes::*;
 /// Output of `AcceptEnvironmentAccountConnection`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +40,15 @@ pub struct CancelServiceInstanceDeploymentOutput {
 pub struct CancelServicePipelineDeploymentOutput {
     /// `pipeline`.
     pub pipeline: ServicePipeline,
+}
+/// Output of `CreateAccount`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateAccountOutput {
+    /// `accessKey`.
+    pub access_key: AccessKey,
+    /// `account`.
+    pub account: Account,
 }
 /// Output of `CreateComponent`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,6 +232,19 @@ pub struct DeleteTemplateSyncConfigOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template_sync_config: Option<TemplateSyncConfig>,
 }
+/// Output of `ForceDelete`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ForceDeleteOutput {
+    /// `deploymentIds`.
+    pub deployment_ids: Vec<String>,
+    /// `resourceArn`, 1 to 200 characters, `^arn:(aws|aws-cn|aws-us-gov):[a-zA-Z0-9-]+:[a-zA-Z0-9-]*:\d{12}:([\w+=,.@-]+[/:])*[\w+=,.@-]+$`.
+    pub resource_arn: String,
+    /// `retained`.
+    pub retained: Vec<RetainedResource>,
+    /// `status`.
+    pub status: ForceDeleteStatus,
+}
 /// Output of `GetAccountSettings`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -376,6 +399,16 @@ pub struct GetTemplateSyncStatusOutput {
     /// `latestSync`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latest_sync: Option<ResourceSyncAttempt>,
+}
+/// Output of `ListAccounts`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListAccountsOutput {
+    /// `accounts`.
+    pub accounts: Vec<Account>,
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
 }
 /// Output of `ListComponentOutputs`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -623,6 +656,21 @@ pub struct ListTagsForResourceOutput {
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NotifyResourceDeploymentStatusChangeOutput {}
+/// Output of `Redeploy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RedeployOutput {
+    /// `deploymentId`, `^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`.
+    pub deployment_id: String,
+    /// `resourceArn`, 1 to 200 characters, `^arn:(aws|aws-cn|aws-us-gov):[a-zA-Z0-9-]+:[a-zA-Z0-9-]*:\d{12}:([\w+=,.@-]+[/:])*[\w+=,.@-]+$`.
+    pub resource_arn: String,
+    /// `templateMajorVersion`, 1 to 20 characters, `^(0|([1-9]{1}\d*))$`.
+    pub template_major_version: String,
+    /// `templateMinorVersion`, 1 to 20 characters, `^(0|([1-9]{1}\d*))$`.
+    pub template_minor_version: String,
+    /// `templateName`, 1 to 100 characters, `^[0-9A-Za-z]+[0-9A-Za-z_\-]*$`.
+    pub template_name: String,
+}
 /// Output of `RejectEnvironmentAccountConnection`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

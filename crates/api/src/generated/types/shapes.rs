@@ -6,6 +6,32 @@ use crate::redact::Redacted;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use super::enums::*;
+/// The structure `AccessKey`.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessKey {
+    /// `accessKeyId`, 16 to 128 characters.
+    pub access_key_id: String,
+    /// `secretAccessKey`, sensitive.
+    pub secret_access_key: String,
+}
+impl fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessKey")
+            .field("access_key_id", &self.access_key_id)
+            .field("secret_access_key", &Redacted)
+            .finish()
+    }
+}
+/// The structure `Account`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// `createdAt`.
+    pub created_at: Timestamp,
+    /// `id`, `^\d{12}$`.
+    pub id: String,
+}
 /// The structure `AccountSettings`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -977,6 +1003,21 @@ pub struct ResourceSyncEvent {
     pub time: Timestamp,
     /// `type`.
     pub r#type: String,
+}
+/// The structure `RetainedResource`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RetainedResource {
+    /// `identifier`, 1 to 200 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identifier: Option<String>,
+    /// `name`, 1 to 200 characters.
+    pub name: String,
+    /// `provisioningEngine`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provisioning_engine: Option<ProvisionedResourceEngine>,
+    /// `resourceArn`, 1 to 200 characters, `^arn:(aws|aws-cn|aws-us-gov):[a-zA-Z0-9-]+:[a-zA-Z0-9-]*:\d{12}:([\w+=,.@-]+[/:])*[\w+=,.@-]+$`.
+    pub resource_arn: String,
 }
 /// The structure `Revision`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -56,6 +56,25 @@ pub fn merge_instance(stored: &str, name: &str, new: &str) -> Result<String, Pro
     Ok(edited_or_emitted(stored_text, edit.map(|edit| vec![edit]), &expected))
 }
 
+/// The stored service spec without the entry of the instance `name`; the text itself if there is none.
+///
+/// # Errors
+/// `stored` is no service spec.
+pub fn without_instance(stored: &str, name: &str) -> Result<String, Problem> {
+    let text = without_bom(stored);
+    parse(text)?;
+    let root = read(text)?;
+    let Some((index, entry)) = find(&root, name) else { return Ok(stored.to_owned()) };
+    let mut expected = value(&root)?;
+    if let Some(Value::Array(items)) = expected.get_mut("instances") {
+        items.remove(index);
+    }
+    let places = Places::new(text);
+    // The dash may stand in a line of its own; whether it did is seen by what the edited text reads as.
+    let edit = places.lines(entry.line, entry.last_line).map(|range| vec![Edit { range, text: String::new() }]);
+    Ok(edited_or_emitted(text, edit, &expected))
+}
+
 /// The stored service spec with the `pipeline` section taken from `new`; all else stays.
 ///
 /// # Errors

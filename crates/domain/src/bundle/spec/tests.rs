@@ -249,6 +249,30 @@ fn merging_the_pipeline_leaves_the_instances() {
 }
 
 #[test]
+fn an_instance_is_taken_out_and_the_rest_of_the_text_stays() {
+    let text = "\
+proton: ServiceSpec
+instances:
+  # the first
+  - name: dev
+    environment: e # a comment
+    spec:
+      port: 1
+  - {name: prod, environment: e}
+";
+    let without_dev = "proton: ServiceSpec\ninstances:\n  # the first\n  - {name: prod, environment: e}\n";
+    assert_eq!(without_instance(text, "dev").unwrap(), without_dev);
+    assert_eq!(without_instance(text, "none").unwrap(), text);
+    let none = without_instance(without_dev, "prod").unwrap();
+    assert_eq!(value(&none), json!({"proton": "ServiceSpec", "instances": []}));
+    assert_eq!(service(&none).instances, []);
+    let inline = "{proton: ServiceSpec, instances: [{name: a, environment: e}, {name: b, environment: e}]}";
+    let b = json!({"proton": "ServiceSpec", "instances": [{"name": "b", "environment": "e"}]});
+    assert_eq!(value(&without_instance(inline, "a").unwrap()), b);
+    assert!(without_instance("proton: EnvironmentSpec", "a").is_err());
+}
+
+#[test]
 fn a_diff_tells_instances_apart_by_name() {
     let new = service(
         "\
@@ -345,5 +369,6 @@ proptest! {
         let _ = substitute_current(&text, Some(STORED));
         let _ = merge_instance(STORED, "dev", &text);
         let _ = merge_pipeline(STORED, &text);
+        let _ = without_instance(&text, "a");
     }
 }

@@ -32,16 +32,24 @@ pub(super) struct Claim<'a> {
 /// The service name in the credential scope of a header or a presigned URL, before anything is
 /// checked: to route a request, not to believe it.
 pub fn signed_service(headers: &HeaderMap, query: Option<&str>) -> Option<String> {
-    let credential: Cow<'_, str> = match headers.get(http::header::AUTHORIZATION) {
+    Some(claimed_credential(headers, query)?.split('/').nth(3)?.to_owned())
+}
+
+/// The access key id in the credential scope, before anything is checked: to know the key, not to believe it.
+pub fn signing_key(headers: &HeaderMap, query: Option<&str>) -> Option<String> {
+    Some(claimed_credential(headers, query)?.split('/').next()?.to_owned())
+}
+
+/// The credential scope of a header or a presigned URL.
+fn claimed_credential<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Option<Cow<'a, str>> {
+    match headers.get(http::header::AUTHORIZATION) {
         Some(value) => {
             let text = value.to_str().ok()?.strip_prefix(ALGORITHM)?;
             let (_, rest) = text.split_once("Credential=")?;
-            Cow::Borrowed(rest.split(',').next()?.trim())
+            Some(Cow::Borrowed(rest.split(',').next()?.trim()))
         }
-        None => Query::new(query).value("X-Amz-Credential")?,
-    };
-    let mut parts = credential.split('/');
-    Some(parts.nth(3)?.to_owned())
+        None => Query::new(query).value("X-Amz-Credential"),
+    }
 }
 
 impl<'a> Claim<'a> {

@@ -4,12 +4,15 @@
 //! nobody refers to. A file never changes. Does not own: which objects there are; the names that count
 //! are in the database.
 
+use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use tokio::fs;
 use tokio::io::AsyncWriteExt;
 
+/// Held by those who copy the folder: meanwhile nothing is removed from it.
+const LOCK: &str = "lock";
 /// Files still being written are here, and are of no use after a restart.
 const DRAFTS: &str = "drafts";
 
@@ -55,10 +58,37 @@ impl Blobs {
     /// Removes blobs that no row refers to any more. What can't be removed now is swept at the next start.
     pub async fn remove(&self, names: impl IntoIterator<Item = String>) {
         for name in names {
-            if let Err(error) = fs::remove_file(self.path(&name)).await {
-                tracing::warn!("the blob {name} can't be removed: {error}");
+            match self.unlink(&self.path(&name)).await {
+                Ok(true) => {}
+                Ok(false) => tracing::debug!("the blob {name} stays while the folder is copied"),
+                Err(error) => tracing::warn!("the blob {name} can't be removed: {error}"),
             }
         }
+    }
+
+    /// Removes a file of the folder. `false`: it stays, because the folder is being copied.
+    pub(super) async fn unlink(&self, path: &Path) -> io::Result<bool> {
+        let lock = self.lock()?;
+        match lock.try_lock_shared() {
+            Ok(()) => fs::remove_file(path).await.map(|()| true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Waits until nothing is being removed, and lets nothing be removed for as long as the value lives: what the
+    /// database refers to when this returns can be copied.
+    ///
+    /// # Errors
+    /// The lock can't be taken.
+    pub fn hold(&self) -> io::Result<Held> {
+        let lock = self.lock()?;
+        lock.lock()?;
+        Ok(Held { _lock: lock })
+    }
+
+    fn lock(&self) -> io::Result<std::fs::File> {
+        std::fs::OpenOptions::new().create(true).append(true).open(self.folder.join(LOCK))
     }
 
     /// All files of blobs and drafts, as they are now.
@@ -81,9 +111,20 @@ impl Blobs {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        // Our names begin with a byte in hexadecimal digits, which names the shelf.
-        self.folder.join(name.get(..2).unwrap_or("00")).join(name)
+        blob_path(&self.folder, name)
     }
+}
+
+/// Where the blob of that name is in the folder `objects`.
+pub fn blob_path(objects: &Path, name: &str) -> PathBuf {
+    // Our names begin with a byte in hexadecimal digits, which names the shelf.
+    objects.join(name.get(..2).unwrap_or("00")).join(name)
+}
+
+/// Keeps all blobs in place. See [`Blobs::hold`].
+#[derive(Debug)]
+pub struct Held {
+    _lock: std::fs::File,
 }
 
 /// A file of the folder, which may be all that a crash left of an upload.
@@ -181,5 +222,18 @@ mod tests {
         let mut text = String::new();
         blobs.read(&joined).await.unwrap().read_to_string(&mut text).await.unwrap();
         assert_eq!(text, "<ell>");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_removed_while_the_folder_is_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(folder.path()).unwrap();
+        let name = blob(&blobs, "hello").await;
+        let held = blobs.hold().unwrap();
+        blobs.remove([name.clone()]).await;
+        assert!(blobs.path(&name).exists());
+        drop(held);
+        blobs.remove([name.clone()]).await;
+        assert!(!blobs.path(&name).exists());
     }
 }

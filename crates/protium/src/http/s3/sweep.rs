@@ -19,9 +19,9 @@ const SPARED: Duration = Duration::from_secs(24 * 60 * 60);
 /// The folder could not be listed.
 pub async fn sweep(store: &Store, blobs: &Blobs) -> io::Result<JoinHandle<u64>> {
     let found = blobs.list().await?;
-    let store = store.clone();
+    let (store, blobs) = (store.clone(), blobs.clone());
     Ok(tokio::spawn(async move {
-        let removed = remove_left(&store, found).await;
+        let removed = remove_left(&store, &blobs, found).await;
         if removed > 0 {
             tracing::info!("{removed} files of unfinished uploads to the bundle store removed");
         }
@@ -29,14 +29,14 @@ pub async fn sweep(store: &Store, blobs: &Blobs) -> io::Result<JoinHandle<u64>> 
     }))
 }
 
-async fn remove_left(store: &Store, found: Vec<Leftover>) -> u64 {
+async fn remove_left(store: &Store, blobs: &Blobs, found: Vec<Leftover>) -> u64 {
     let spared = if store.db().is_embedded() { Duration::ZERO } else { SPARED };
     let mut removed = 0;
     for file in found {
         match is_left(store, &file, spared).await {
             Ok(false) => {}
-            Ok(true) => match tokio::fs::remove_file(&file.path).await {
-                Ok(()) => removed += 1,
+            Ok(true) => match blobs.unlink(&file.path).await {
+                Ok(done) => removed += u64::from(done),
                 Err(error) => tracing::warn!("the orphaned blob {} can't be removed: {error}", file.name),
             },
             Err(error) => {

@@ -209,9 +209,14 @@ fn connect(path: &Path) -> DbResult<rusqlite::Connection> {
     // Without it some plans depend on what is bound, and such statements are compiled again each time they run.
     connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
-    connection.create_collation("C", |a, b| a.cmp(b))?;
+    with_collation(&connection)?;
     connection.execute_batch("PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY;")?;
     Ok(connection)
+}
+
+/// Every text key is compared by its bytes.
+pub(super) fn with_collation(connection: &rusqlite::Connection) -> DbResult<()> {
+    Ok(connection.create_collation("C", |a, b| a.cmp(b))?)
 }
 
 /// Reads all rows of a query.

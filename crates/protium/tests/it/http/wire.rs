@@ -8,7 +8,7 @@ use protium::config::Config;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use crate::support::app::{ACCOUNT, TestApp};
+use crate::support::app::{ACCOUNT, TestApp, target};
 use crate::support::database::TestDb;
 use crate::support::sign::Signer;
 
@@ -70,7 +70,7 @@ pub(super) fn call(operation: &str, body: &[u8]) -> Request<Vec<u8>> {
     Request::post("http://127.0.0.1/")
         .header("host", "127.0.0.1")
         .header("content-type", "application/x-amz-json-1.0")
-        .header("x-amz-target", format!("AwsProton20200720.{operation}"))
+        .header("x-amz-target", target(operation))
         .body(body.to_vec())
         .expect("a request")
 }

@@ -198,6 +198,20 @@ on_both! {
         assert_eq!(told(&shop, &pipeline).await, expected);
     }
 
+    an_instance_that_an_update_removes_is_told_of_once, async |db| {
+        let shop = Shop::on(db).await;
+        shop.active("web", &[("a", 1)]).await;
+        let instance = shop.app.only_id("service_instance").await;
+        shop.fail(&[("DeleteStack", "web-a")]);
+        shop.update_service("web", &spec(&[("b", 2)])).await.unwrap();
+        shop.until("web", "UPDATE_COMPLETE_CLEANUP_FAILED").await;
+        shop.release();
+        shop.update_service("web", &spec(&[("b", 2)])).await.unwrap();
+        shop.until("web", "ACTIVE, b SUCCEEDED, pipeline SUCCEEDED").await;
+        let expected = ["IN_PROGRESS", "SUCCEEDED", "DELETE_IN_PROGRESS", "DELETE_FAILED", "DELETE_IN_PROGRESS", "DELETED"];
+        assert_eq!(told(&shop, &instance).await, expected);
+    }
+
     jobs_that_run_twice_have_the_same_result, async |db| {
         let shop = Shop::on(db).await;
         shop.app.ok("CreateService", create("web", &[("a", 1), ("b", 2)])).await;

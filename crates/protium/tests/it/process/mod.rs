@@ -1,5 +1,7 @@
 //! The program as it is shipped: started, asked, stopped, killed.
 
+mod admin;
+mod backup;
 mod body;
 mod first_start;
 mod kill;

@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::support::app::Refused;
+use crate::support::app::{Refused, target};
 use crate::support::database::{SOON, TestDb};
 use crate::support::sign::Signer;
 
@@ -235,7 +235,7 @@ impl Program {
         let request = Request::post(format!("{}/", self.url))
             .header("host", self.host())
             .header("content-type", "application/x-amz-json-1.0")
-            .header("x-amz-target", format!("AwsProton20200720.{operation}"))
+            .header("x-amz-target", target(operation))
             .body(input.to_string().into_bytes())
             .unwrap();
         let (status, body) = self.send(signer.sign(request)).await;

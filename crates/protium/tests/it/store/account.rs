@@ -1,5 +1,7 @@
 use crate::on_both;
-use protium::store::{AccessKey, DbError, DbErrorKind, Store, access_key_delete, account_ensure, account_list};
+use protium::store::{
+    AccessKey, AccountRow, DbError, DbErrorKind, Store, access_key_delete, account_ensure, account_list,
+};
 use protium::{params, transaction};
 
 fn key(id: &str, secret: &str) -> AccessKey {
@@ -24,7 +26,8 @@ on_both! {
             transaction!(store, async |tx| { account_ensure(tx, "123456789012", now).await }).unwrap();
         }
         let mut reader = store.reader().await.unwrap();
-        assert_eq!(account_list(&mut reader, "", 10).await.unwrap(), ["123456789012"]);
+        let made = AccountRow { id: "123456789012".into(), created_at: 1 };
+        assert_eq!(account_list(&mut reader, "", 10).await.unwrap(), [made]);
     }
 
     a_replaced_root_key_no_longer_works, async |db| {

@@ -16,6 +16,7 @@ use protium::http::{Front, Metrics, router, s3};
 use protium::params;
 use protium::store::{ClaimedJob, Store};
 use protium::worker::run_one;
+use protium_api::Operation;
 use protium_domain::arn::Scope;
 use protium_engines::aws::{Aws, Credentials, Settings};
 use protium_engines::cloudformation::CloudFormation;
@@ -46,6 +47,12 @@ pub struct Refused {
     /// The bare name, as in `ValidationException`.
     pub code: String,
     pub message: String,
+}
+
+/// The `X-Amz-Target` of an operation, in whichever model it is.
+pub fn target(operation: &str) -> String {
+    let known = Operation::ALL.iter().find(|known| known.name() == operation);
+    known.map_or_else(|| format!("AwsProton20200720.{operation}"), |known| known.target().to_owned())
 }
 
 /// The code of a refused call.
@@ -130,7 +137,7 @@ impl TestApp {
         let request = http::Request::post("http://127.0.0.1/")
             .header("host", "127.0.0.1")
             .header("content-type", "application/x-amz-json-1.0")
-            .header("x-amz-target", format!("AwsProton20200720.{operation}"))
+            .header("x-amz-target", target(operation))
             .body(input.to_string().into_bytes())
             .unwrap();
         let (status, body) = self.send("proton", request).await;
@@ -169,8 +176,12 @@ impl TestApp {
         let now = u64::try_from(self.app.clock.now_ms()).unwrap();
         let at = UNIX_EPOCH + Duration::from_millis(now);
         let signer = Signer { region: self.region.clone(), at, ..Signer::new(&key_of(&self.account), SECRET, service) };
-        let request = signer.sign(request).map(Body::from);
-        let answer = self.router.clone().oneshot(request).await.unwrap();
+        self.exchange(signer.sign(request)).await
+    }
+
+    /// One request as it is.
+    pub async fn exchange(&self, request: http::Request<Vec<u8>>) -> (http::StatusCode, Vec<u8>) {
+        let answer = self.router.clone().oneshot(request.map(Body::from)).await.unwrap();
         let status = answer.status();
         (status, answer.into_body().collect().await.unwrap().to_bytes().to_vec())
     }

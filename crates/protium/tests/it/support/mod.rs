@@ -9,3 +9,4 @@ pub mod race;
 pub mod server;
 pub mod service;
 pub mod sign;
+pub mod under_way;

@@ -1,0 +1,178 @@
+//! `protium admin`: what operators do, as clients of a running server.
+
+use super::{USAGE, block_on};
+use crate::config::ClientSettings;
+use clap::{Args, Subcommand, ValueEnum};
+use protium_client::types as api;
+use protium_client::{Client, Config, Credentials, Error};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+/// Finds the server and its user in the variables of AWS clients: `AWS_ENDPOINT_URL_PROTON` or `AWS_ENDPOINT_URL`,
+/// `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY`, or a profile file.
+#[derive(Subcommand)]
+pub(super) enum Admin {
+    /// The accounts of the server.
+    #[command(subcommand)]
+    Account(Account),
+    /// Remove an environment, a service or a service instance from whatever state it is in.
+    ForceDelete(ForceDelete),
+    /// Deploy an environment, a service instance or a service pipeline anew from whatever state it is in.
+    Redeploy(Redeploy),
+}
+
+#[derive(Subcommand)]
+pub(super) enum Account {
+    /// Make an account, and print the key of its root user, this once.
+    Create {
+        /// Twelve digits.
+        #[arg(long, value_name = "DIGITS", value_parser = account_id)]
+        id: String,
+    },
+    /// Print the accounts.
+    List,
+}
+
+#[derive(Args)]
+pub(super) struct ForceDelete {
+    /// What to remove.
+    #[arg(long, value_name = "ARN")]
+    resource_arn: String,
+    /// What becomes of what was provisioned: `delete` destroys it first, `retain` leaves it and prints what stays.
+    #[arg(long, value_enum)]
+    infrastructure: Infrastructure,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Infrastructure {
+    Delete,
+    Retain,
+}
+
+#[derive(Args)]
+pub(super) struct Redeploy {
+    /// What to deploy.
+    #[arg(long, value_name = "ARN")]
+    resource_arn: String,
+    /// By default the current version.
+    #[arg(long, value_name = "N")]
+    template_major_version: Option<String>,
+    /// By default the recommended one of the major version.
+    #[arg(long, value_name = "N", requires = "template_major_version")]
+    template_minor_version: Option<String>,
+    /// By default the current spec; `file://PATH` reads it from a file.
+    #[arg(long, value_name = "TEXT")]
+    spec: Option<String>,
+}
+
+pub(super) fn run(command: Admin) -> ExitCode {
+    let settings = match ClientSettings::from_environment() {
+        Ok(settings) => settings,
+        Err(error) => return wrong(&error),
+    };
+    let called = match client(settings, command.region()) {
+        Ok(client) => block_on(call(&client, command)),
+        Err(error) => return wrong(&error),
+    };
+    match called {
+        Ok(Ok(answer)) => {
+            println!("{answer:#}");
+            ExitCode::SUCCESS
+        }
+        Ok(Err(Failure::Usage(why))) => wrong(&why),
+        Ok(Err(Failure::Call(error))) => failed(&error),
+        Err(error) => failed(&error),
+    }
+}
+
+fn wrong(why: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("protium admin: {why}");
+    ExitCode::from(USAGE)
+}
+
+fn failed(why: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("protium admin: {why}");
+    ExitCode::FAILURE
+}
+
+impl Admin {
+    /// The region of the resource that the command is about.
+    fn region(&self) -> Option<String> {
+        let arn = match self {
+            Self::Account(_) => return None,
+            Self::ForceDelete(ForceDelete { resource_arn, .. }) | Self::Redeploy(Redeploy { resource_arn, .. }) => {
+                resource_arn
+            }
+        };
+        arn.split(':').nth(3).filter(|region| !region.is_empty()).map(str::to_owned)
+    }
+}
+
+/// Requests are signed for `region`, whatever the environment says: a resource is seen in its own only.
+fn client(settings: ClientSettings, region: Option<String>) -> Result<Client, Error> {
+    let region = region.unwrap_or_else(|| settings.region_or_default());
+    let ClientSettings { endpoint, access_key_id, secret_access_key, session_token, .. } = settings;
+    let credentials = Credentials { session_token, ..Credentials::new(access_key_id, secret_access_key) };
+    Client::new(Config::new(endpoint, region, credentials))
+}
+
+enum Failure {
+    Usage(String),
+    Call(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Call(error)
+    }
+}
+
+async fn call(client: &Client, command: Admin) -> Result<Value, Failure> {
+    Ok(match command {
+        Admin::Account(Account::Create { id }) => {
+            let made = client.create_account(api::CreateAccountInput { id }).await?;
+            json!({
+                "AccountId": made.account.id,
+                "AccessKeyId": made.access_key.access_key_id,
+                "SecretAccessKey": made.access_key.secret_access_key,
+            })
+        }
+        Admin::Account(Account::List) => {
+            let accounts = client.paginate(api::ListAccountsInput::default()).all().await?;
+            json!({ "accounts": accounts })
+        }
+        Admin::ForceDelete(ForceDelete { resource_arn, infrastructure }) => {
+            let infrastructure = match infrastructure {
+                Infrastructure::Delete => api::Infrastructure::Delete,
+                Infrastructure::Retain => api::Infrastructure::Retain,
+            };
+            json!(client.force_delete(api::ForceDeleteInput { infrastructure, resource_arn }).await?)
+        }
+        Admin::Redeploy(asked) => {
+            let input = api::RedeployInput {
+                resource_arn: asked.resource_arn,
+                spec: asked.spec.map(spec).transpose()?,
+                template_major_version: asked.template_major_version,
+                template_minor_version: asked.template_minor_version,
+            };
+            json!(client.redeploy(input).await?)
+        }
+    })
+}
+
+/// The spec itself, or what is in the file that it names.
+fn spec(given: String) -> Result<String, Failure> {
+    match given.strip_prefix("file://") {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| Failure::Usage(format!("--spec: the file {path} can't be read: {error}"))),
+        None => Ok(given),
+    }
+}
+
+fn account_id(text: &str) -> Result<String, String> {
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("'{text}' is not an account id; give twelve digits"))
+    }
+}
