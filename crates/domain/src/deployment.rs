@@ -4,10 +4,11 @@
 //! state answers every event. The store executes the actions in the transaction that saves the state.
 
 use crate::arn::Scope;
+use crate::component::Attachment;
 use crate::id::Id;
 use crate::refused::Refused;
 use crate::status::DeploymentStatus;
-use crate::track::{Aim, ContentHash};
+use crate::track::{Aim, ContentHash, Seen, Track};
 use crate::version::Version;
 use serde::{Deserialize, Serialize};
 
@@ -76,28 +77,34 @@ pub enum Purpose {
 /// The state of the target before a deployment, or the one it asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
+    /// The name of the template; empty for components, which have none.
     pub template: String,
     pub version: Version,
     pub spec: ContentHash,
+    /// What it read of others when it was prepared; empty until then.
+    #[serde(flatten)]
+    pub seen: Seen,
+    /// Components only: the service instance that it is attached to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub environment_deployment: Option<Id>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub component_deployments: Vec<Id>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pipeline_deployment: Option<Id>,
+    pub attachment: Option<Attachment>,
 }
 
 impl State {
-    /// A template at the version and spec of `aim`. What others had deployed then is not known yet.
+    /// A template at the version and spec of `aim`. What it reads of others is not known yet.
     pub fn new(template: &str, aim: &Aim) -> Self {
         Self {
             template: template.to_owned(),
             version: aim.version,
             spec: aim.spec.clone(),
-            environment_deployment: None,
-            component_deployments: Vec::new(),
-            pipeline_deployment: None,
+            seen: Seen::default(),
+            attachment: None,
         }
+    }
+
+    /// What is deployed; `None` before the first success.
+    pub fn deployed(template: &str, track: &Track) -> Option<Self> {
+        let aim = track.deployed.as_ref()?;
+        Some(Self { seen: track.seen.clone(), ..Self::new(template, aim) })
     }
 
     pub fn aim(&self) -> Aim {

@@ -138,6 +138,7 @@ pub(crate) async fn end(
     let track = target.track_mut();
     if next.to == DeploymentStatus::Succeeded {
         track.promote(record.id.clone(), record.goal.aim(), record.created_at);
+        track.seen = record.goal.seen.clone();
         track.outputs = ending.outputs;
         record.last_succeeded = Some(record.id.clone());
     }
@@ -155,15 +156,17 @@ pub(crate) async fn end(
     let track = target.track_mut();
     track.status = next.to;
     track.message = record.message.clone();
+    if let Target::Component(component) = target {
+        component.settle(next.to, record.goal.attachment.as_ref());
+    }
     save(tx, target, was, now).await?;
     Ok(false)
 }
 
 async fn remove(tx: &mut Tx, target: &Target, scope: &Scope, now: i64) -> Result<()> {
-    let id = target.reference(scope).id;
     target_delete(tx, target, now).await?;
-    tag_drop(tx, scope, id.as_str()).await?;
-    token_drop(tx, id.as_str()).await?;
+    tag_drop(tx, scope, target.id().as_str()).await?;
+    token_drop(tx, target.id().as_str()).await?;
     if let Target::ServiceInstance(instance) = target {
         sync_blocker_drop_of_instance(tx, &instance.service_id, &instance.id).await?;
     }
@@ -232,11 +235,7 @@ async fn insert(tx: &mut Tx, record: Deployment, waiting: bool) -> Result<()> {
 }
 
 async fn active(tx: &mut Tx, target: &Target) -> Result<Deployment> {
-    let id = match target {
-        Target::Environment(environment) => &environment.id,
-        Target::ServiceInstance(instance) => &instance.id,
-        Target::ServicePipeline(pipeline) => &pipeline.id,
-    };
+    let id = target.id();
     deployment_active(tx, id)
         .await?
         .ok_or_else(|| internal(anyhow::anyhow!("{id} is {} without a deployment", target.track().status)))
@@ -269,5 +268,6 @@ pub(crate) fn physical_parts(target: &Target) -> Vec<&str> {
         Target::Environment(environment) => vec![&environment.name],
         Target::ServiceInstance(instance) => vec![&instance.service, &instance.name],
         Target::ServicePipeline(pipeline) => vec![&pipeline.service],
+        Target::Component(component) => vec![&component.name],
     }
 }

@@ -83,6 +83,6 @@ async fn find(rd: &mut Reader, cx: &Context, service: &str) -> Result<Pipeline> 
 fn pipeline_of(target: Target) -> Result<Pipeline> {
     match target {
         Target::ServicePipeline(pipeline) => Ok(pipeline),
-        Target::Environment(_) | Target::ServiceInstance(_) => Err(deploy::lost_update()),
+        Target::Environment(_) | Target::ServiceInstance(_) | Target::Component(_) => Err(deploy::lost_update()),
     }
 }

@@ -2,6 +2,7 @@
 
 mod account_connection;
 mod account_settings;
+mod component;
 mod deployment;
 mod environment;
 mod provisioned;

@@ -13,7 +13,7 @@ use protium_domain::id::Id;
 use protium_domain::service::{Service, ServiceInstance, ServicePipeline};
 use protium_domain::status::{DeploymentStatus, ServiceStatus, TemplateVersionStatus};
 use protium_domain::template::{BundleSource, Origin, Template, TemplateKind, TemplateVersion};
-use protium_domain::track::{Aim, Track};
+use protium_domain::track::{Aim, Seen, Track};
 use protium_domain::version::Version;
 use serde_json::Map;
 use std::collections::BTreeMap;
@@ -154,6 +154,7 @@ pub(super) async fn instance(app: &TestApp, service: &str, name: &str, track: Tr
         created_at: 1000,
         track,
         last_token: None,
+        outdated: false,
         unknown: Map::new(),
     };
     let scope = app.scope();
@@ -194,9 +195,8 @@ pub(super) async fn deployment(
         template: target.template().into(),
         version: Version::new(1, 0),
         spec: content(app, SPEC.as_bytes()).await,
-        environment_deployment: None,
-        component_deployments: Vec::new(),
-        pipeline_deployment: None,
+        seen: Seen::default(),
+        attachment: None,
     };
     let mut record = Deployment {
         revision: 0,
