@@ -314,6 +314,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_state_keeps_what_was_read_and_one_without_is_read_too() {
+        let id = |byte| Id::from_random([byte; 16]);
+        let aim = Aim { version: Version::new(1, 2), spec: "hash".into() };
+        let bare = State::new("svc", &aim);
+        let written = serde_json::to_value(&bare).expect("a state is JSON");
+        assert_eq!(written.as_object().map(serde_json::Map::len), Some(3), "nothing is written of what is empty");
+        assert_eq!(serde_json::from_value::<State>(written).expect("it is read back"), bare);
+        let mut track = Track::first(id(1), aim.clone(), 0);
+        assert_eq!(State::deployed("svc", &track), None);
+        track.promote(id(1), aim, 0);
+        track.seen = Seen {
+            environment_deployment: Some(id(2)),
+            component_deployments: vec![id(3)],
+            pipeline_deployment: Some(id(4)),
+            component: Some(crate::track::SeenComponent { id: id(5), outputs: None }),
+        };
+        let full = State::deployed("svc", &track).expect("it is deployed");
+        assert_eq!(full.seen, track.seen);
+        let written = serde_json::to_value(&full).expect("a state is JSON");
+        assert_eq!(serde_json::from_value::<State>(written).expect("it is read back"), full);
+    }
+
     proptest! {
         /// Whatever happens, in whatever order: work is under way exactly between a start and an end.
         #[test]

@@ -1,3 +1,5 @@
+//! What becomes of attachments, and what manifests and environments allow: tables of cases.
+
 use super::*;
 use crate::repository::{Provider, RepositoryBranch};
 

@@ -70,7 +70,7 @@ pub(super) async fn settle(
             if record.status == DeploymentStatus::Succeeded {
                 merge_spec(tx, &record, &target, &mut service, now).await?;
             }
-            attachment::after_instance(tx, &record.scope, target, now).await?;
+            attachment::after_instance(tx, &record, target, now).await?;
             roll_up(tx, &record.scope, &service.id, now).await?;
         } else if let Some(instance) = held {
             attachment::after_component(tx, &record, &target, &instance, now).await?;

@@ -14,6 +14,7 @@ use protium_domain::deployment::{Deployment, Event, State, transition};
 use protium_domain::id::Id;
 use protium_domain::service::ServiceInstance;
 use protium_domain::status::DeploymentStatus;
+use protium_domain::track::Seen;
 
 /// The service instance that a component holds.
 pub(crate) fn held(target: &Target) -> Option<Id> {
@@ -37,7 +38,7 @@ pub(crate) async fn after_component(
         return Ok(());
     }
     let Some(mut instance) = instance_by_id(tx, instance).await? else { return Ok(()) };
-    if !is_outdated(tx, &instance).await? {
+    if !is_outdated(tx, &instance, &instance.track.seen).await? {
         return Ok(());
     }
     if !instance.track.status.is_active() {
@@ -48,26 +49,27 @@ pub(crate) async fn after_component(
     save(tx, Target::ServiceInstance(instance), was, now).await
 }
 
-/// When a service instance has settled: deploys it again if its component changed meanwhile and the
-/// deployment has not read that.
-pub(crate) async fn after_instance(tx: &mut Tx, scope: &Scope, target: Target, now: i64) -> Result<()> {
+/// When the deployment `record` of a service instance has settled: deploys that one again if its
+/// component changed meanwhile and the deployment has not read that.
+pub(crate) async fn after_instance(tx: &mut Tx, record: &Deployment, target: Target, now: i64) -> Result<()> {
     let Target::ServiceInstance(mut instance) = target else { return Ok(()) };
     if !instance.outdated || instance.track.status == DeploymentStatus::DeleteInProgress {
         return Ok(());
     }
     instance.outdated = false;
-    if is_outdated(tx, &instance).await? {
-        return deploy_again(tx, scope, instance, now).await;
+    let seen = if record.order.is_some() { &record.goal.seen } else { &instance.track.seen };
+    if is_outdated(tx, &instance, seen).await? {
+        return deploy_again(tx, &record.scope, instance, now).await;
     }
     let was = instance.track.status;
     save(tx, Target::ServiceInstance(instance), was, now).await
 }
 
-/// Whether what an instance runs was made with another component, or other outputs, than it has now.
-async fn is_outdated(rd: &mut Reader, instance: &ServiceInstance) -> Result<bool> {
+/// Whether an instance has another component now, or one with other outputs, than it has `seen`.
+async fn is_outdated(rd: &mut Reader, instance: &ServiceInstance, seen: &Seen) -> Result<bool> {
     let component = component_of_instance(rd, &instance.id).await?;
     let sees = component.and_then(|component| component.seen_by(&instance.id));
-    Ok(sees != instance.track.seen.component)
+    Ok(sees != seen.component)
 }
 
 /// Starts a deployment of what the instance runs, at its current version.

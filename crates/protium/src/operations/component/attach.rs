@@ -96,8 +96,15 @@ impl Place {
     }
 
     /// Whether the component with that id, or a new one, may have it now.
-    pub(super) async fn check_free(&self, tx: &mut Tx, component: Option<&Id>) -> Result<()> {
+    pub(super) async fn check_free(&self, tx: &mut Tx, cx: &Context, component: Option<&Id>) -> Result<()> {
         let ServiceInstance { name, service, track, .. } = &self.instance;
+        let change = service::find(tx, cx, service).await?.change;
+        if change.is_some_and(|change| change.added.contains(&self.instance.id)) {
+            return Err(conflict(format!(
+                "the instance '{name}' is being added to the service '{service}', and goes again if that fails; try \
+                 again when the service's update has ended"
+            )));
+        }
         let other = component_of_instance(tx, &self.instance.id).await?;
         if let Some(other) = other.filter(|other| Some(&other.id) != component) {
             return Err(conflict(format!(

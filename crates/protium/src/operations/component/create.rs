@@ -107,7 +107,7 @@ async fn destination(
     }
     check_environment(&environment)?;
     if let Some(place) = &place {
-        place.check_free(tx, None).await?;
+        place.check_free(tx, cx, None).await?;
     }
     Ok((environment, attachment))
 }

@@ -117,7 +117,7 @@ async fn deploy(
     check_environment(&environment)?;
     check_instance_settled(tx, &component).await?;
     if let Some(place) = &place {
-        place.check_free(tx, Some(&component.id)).await?;
+        place.check_free(tx, cx, Some(&component.id)).await?;
     }
     // An instance that the component leaves is held until that is done.
     if attachment.is_some() {

@@ -52,6 +52,22 @@ on_both! {
         shop.until("web", "gone").await;
     }
 
+    an_instance_that_is_being_added_takes_no_component_yet, async |db| {
+        let shop = Workshop::on(db).await;
+        shop.fail_and_hang(&[], "web-c");
+        shop.update_service("web", &plain_spec(&[("a", 1), ("b", 2), ("c", 3)])).await.unwrap();
+        shop.until("web", "UPDATE_IN_PROGRESS, a SUCCEEDED, b SUCCEEDED, c IN_PROGRESS").await;
+        let to = |instance: &str| but(attached("bucket"), json!({ "serviceInstanceName": instance }));
+        let refused = shop.create(to("b")).await.unwrap_err();
+        assert_eq!(refused.code, "ConflictException");
+        assert!(refused.message.contains("the instance 'b' is being added to the service 'web'"), "{refused:?}");
+        shop.create(to("a")).await.unwrap();
+        shop.release();
+        shop.until("web", "ACTIVE").await;
+        shop.finish().await;
+        assert_eq!((shop.sees().await.as_str(), shop.stands("web").await.as_str()), ("bucket bucket@large web/a:1", "ACTIVE, a SUCCEEDED, b SUCCEEDED, c SUCCEEDED"));
+    }
+
     an_environment_with_a_component_stays, async |db| {
         let shop = Workshop::on(db).await;
         shop.made(detached("bucket")).await;
