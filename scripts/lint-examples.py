@@ -116,6 +116,11 @@ def instance_case(bundle, service, environment, component, **given):
     return f"{bundle}/v1/instance_infrastructure/cloudformation.yaml", namespace
 
 
+def component_case(component, **attached):
+    namespace = {"component": {"name": "uploads"}, "environment": environment_of(LAMBDA), **attached}
+    return f"../components/{component}/cloudformation.yaml", namespace
+
+
 def pipeline_case(bundle, names, **given):
     instances = [
         {
@@ -165,6 +170,9 @@ def cases():
     )
     yield instance_case("api-service", WITHOUT_PIPELINE, LAMBDA, {}, code_key="releases/shop-1.zip", handler="shop.main")
 
+    yield component_case("bucket")
+    yield component_case("bucket", service={"name": "shop"}, service_instance={"name": "one", "inputs": {}})
+
 
 def main():
     with tempfile.TemporaryDirectory() as scratch:
@@ -173,7 +181,7 @@ def main():
         files = []
         for number, (path, namespace) in enumerate(cases(), start=1):
             parts = pathlib.Path(path).parts
-            file = folder / f"{number:02}-{parts[0]}-{parts[2].split('_')[0]}.yaml"
+            file = folder / f"{number:02}-{parts[0].strip('.')}-{parts[2].split('_')[0]}.yaml"
             file.write_text(render(path, namespace))
             files.append(str(file))
         lint = pathlib.Path(sys.executable).with_name("cfn-lint")

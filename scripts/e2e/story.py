@@ -310,6 +310,61 @@ class Story:
         wait(self.cli, "service-deleted", name=name)
         note(f"{name} is deleted, after kill -9")
 
+    # ---- components -----------------------------------------------------------------------------
+
+    def component(self, name, service, instance, environment):
+        """Attached to an instance, which is deployed again by itself; then detached and deleted."""
+        files = {
+            "manifest": f"file://{EXAMPLES.parent / 'components/bucket/manifest.yaml'}",
+            "template_file": f"file://{EXAMPLES.parent / 'components/bucket/cloudformation.yaml'}",
+        }
+        place = {"service_name": service, "service_instance_name": instance}
+        self.cli.refused(
+            "ValidationException", "proton", "create-component", "--name", name, "--environment-name", environment,
+            "--manifest", files["manifest"], "--template-file", files["template_file"],
+        )
+        proton(self.cli, "update-environment", name=environment, deployment_type="NONE", component_role_arn=ROLE)
+        self.while_frozen(
+            lambda: proton(self.cli, "create-component", name=name, **place, **files),
+            lambda answer: self.check_status(answer["component"], "IN_PROGRESS"),
+        )
+        wait(self.cli, "component-deployed", name=name)
+        wait(self.cli, "service-instance-deployed", service_name=service, name=instance)
+        outputs = values(proton(self.cli, "list-component-outputs", component_name=name))
+        assert set(outputs) == {"BucketName", "AccessPolicyArn"}, outputs
+        made = proton(self.cli, "list-component-provisioned-resources", component_name=name)
+        assert made["provisionedResources"][0]["name"].startswith(f"AWSProton-{name}-"), made
+        component = proton(self.cli, "get-component", name=name)["component"]
+        assert self.components_of(place) == [component["lastSucceededDeploymentId"]], component
+        [listed] = proton(self.cli, "list-components", **place)["components"]
+        assert listed["arn"] == component["arn"], listed
+        self.cli.refused("ConflictException", "proton", "delete-component", "--name", name)
+        self.cli.refused("ConflictException", "proton", "delete-service", "--name", service)
+        note(f"{name} is attached, after kill -9, and {service}/{instance} was deployed with it")
+        self.while_frozen(
+            lambda: proton(
+                self.cli, "update-component", name=name, deployment_type="CURRENT_VERSION", service_name="",
+                service_instance_name="",
+            ),
+            lambda answer: self.check_status(answer["component"], "IN_PROGRESS"),
+        )
+        wait(self.cli, "component-deployed", name=name)
+        wait(self.cli, "service-instance-deployed", service_name=service, name=instance)
+        assert self.components_of(place) == [], "the instance runs without it"
+        self.while_frozen(
+            lambda: proton(self.cli, "delete-component", name=name),
+            lambda answer: self.check_status(answer["component"], "DELETE_IN_PROGRESS"),
+        )
+        wait(self.cli, "component-deleted", name=name)
+        assert proton(self.cli, "delete-component", name=name) == {}, "deleted again is an empty answer"
+        note(f"{name} is detached and deleted, after kill -9 each")
+
+    def components_of(self, place):
+        """The deployments of components that the newest deployment of an instance has read."""
+        newest = proton(self.cli, "list-deployments", **place)["deployments"][0]
+        state = proton(self.cli, "get-deployment", id=newest["id"])["deployment"]["targetState"]["serviceInstance"]
+        return state.get("lastSuccessfulComponentDeploymentIds", [])
+
     # ---- all of it ------------------------------------------------------------------------------
 
     def tell(self):
@@ -322,6 +377,7 @@ class Story:
         )
         self.register(
             "service", "api-service", pipeline_provisioning="CUSTOMER_MANAGED",
+            supported_component_sources="DIRECTLY_DEFINED",
             compatible_environment_templates="templateName=lambda-environment,majorVersion=1",
         )
         self.cli.refused(
@@ -346,6 +402,7 @@ class Story:
         )
         self.pipeline("storefront")
         self.service("orders", "api-service", functions)
+        self.component("uploads", "orders", "dev", "lambda-dev")
         self.change_instances("storefront")
         tags = proton(
             self.cli, "list-tags-for-resource",

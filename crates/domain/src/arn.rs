@@ -129,6 +129,10 @@ impl Scope {
         self.arn(&Resource::Repository(format!("{}:{name}", provider.in_arn())))
     }
 
+    pub fn component(&self, name: &str) -> String {
+        self.arn(&Resource::Component(name.to_owned()))
+    }
+
     pub fn deployment(&self, id: &str) -> String {
         self.arn(&Resource::Deployment(id.to_owned()))
     }

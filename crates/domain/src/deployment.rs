@@ -4,10 +4,11 @@
 //! state answers every event. The store executes the actions in the transaction that saves the state.
 
 use crate::arn::Scope;
+use crate::component::Attachment;
 use crate::id::Id;
 use crate::refused::Refused;
 use crate::status::DeploymentStatus;
-use crate::track::{Aim, ContentHash};
+use crate::track::{Aim, ContentHash, Seen, Track};
 use crate::version::Version;
 use serde::{Deserialize, Serialize};
 
@@ -76,28 +77,34 @@ pub enum Purpose {
 /// The state of the target before a deployment, or the one it asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
+    /// The name of the template; empty for components, which have none.
     pub template: String,
     pub version: Version,
     pub spec: ContentHash,
+    /// What it read of others when it was prepared; empty until then.
+    #[serde(flatten)]
+    pub seen: Seen,
+    /// Components only: the service instance that it is attached to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub environment_deployment: Option<Id>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub component_deployments: Vec<Id>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pipeline_deployment: Option<Id>,
+    pub attachment: Option<Attachment>,
 }
 
 impl State {
-    /// A template at the version and spec of `aim`. What others had deployed then is not known yet.
+    /// A template at the version and spec of `aim`. What it reads of others is not known yet.
     pub fn new(template: &str, aim: &Aim) -> Self {
         Self {
             template: template.to_owned(),
             version: aim.version,
             spec: aim.spec.clone(),
-            environment_deployment: None,
-            component_deployments: Vec::new(),
-            pipeline_deployment: None,
+            seen: Seen::default(),
+            attachment: None,
         }
+    }
+
+    /// What is deployed; `None` before the first success.
+    pub fn deployed(template: &str, track: &Track) -> Option<Self> {
+        let aim = track.deployed.as_ref()?;
+        Some(Self { seen: track.seen.clone(), ..Self::new(template, aim) })
     }
 
     pub fn aim(&self) -> Aim {
@@ -352,6 +359,29 @@ mod tests {
                 assert!(!next.to.is_active() && next.actions.contains(&Action::RollUp));
             }
         }
+    }
+
+    #[test]
+    fn a_state_keeps_what_was_read_and_one_without_is_read_too() {
+        let id = |byte| Id::from_random([byte; 16]);
+        let aim = Aim { version: Version::new(1, 2), spec: "hash".into() };
+        let bare = State::new("svc", &aim);
+        let written = serde_json::to_value(&bare).expect("a state is JSON");
+        assert_eq!(written.as_object().map(serde_json::Map::len), Some(3), "nothing is written of what is empty");
+        assert_eq!(serde_json::from_value::<State>(written).expect("it is read back"), bare);
+        let mut track = Track::first(id(1), aim.clone(), 0);
+        assert_eq!(State::deployed("svc", &track), None);
+        track.promote(id(1), aim, 0);
+        track.seen = Seen {
+            environment_deployment: Some(id(2)),
+            component_deployments: vec![id(3)],
+            pipeline_deployment: Some(id(4)),
+            component: Some(crate::track::SeenComponent { id: id(5), outputs: None }),
+        };
+        let full = State::deployed("svc", &track).expect("it is deployed");
+        assert_eq!(full.seen, track.seen);
+        let written = serde_json::to_value(&full).expect("a state is JSON");
+        assert_eq!(serde_json::from_value::<State>(written).expect("it is read back"), full);
     }
 
     proptest! {

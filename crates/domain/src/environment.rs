@@ -109,7 +109,7 @@ impl Environment {
 
     /// What is deployed, as a deployment record shows it; `None` before the first success.
     pub fn state(&self) -> Option<State> {
-        self.track.deployed.as_ref().map(|aim| State::new(&self.template, aim))
+        State::deployed(&self.template, &self.track)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod account;
 pub mod account_connection;
 pub mod arn;
 pub mod bundle;
+pub mod component;
 pub mod deployment;
 pub mod environment;
 pub mod id;

@@ -72,6 +72,9 @@ pub struct ServiceInstance {
     /// The token of the last create or update that carried one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_token: Option<String>,
+    /// Its component changed while a deployment was under way: when that ends, another one may be due.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outdated: bool,
     #[serde(flatten)]
     pub unknown: serde_json::Map<String, serde_json::Value>,
 }
@@ -107,7 +110,7 @@ impl ServiceInstance {
 
     /// What is deployed, as a deployment record shows it; `None` before the first success.
     pub fn state(&self) -> Option<State> {
-        self.track.deployed.as_ref().map(|aim| State::new(&self.template, aim))
+        State::deployed(&self.template, &self.track)
     }
 }
 
@@ -127,6 +130,6 @@ impl ServicePipeline {
 
     /// What is deployed, as a deployment record shows it; `None` before the first success.
     pub fn state(&self) -> Option<State> {
-        self.track.deployed.as_ref().map(|aim| State::new(&self.template, aim))
+        State::deployed(&self.template, &self.track)
     }
 }

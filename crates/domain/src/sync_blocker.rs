@@ -174,6 +174,7 @@ mod tests {
             created_at: 0,
             track: Track::first(id(9), Aim { version: Version::new(1, 0), spec: "s".into() }, 0),
             last_token: None,
+            outdated: false,
             unknown: serde_json::Map::new(),
         }
     }

@@ -11,8 +11,9 @@ pub type ContentHash = String;
 /// What a deployment aims at, or what is deployed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aim {
+    /// Of the template. Components, which have none, are always at 0.0.
     pub version: Version,
-    /// The spec as it was received, after `${Proton::CURRENT_VAL}`.
+    /// The spec as it was received, after `${Proton::CURRENT_VAL}`; of a component, its template file.
     pub spec: ContentHash,
 }
 
@@ -23,6 +24,38 @@ pub struct ProvisionedResource {
     pub identifier: String,
     /// `CLOUDFORMATION` or `TERRAFORM`, as the model spells them.
     pub engine: String,
+}
+
+/// What a deployment read of other resources when it was prepared.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The last success of the environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment_deployment: Option<Id>,
+    /// The last success of the attached component; at most one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub component_deployments: Vec<Id>,
+    /// The last success of the service's pipeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline_deployment: Option<Id>,
+    /// What the template saw of the attached component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<SeenComponent>,
+}
+
+/// An attached component as the template of its service instance sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenComponent {
+    pub id: Id,
+    /// A JSON object in the content table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<ContentHash>,
+}
+
+impl Seen {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The name under which a target's infrastructure is made. Drawn once, saved before the first call.
@@ -45,6 +78,9 @@ pub struct Track {
     /// What the last success left behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployed: Option<Aim>,
+    /// What the last success had read of others.
+    #[serde(default, skip_serializing_if = "Seen::is_empty")]
+    pub seen: Seen,
     /// Milliseconds since the epoch, like every time in the store.
     pub attempted_at: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,6 +109,7 @@ impl Track {
             message: None,
             attempted: aim,
             deployed: None,
+            seen: Seen::default(),
             attempted_at: now,
             succeeded_at: None,
             attempted_deployment: Some(deployment),

@@ -139,6 +139,7 @@ impl Work {
             };
             let (status, was) = (record.status, target.track().status);
             record.order = Some(content_put(tx, &body).await?);
+            record.goal.seen.clone_from(&prepared.seen);
             // A cancel that came meanwhile has set its own.
             record.deadline = record.deadline.or(Some(now.saturating_add(allowed)));
             deploy::save_record(tx, &mut record, status, now).await?;

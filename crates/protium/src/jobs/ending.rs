@@ -3,6 +3,7 @@
 use super::deploy::load_active;
 use crate::app::App;
 use crate::error::{Result, internal};
+use crate::operations::attachment;
 use crate::operations::deploy::{self, Ending, Provisioned};
 use crate::operations::roll_up::roll_up;
 use crate::store::{ClaimedJob, Settle, Target, Tx, content_get, content_put, job_settle, service_get, service_save};
@@ -62,13 +63,17 @@ pub(super) async fn settle(
         if let (Some(body), Purpose::Apply) = (&outputs, record.purpose) {
             ending.outputs = Some(content_put(tx, body).await?);
         }
+        let held = attachment::held(&target);
         deploy::end(tx, &mut record, &mut target, ending, now).await?;
         if let Some(name) = target.service() {
             let Some(mut service) = service_get(tx, &record.scope, name).await? else { return Ok(()) };
             if record.status == DeploymentStatus::Succeeded {
                 merge_spec(tx, &record, &target, &mut service, now).await?;
             }
+            attachment::after_instance(tx, &record, target, now).await?;
             roll_up(tx, &record.scope, &service.id, now).await?;
+        } else if let Some(instance) = held {
+            attachment::after_component(tx, &record, &target, &instance, now).await?;
         }
         Ok(())
     })
@@ -84,7 +89,7 @@ async fn merge_spec(tx: &mut Tx, record: &Deployment, target: &Target, service: 
     let merged = match target {
         Target::ServiceInstance(instance) => merge_instance(&before, &instance.name, &deployed),
         Target::ServicePipeline(_) => merge_pipeline(&before, &deployed),
-        Target::Environment(_) => return Ok(()),
+        Target::Environment(_) | Target::Component(_) => return Ok(()),
     };
     // Both texts were accepted before; one that can't be merged after all must not undo a deployment.
     let Ok(merged) = merged else {

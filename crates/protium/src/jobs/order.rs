@@ -2,7 +2,7 @@
 
 use protium_domain::deployment::{Deployment, Purpose};
 use protium_domain::status::DeploymentStatus;
-use protium_domain::track::Physical;
+use protium_domain::track::{Physical, Seen};
 use protium_engines as engines;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -23,6 +23,9 @@ pub(super) struct Prepared {
     pub namespace: Value,
     /// The outputs, where they are known without an engine.
     pub outputs: Map<String, Value>,
+    /// What was read of others.
+    #[serde(default)]
+    pub seen: Seen,
 }
 
 impl Prepared {

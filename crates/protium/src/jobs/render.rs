@@ -5,22 +5,27 @@ use crate::app::App;
 use crate::error::{Error, internal};
 use crate::operations::managed_tags::managed_of_target;
 use crate::store::{
-    Reader, Target, account_settings_get, connection_get, content_get, environment_by_id, instances_of_service,
-    service_get, tag_list, template_version_get,
+    Reader, Target, account_settings_get, component_of_instance, connection_get, content_get, environment_by_id,
+    instance_by_id, instances_of_service, pipeline_get, service_get, tag_list, template_version_get,
 };
 use protium_domain::account_connection::AccountConnection;
 use protium_domain::bundle::manifest::{Infrastructure, Manifest};
 use protium_domain::bundle::problem::{Problem, summary};
-use protium_domain::bundle::render::namespace::{self, EnvironmentView, InstanceView, ServiceView};
+use protium_domain::bundle::render::namespace::{
+    self, AttachedInstance, ComponentView, EnvironmentView, InstanceView, ServiceView,
+};
 use protium_domain::bundle::render::{RenderLimits, render};
 use protium_domain::bundle::schema::{InputType, Schema};
 use protium_domain::bundle::spec::{EnvironmentSpec, ServiceSpec};
+use protium_domain::component::{Attachment, Component, read_manifest};
 use protium_domain::deployment::{Deployment, Purpose};
 use protium_domain::environment::{Environment, Roles};
+use protium_domain::id::Id;
 use protium_domain::service::{Service, ServiceInstance, ServicePipeline};
 use protium_domain::status::DeploymentStatus;
+use protium_domain::tag::Managed;
 use protium_domain::template::{RegisteredPart, TemplateKind, TemplateVersion};
-use protium_domain::track::Track;
+use protium_domain::track::{Seen, Track};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -48,6 +53,7 @@ pub(super) async fn prepare(app: &App, record: &Deployment, target: &Target) -> 
         Target::Environment(environment) => reading.environment(environment).await,
         Target::ServiceInstance(instance) => reading.instance(instance).await,
         Target::ServicePipeline(pipeline) => reading.pipeline(pipeline).await,
+        Target::Component(component) => reading.component(component).await,
     }
 }
 
@@ -74,7 +80,7 @@ impl Reading<'_> {
             Some(part) => {
                 let role = Some(self.service_role(environment).await?);
                 let tags = self.tags(role.as_deref(), environment.id.as_str()).await?;
-                self.render(part, role, tags, namespace).await
+                self.render(part, role, tags, namespace, Seen::default()).await
             }
             None => Ok(Prepared {
                 engine: None,
@@ -84,6 +90,7 @@ impl Reading<'_> {
                 main_file: None,
                 namespace,
                 outputs: as_outputs(&inputs),
+                seen: Seen::default(),
             }),
         }
     }
@@ -101,10 +108,84 @@ impl Reading<'_> {
         let spec = self.text(&self.record.goal.spec).await?;
         let inputs = inputs_of(schema.inputs(), &spec, &instance.name)?;
         let view = self.environment_view(&environment).await?;
-        let namespace = namespace::service_instance(&service_view(&service), &instance.name, &inputs, None, &view);
+        let (component, seen) = self.seen_by(instance, &environment).await?;
+        let service = service_view(&service);
+        let namespace = namespace::service_instance(&service, &instance.name, &inputs, component.as_ref(), &view);
         let part = version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref());
         let part = part.ok_or_else(|| no_part(&version, "instance_infrastructure"))?;
-        self.render(part, role, tags, namespace).await
+        self.render(part, role, tags, namespace, seen).await
+    }
+
+    /// What an instance reads of others: its component, and what is recorded of all.
+    async fn seen_by(
+        &mut self,
+        instance: &ServiceInstance,
+        environment: &Environment,
+    ) -> Preparing<(Option<ComponentView>, Seen)> {
+        let pipeline = pipeline_get(self.rd, &self.record.scope, &instance.service).await?;
+        let mut seen = Seen {
+            environment_deployment: environment.track.succeeded_deployment.clone(),
+            pipeline_deployment: pipeline.and_then(|pipeline| pipeline.track.succeeded_deployment),
+            ..Seen::default()
+        };
+        let Some(component) = component_of_instance(self.rd, &instance.id).await? else { return Ok((None, seen)) };
+        seen.component = component.seen_by(&instance.id);
+        if seen.component.is_none() {
+            return Ok((None, seen));
+        }
+        seen.component_deployments = component.track.succeeded_deployment.iter().cloned().collect();
+        let outputs = self.outputs(&component.track).await?;
+        Ok((Some(ComponentView { name: component.name, outputs }), seen))
+    }
+
+    async fn component(mut self, component: &Component) -> Preparing<Prepared> {
+        let environment = self.environment_by_id(&component.environment_id, &component.environment).await?;
+        let role = self.component_role(&environment).await?;
+        // The tags are those of what is asked for, also while another attachment is still held.
+        let attachment = self.record.goal.attachment.as_ref();
+        let wanted = Component { attached: attachment.cloned(), ..component.clone() };
+        let managed = managed_of_target(&self.record.scope, &Target::Component(wanted), role.as_deref());
+        let tags = self.with_tags_of(managed, component.id.as_str()).await?;
+        if self.record.purpose == Purpose::Destroy {
+            return Ok(to_destroy(&component.track, role, tags));
+        }
+        let attached = match attachment {
+            Some(attachment) => Some(self.attached_instance(attachment).await?),
+            None => None,
+        };
+        let view = self.environment_view(&environment).await?;
+        let namespace = namespace::component(&component.name, &view, attached.as_ref());
+        let manifest = self.text(&component.manifest).await?;
+        let (engine, file) = read_manifest(&manifest).map_err(|refused| Unprepared::Refused(refused.to_string()))?;
+        let part = RegisteredPart {
+            engine: engine.as_str().to_owned(),
+            manifest: component.manifest.clone(),
+            files: BTreeMap::from([(file, self.record.goal.spec.clone())]),
+        };
+        self.render(&part, role, tags, namespace, Seen::default()).await
+    }
+
+    /// A service instance as its component sees it: with the inputs of the component's service spec, or
+    /// of what the instance runs.
+    async fn attached_instance(&mut self, attachment: &Attachment) -> Preparing<AttachedInstance> {
+        let instance = instance_by_id(self.rd, &attachment.instance_id).await?.ok_or_else(|| {
+            let Attachment { service, instance, .. } = attachment;
+            Unprepared::Refused(format!("The instance '{instance}' of the service '{service}' does not exist any more"))
+        })?;
+        let current = instance.track.current();
+        let version = template_version_get(
+            self.rd,
+            &self.record.scope,
+            TemplateKind::Service,
+            &instance.template,
+            current.version,
+        )
+        .await?
+        .ok_or_else(|| missing_version(&instance.template, current.version))?;
+        let schema = self.schema(&version).await?;
+        let spec = self.text(attachment.spec.as_ref().unwrap_or(&current.spec)).await?;
+        let inputs = inputs_of(schema.inputs(), &spec, &instance.name)?;
+        Ok(AttachedInstance { service: instance.service, name: instance.name, inputs })
     }
 
     async fn pipeline(mut self, pipeline: &ServicePipeline) -> Preparing<Prepared> {
@@ -129,7 +210,7 @@ impl Reading<'_> {
         let namespace = namespace::pipeline(&service_view(&service), &inputs, &views);
         let part = version.bundle.as_ref().and_then(|bundle| bundle.pipeline.as_ref());
         let part = part.ok_or_else(|| no_part(&version, "pipeline_infrastructure"))?;
-        self.render(part, role, tags, namespace).await
+        self.render(part, role, tags, namespace, Seen::default()).await
     }
 
     /// An instance as pipelines see it; one that was never deployed is not there for them.
@@ -155,9 +236,12 @@ impl Reading<'_> {
     }
 
     async fn environment_of(&mut self, instance: &ServiceInstance) -> Preparing<Environment> {
-        environment_by_id(self.rd, &instance.environment_id).await?.ok_or_else(|| {
-            Unprepared::Refused(format!("The environment '{}' does not exist any more", instance.environment))
-        })
+        self.environment_by_id(&instance.environment_id, &instance.environment).await
+    }
+
+    async fn environment_by_id(&mut self, id: &Id, name: &str) -> Preparing<Environment> {
+        let found = environment_by_id(self.rd, id).await?;
+        found.ok_or_else(|| Unprepared::Refused(format!("The environment '{name}' does not exist any more")))
     }
 
     /// The connection that an environment is provisioned through, if it has one and that still exists.
@@ -177,6 +261,16 @@ impl Reading<'_> {
     /// The one of them that provisions CloudFormation templates.
     async fn service_role(&mut self, environment: &Environment) -> Preparing<String> {
         self.roles(environment).await?.service.ok_or_else(|| no_role(environment))
+    }
+
+    /// The one of them that provisions components. Self-managed environments have none, since nothing is
+    /// provisioned from here.
+    async fn component_role(&mut self, environment: &Environment) -> Preparing<Option<String>> {
+        if environment.access.repository.is_some() {
+            return Ok(None);
+        }
+        let role = self.roles(environment).await?.component;
+        role.map(Some).ok_or_else(|| no_component_role(environment))
     }
 
     async fn environment_view(&mut self, environment: &Environment) -> Preparing<EnvironmentView> {
@@ -223,9 +317,13 @@ impl Reading<'_> {
 
     /// The managed tags of the target, and those that users put on `owner`.
     async fn tags(&mut self, role: Option<&str>, owner: &str) -> Preparing<Vec<(String, String)>> {
-        let scope = &self.record.scope;
-        let mut tags = managed_of_target(scope, self.target, role).on_infrastructure();
-        tags.extend(tag_list(self.rd, scope, owner, "", i64::MAX).await?);
+        let managed = managed_of_target(&self.record.scope, self.target, role);
+        self.with_tags_of(managed, owner).await
+    }
+
+    async fn with_tags_of(&mut self, managed: Managed, owner: &str) -> Preparing<Vec<(String, String)>> {
+        let mut tags = managed.on_infrastructure();
+        tags.extend(tag_list(self.rd, &self.record.scope, owner, "", i64::MAX).await?);
         Ok(tags)
     }
 
@@ -236,6 +334,7 @@ impl Reading<'_> {
         role: Option<String>,
         tags: Vec<(String, String)>,
         namespace: Value,
+        seen: Seen,
     ) -> Preparing<Prepared> {
         let manifest = self.text(&part.manifest).await?;
         let manifest = Manifest::parse("manifest.yaml", &manifest).map_err(|problems| refuse(&problems))?;
@@ -261,6 +360,7 @@ impl Reading<'_> {
             main_file: Some(file.clone()),
             namespace,
             outputs: Map::new(),
+            seen,
         })
     }
 }
@@ -275,6 +375,7 @@ fn to_destroy(track: &Track, role: Option<String>, tags: Vec<(String, String)>) 
         main_file: None,
         namespace: Value::Null,
         outputs: Map::new(),
+        seen: Seen::default(),
     }
 }
 
@@ -327,6 +428,15 @@ fn no_role(environment: &Environment) -> Unprepared {
     Unprepared::Refused(format!(
         "The environment '{}' has no protonServiceRoleArn, in whose name it and its service instances are provisioned; \
          give it one with UpdateEnvironment and deploymentType NONE, and try again",
+        environment.name
+    ))
+}
+
+fn no_component_role(environment: &Environment) -> Unprepared {
+    Unprepared::Refused(format!(
+        "The environment '{}' has no componentRoleArn, in whose name its components are provisioned; give it one with \
+         UpdateEnvironment and deploymentType NONE, or its account connection with \
+         UpdateEnvironmentAccountConnection, and try again",
         environment.name
     ))
 }

@@ -182,6 +182,7 @@ pub(crate) async fn end(
     let track = target.track_mut();
     if next.to == DeploymentStatus::Succeeded {
         track.promote(record.id.clone(), record.goal.aim(), record.created_at);
+        track.seen = record.goal.seen.clone();
         track.outputs = ending.outputs;
         record.last_succeeded = Some(record.id.clone());
     }
@@ -199,15 +200,17 @@ pub(crate) async fn end(
     let track = target.track_mut();
     track.status = next.to;
     track.message = record.message.clone();
+    if let Target::Component(component) = target {
+        component.settle(next.to, record.goal.attachment.as_ref());
+    }
     save(tx, target, was, now).await?;
     Ok(false)
 }
 
 async fn remove(tx: &mut Tx, target: &Target, scope: &Scope, now: i64) -> Result<()> {
-    let id = target.reference(scope).id;
     target_delete(tx, target, now).await?;
-    tag_drop(tx, scope, id.as_str()).await?;
-    token_drop(tx, id.as_str()).await?;
+    tag_drop(tx, scope, target.id().as_str()).await?;
+    token_drop(tx, target.id().as_str()).await?;
     if let Target::ServiceInstance(instance) = target {
         sync_blocker_drop_of_instance(tx, &instance.service_id, &instance.id).await?;
     }
@@ -314,5 +317,6 @@ pub(crate) fn physical_parts(target: &Target) -> Vec<&str> {
         Target::Environment(environment) => vec![&environment.name],
         Target::ServiceInstance(instance) => vec![&instance.service, &instance.name],
         Target::ServicePipeline(pipeline) => vec![&pipeline.service],
+        Target::Component(component) => vec![&component.name],
     }
 }

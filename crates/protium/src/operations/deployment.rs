@@ -121,12 +121,12 @@ async fn forget(tx: &mut Tx, record: &Deployment, now: i64) -> Result<()> {
 async fn shown(rd: &mut Reader, scope: &Scope, from: &Deployment) -> Result<api::Deployment> {
     let kind = from.target.kind;
     let initial_state = match &from.initial {
-        Some(before) => state(rd, kind, before).await?,
+        Some(before) => Some(state(rd, kind, before).await?),
         None => None,
     };
     // A deletion asks for no state.
     let target_state = match from.purpose {
-        Purpose::Apply => state(rd, kind, &from.goal).await?,
+        Purpose::Apply => Some(state(rd, kind, &from.goal).await?),
         Purpose::Destroy => None,
     };
     let target = &from.target;
@@ -156,35 +156,49 @@ fn text(id: &Option<Id>) -> Option<String> {
     id.as_ref().map(Id::to_string)
 }
 
-/// A state with its spec's text. `None` for components, of which no deployment exists yet.
-async fn state(rd: &mut Reader, kind: TargetKind, from: &State) -> Result<Option<DeploymentState>> {
+/// A state with its spec's text.
+async fn state(rd: &mut Reader, kind: TargetKind, from: &State) -> Result<DeploymentState> {
     let spec = spec::text(rd, &from.spec).await?;
     let template_name = from.template.clone();
     let template_major_version = from.version.major.to_string();
     let template_minor_version = from.version.minor.to_string();
     Ok(match kind {
-        TargetKind::Environment => Some(DeploymentState::Environment(EnvironmentState {
+        TargetKind::Environment => DeploymentState::Environment(EnvironmentState {
             spec: Some(spec),
             template_major_version,
             template_minor_version,
             template_name,
-        })),
-        TargetKind::ServiceInstance => Some(DeploymentState::ServiceInstance(ServiceInstanceState {
-            last_successful_component_deployment_ids: components(&from.component_deployments),
-            last_successful_environment_deployment_id: text(&from.environment_deployment),
-            last_successful_service_pipeline_deployment_id: text(&from.pipeline_deployment),
+        }),
+        TargetKind::ServiceInstance => DeploymentState::ServiceInstance(ServiceInstanceState {
+            last_successful_component_deployment_ids: components(&from.seen.component_deployments),
+            last_successful_environment_deployment_id: text(&from.seen.environment_deployment),
+            last_successful_service_pipeline_deployment_id: text(&from.seen.pipeline_deployment),
             spec,
             template_major_version,
             template_minor_version,
             template_name,
-        })),
-        TargetKind::ServicePipeline => Some(DeploymentState::ServicePipeline(ServicePipelineState {
+        }),
+        TargetKind::ServicePipeline => DeploymentState::ServicePipeline(ServicePipelineState {
             spec: Some(spec),
             template_major_version,
             template_minor_version,
             template_name,
-        })),
-        TargetKind::Component => None,
+        }),
+        TargetKind::Component => DeploymentState::Component(component_state(rd, spec, from).await?),
+    })
+}
+
+async fn component_state(rd: &mut Reader, template_file: String, from: &State) -> Result<ComponentState> {
+    let attachment = from.attachment.as_ref();
+    let service_spec = match attachment.and_then(|one| one.spec.as_ref()) {
+        Some(hash) => Some(spec::text(rd, hash).await?),
+        None => None,
+    };
+    Ok(ComponentState {
+        service_instance_name: attachment.map(|one| one.instance.clone()),
+        service_name: attachment.map(|one| one.service.clone()),
+        service_spec,
+        template_file: Some(template_file),
     })
 }
 

@@ -11,8 +11,8 @@ use super::{Context, account_connection, spec, wire};
 use crate::app::new_id;
 use crate::error::{Result, conflict, not_found, over_quota};
 use crate::store::{
-    Reader, Target, Tx, content_put, environment_count, environment_get, environment_insert, environment_page,
-    environment_save, instance_in_environment, tag_set,
+    Reader, Target, Tx, component_in_environment, content_put, environment_count, environment_get, environment_insert,
+    environment_page, environment_save, instance_in_environment, tag_set,
 };
 use crate::transaction;
 use protium_api::types::{self as api, *};
@@ -204,6 +204,12 @@ pub(super) async fn delete(cx: &Context, input: DeleteEnvironmentInput) -> Resul
                 environment.name, instance.name, instance.service
             )));
         }
+        if let Some(component) = component_in_environment(tx, &environment.id).await? {
+            return Err(conflict(format!(
+                "the environment '{}' has components, such as '{}'; delete them first",
+                environment.name, component.name
+            )));
+        }
         let mut target = Target::Environment(environment);
         deploy::destroy(tx, &mut target, cx.scope(), cx.now).await?;
         answer(cx, &target).map(|environment| DeleteEnvironmentOutput { environment: Some(environment) })
@@ -231,7 +237,7 @@ pub(super) async fn find(rd: &mut Reader, cx: &Context, name: &str) -> Result<En
 fn environment_of(target: &Target) -> Result<&Environment> {
     match target {
         Target::Environment(environment) => Ok(environment),
-        Target::ServiceInstance(_) | Target::ServicePipeline(_) => Err(deploy::lost_update()),
+        Target::ServiceInstance(_) | Target::ServicePipeline(_) | Target::Component(_) => Err(deploy::lost_update()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `ForceDelete`: removes an environment, a service or an instance from every state, with or without its
+//! `ForceDelete`: removes an environment, a service, an instance or a component from every state, with or without its
 //! infrastructure.
 //!
 //! What is under way is given up first (`deploy::force`). What belongs to a service goes on without the instance.
@@ -6,11 +6,11 @@
 use super::by_arn::{addressed, unfit};
 use super::deploy::{force, lost_update};
 use super::roll_up::roll_up;
-use super::{Context, environment, service, service_instance, spec};
-use crate::error::{Result, conflict, not_found};
+use super::{Context, attachment, component, environment, service, service_instance, spec};
+use crate::error::{Result, conflict};
 use crate::store::{
-    Target, Tx, content_put, instance_in_environment, instances_of_service, pipeline_get, service_by_id, service_get,
-    service_save,
+    Target, Tx, component_in_environment, content_put, instance_in_environment, instances_of_service, pipeline_get,
+    service_by_id, service_get, service_save,
 };
 use crate::transaction;
 use protium_api::types::{ForceDeleteInput, ForceDeleteOutput, ForceDeleteStatus, Infrastructure, RetainedResource};
@@ -21,7 +21,7 @@ use protium_domain::service::change::{Change, Kind};
 use protium_domain::status::ServiceStatus;
 use protium_domain::track::ContentHash;
 
-const WANTED: &str = "an environment, a service or a service instance, which can be force-deleted (a pipeline goes \
+const WANTED: &str = "an environment, a service, a service instance or a component, which can be force-deleted (a pipeline goes \
                       with its service)";
 
 pub(super) async fn force_delete(cx: &Context, input: ForceDeleteInput) -> Result<ForceDeleteOutput> {
@@ -33,8 +33,7 @@ pub(super) async fn force_delete(cx: &Context, input: ForceDeleteInput) -> Resul
             Resource::Environment(name) => removal.environment(tx, name).await?,
             Resource::Service(name) => removal.service(tx, name).await?,
             Resource::ServiceInstance { service, name } => removal.instance(tx, service, name).await?,
-            // Components come with the rest of the API: none exists yet.
-            Resource::Component(_) => return Err(not_found("component", arn)),
+            Resource::Component(name) => removal.component(tx, name).await?,
             _ => return Err(unfit(arn, WANTED)),
         };
         Ok(ForceDeleteOutput {
@@ -64,7 +63,26 @@ impl Removal<'_> {
                 instance.name, instance.service
             )));
         }
+        if let Some(component) = component_in_environment(tx, &environment.id).await? {
+            return Err(conflict(format!(
+                "the environment '{name}' has components, such as '{}', which are provisioned and removed in its name; \
+                 force-delete them first",
+                component.name
+            )));
+        }
         self.target(tx, Target::Environment(environment)).await
+    }
+
+    /// The instance that it is attached to goes on without it.
+    async fn component(&mut self, tx: &mut Tx, name: &str) -> Result<bool> {
+        let mut component = component::find(tx, self.cx, name).await?;
+        let instance = component.instance_id().cloned();
+        component.attached = None;
+        let gone = self.target(tx, Target::Component(component)).await?;
+        if let Some(instance) = instance {
+            attachment::after_force_delete(tx, self.cx.scope(), &instance, self.cx.now).await?;
+        }
+        Ok(gone)
     }
 
     async fn instance(&mut self, tx: &mut Tx, service: &str, name: &str) -> Result<bool> {
@@ -80,6 +98,7 @@ impl Removal<'_> {
         service.spec = spec_without(tx, service.spec.clone(), name).await?;
         service.modified_at = self.cx.now;
         self.save(tx, &mut service).await?;
+        attachment::let_go(tx, &instance.id, self.cx.now).await?;
         let gone = self.target(tx, Target::ServiceInstance(instance)).await?;
         roll_up(tx, self.cx.scope(), &service.id, self.cx.now).await?;
         Ok(gone)
@@ -97,6 +116,7 @@ impl Removal<'_> {
             return Err(lost_update());
         }
         for instance in instances_of_service(tx, self.cx.scope(), name).await? {
+            attachment::let_go(tx, &instance.id, self.cx.now).await?;
             self.target(tx, Target::ServiceInstance(instance)).await?;
         }
         if let Some(pipeline) = pipeline_get(tx, self.cx.scope(), name).await? {

@@ -9,6 +9,7 @@
 use super::template::template_arn;
 use crate::store::Target;
 use protium_domain::arn::{Scope, account_of_role};
+use protium_domain::component::Component;
 use protium_domain::environment::Environment;
 use protium_domain::service::{Service, ServiceInstance};
 use protium_domain::tag::Managed;
@@ -38,6 +39,19 @@ pub(super) fn managed_of_instance(scope: &Scope, instance: &ServiceInstance) -> 
     }
 }
 
+/// Those of the service and the instance while it is attached.
+pub(super) fn managed_of_component(scope: &Scope, component: &Component) -> Managed {
+    let attached = component.attached.as_ref();
+    Managed {
+        account: scope.account.clone(),
+        component: Some(scope.component(&component.name)),
+        environment: Some(scope.environment(&component.environment)),
+        service: attached.map(|one| scope.service(&one.service)),
+        service_instance: attached.map(|one| scope.service_instance(&one.service, &one.instance)),
+        ..Managed::default()
+    }
+}
+
 /// The managed tags for what a deployment of `target` provisions with `role`. The account is that of
 /// the role, which may be another than the caller's.
 pub(crate) fn managed_of_target(scope: &Scope, target: &Target, role: Option<&str>) -> Managed {
@@ -45,6 +59,7 @@ pub(crate) fn managed_of_target(scope: &Scope, target: &Target, role: Option<&st
         Target::Environment(environment) => managed_of_environment(scope, environment),
         Target::ServiceInstance(instance) => managed_of_instance(scope, instance),
         Target::ServicePipeline(pipeline) => of_service(scope, &pipeline.service, &pipeline.template),
+        Target::Component(component) => managed_of_component(scope, component),
     };
     match role.and_then(account_of_role) {
         Some(account) => Managed { account: account.to_owned(), ..managed },

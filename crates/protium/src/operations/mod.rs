@@ -7,7 +7,9 @@
 mod account;
 mod account_connection;
 mod account_settings;
+pub(crate) mod attachment;
 mod by_arn;
+mod component;
 mod context;
 pub(crate) mod deploy;
 mod deployment;
@@ -48,10 +50,12 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
     let operation = request.operation();
     Ok(match request {
         Request::AcceptEnvironmentAccountConnection(input) => account_connection::accept(cx, input).await?.into(),
+        Request::CancelComponentDeployment(input) => component::cancel(cx, input).await?.into(),
         Request::CancelEnvironmentDeployment(input) => environment::cancel(cx, input).await?.into(),
         Request::CancelServiceInstanceDeployment(input) => service_instance::cancel(cx, input).await?.into(),
         Request::CancelServicePipelineDeployment(input) => service_pipeline::cancel(cx, input).await?.into(),
         Request::CreateAccount(input) => account::create(cx, input).await?.into(),
+        Request::CreateComponent(input) => component::create(cx, input).await?.into(),
         Request::CreateEnvironment(input) => environment::create(cx, input).await?.into(),
         Request::CreateEnvironmentAccountConnection(input) => account_connection::create(cx, input).await?.into(),
         Request::CreateEnvironmentTemplate(input) => template::create_environment(cx, input).await?.into(),
@@ -64,6 +68,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::CreateServiceTemplate(input) => template::create_service(cx, input).await?.into(),
         Request::CreateServiceTemplateVersion(input) => template_version::create_service(cx, input).await?.into(),
         Request::CreateTemplateSyncConfig(input) => template_sync_config::create(cx, input).await?.into(),
+        Request::DeleteComponent(input) => component::delete(cx, input).await?.into(),
         Request::DeleteDeployment(input) => deployment::delete(cx, input).await?.into(),
         Request::DeleteEnvironment(input) => environment::delete(cx, input).await?.into(),
         Request::DeleteEnvironmentAccountConnection(input) => account_connection::delete(cx, input).await?.into(),
@@ -79,6 +84,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::DeleteTemplateSyncConfig(input) => template_sync_config::delete(cx, input).await?.into(),
         Request::ForceDelete(input) => force_delete::force_delete(cx, input).await?.into(),
         Request::GetAccountSettings(input) => account_settings::get(cx, input).await?.into(),
+        Request::GetComponent(input) => component::get(cx, input).await?.into(),
         Request::GetDeployment(input) => deployment::get(cx, input).await?.into(),
         Request::GetEnvironment(input) => environment::get(cx, input).await?.into(),
         Request::GetEnvironmentAccountConnection(input) => account_connection::get(cx, input).await?.into(),
@@ -97,6 +103,11 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::GetTemplateSyncConfig(input) => template_sync_config::get(cx, input).await?.into(),
         Request::GetTemplateSyncStatus(input) => sync_status::of_template(cx, input).await?.into(),
         Request::ListAccounts(input) => account::list(cx, input).await?.into(),
+        Request::ListComponentOutputs(input) => provisioned::component_outputs(cx, input).await?.into(),
+        Request::ListComponentProvisionedResources(input) => {
+            provisioned::component_provisioned_resources(cx, input).await?.into()
+        }
+        Request::ListComponents(input) => component::list(cx, input).await?.into(),
         Request::ListDeployments(input) => deployment::list(cx, input).await?.into(),
         Request::ListEnvironmentAccountConnections(input) => account_connection::list(cx, input).await?.into(),
         Request::ListEnvironmentOutputs(input) => provisioned::environment_outputs(cx, input).await?.into(),
@@ -126,6 +137,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::TagResource(input) => tag::set(cx, input).await?.into(),
         Request::UntagResource(input) => tag::unset(cx, input).await?.into(),
         Request::UpdateAccountSettings(input) => account_settings::update(cx, input).await?.into(),
+        Request::UpdateComponent(input) => component::update(cx, input).await?.into(),
         Request::UpdateEnvironment(input) => environment::update(cx, input).await?.into(),
         Request::UpdateEnvironmentAccountConnection(input) => account_connection::update(cx, input).await?.into(),
         Request::UpdateEnvironmentTemplate(input) => template::update_environment(cx, input).await?.into(),
@@ -140,16 +152,9 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::UpdateServiceTemplate(input) => template::update_service(cx, input).await?.into(),
         Request::UpdateServiceTemplateVersion(input) => template_version::update_service(cx, input).await?.into(),
         Request::UpdateTemplateSyncConfig(input) => template_sync_config::update(cx, input).await?.into(),
-        Request::CancelComponentDeployment(_)
-        | Request::CreateComponent(_)
-        | Request::CreateServiceInstance(_)
-        | Request::DeleteComponent(_)
-        | Request::GetComponent(_)
-        | Request::ListComponentOutputs(_)
-        | Request::ListComponentProvisionedResources(_)
-        | Request::ListComponents(_)
-        | Request::NotifyResourceDeploymentStatusChange(_)
-        | Request::UpdateComponent(_) => return Err(not_built(operation)),
+        Request::CreateServiceInstance(_) | Request::NotifyResourceDeploymentStatusChange(_) => {
+            return Err(not_built(operation));
+        }
     })
 }
 

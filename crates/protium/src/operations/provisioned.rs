@@ -4,11 +4,24 @@
 
 use super::Context;
 use crate::error::{Error, Result, internal, not_found};
-use crate::store::{Reader, Target, content_get, deployment_get, environment_get, instance_get, pipeline_get};
+use crate::store::{
+    Reader, Target, component_get, content_get, deployment_get, environment_get, instance_get, pipeline_get,
+};
 use protium_api::types::*;
 use protium_domain::track::{self, ContentHash};
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// `ListComponentOutputs`.
+pub(super) async fn component_outputs(
+    cx: &Context,
+    input: ListComponentOutputsInput,
+) -> Result<ListComponentOutputsOutput> {
+    let mut rd = cx.store().reader().await?;
+    let target = component(&mut rd, cx, &input.component_name).await?;
+    let outputs = outputs(&mut rd, cx, &target, input.deployment_id.as_deref()).await?;
+    Ok(ListComponentOutputsOutput { next_token: None, outputs })
+}
 
 /// `ListEnvironmentOutputs`.
 pub(super) async fn environment_outputs(
@@ -43,6 +56,16 @@ pub(super) async fn service_pipeline_outputs(
     Ok(ListServicePipelineOutputsOutput { next_token: None, outputs })
 }
 
+/// `ListComponentProvisionedResources`.
+pub(super) async fn component_provisioned_resources(
+    cx: &Context,
+    input: ListComponentProvisionedResourcesInput,
+) -> Result<ListComponentProvisionedResourcesOutput> {
+    let target = component(&mut cx.store().reader().await?, cx, &input.component_name).await?;
+    let provisioned_resources = resources(target);
+    Ok(ListComponentProvisionedResourcesOutput { next_token: None, provisioned_resources })
+}
+
 /// `ListEnvironmentProvisionedResources`.
 pub(super) async fn environment_provisioned_resources(
     cx: &Context,
@@ -72,6 +95,11 @@ pub(super) async fn service_pipeline_provisioned_resources(
     let target = pipeline(&mut cx.store().reader().await?, cx, &input.service_name).await?;
     let provisioned_resources = resources(target);
     Ok(ListServicePipelineProvisionedResourcesOutput { next_token: None, provisioned_resources })
+}
+
+async fn component(rd: &mut Reader, cx: &Context, name: &str) -> Result<Target> {
+    let found = component_get(rd, cx.scope(), name).await?;
+    found.map(Target::Component).ok_or_else(|| not_found("component", cx.scope().component(name)))
 }
 
 async fn environment(rd: &mut Reader, cx: &Context, name: &str) -> Result<Target> {

@@ -9,7 +9,7 @@ use super::deploy::Start;
 use super::deploy::force;
 use super::input::version_part;
 use super::{Context, environment, service, service_instance, service_pipeline, usable_version};
-use crate::error::{Result, conflict, invalid, not_found};
+use crate::error::{Result, conflict, invalid};
 use crate::store::{Reader, Target, Tx};
 use crate::transaction;
 use protium_api::types::{RedeployInput, RedeployOutput};
@@ -22,7 +22,7 @@ use protium_domain::template::{TemplateKind, TemplateVersion};
 use protium_domain::track::{Aim, Track};
 
 const WANTED: &str = "an environment, a service instance or a service pipeline, which can be deployed anew (of a \
-                      service, redeploy each instance and the pipeline)";
+                      service, redeploy each instance and the pipeline; a component has no template version, update it)";
 
 pub(super) async fn redeploy(cx: &Context, input: RedeployInput) -> Result<RedeployOutput> {
     let asked = Asked::new(&input)?;
@@ -32,8 +32,6 @@ pub(super) async fn redeploy(cx: &Context, input: RedeployInput) -> Result<Redep
             Resource::Environment(name) => asked.environment(tx, cx, name).await?,
             Resource::ServiceInstance { service, name } => asked.instance(tx, cx, service, name).await?,
             Resource::ServicePipeline(service) => asked.pipeline(tx, cx, service).await?,
-            // Components come with the rest of the API: none exists yet.
-            Resource::Component(_) => return Err(not_found("component", &input.resource_arn)),
             _ => return Err(unfit(&input.resource_arn, WANTED)),
         };
         let goal = State::new(target.template(), &aim);

@@ -3,7 +3,8 @@
 use super::Context;
 use crate::error::Result;
 use crate::store::{
-    Alike, summary_environments, summary_instances, summary_pipelines, summary_services, summary_templates,
+    Alike, summary_components, summary_environments, summary_instances, summary_pipelines, summary_services,
+    summary_templates,
 };
 use protium_api::types::*;
 use protium_domain::status::{DeploymentStatus as Status, ServiceStatus};
@@ -20,10 +21,10 @@ pub(super) async fn get(cx: &Context, _: GetResourcesSummaryInput) -> Result<Get
     let instances = summary_instances(&mut rd, scope).await?;
     let pipelines = summary_pipelines(&mut rd, scope).await?;
     let services = summary_services(&mut rd, scope).await?;
+    let components = summary_components(&mut rd, scope).await?;
     let of = |kind| recommended(&templates, kind);
     let counts = CountsSummary {
-        // Components come with the rest of the API: none exists yet.
-        components: Some(ResourceCountsSummary { total: 0, failed: Some(0), ..ResourceCountsSummary::default() }),
+        components: Some(without_version(&components)),
         environment_templates: Some(total(&templates, TemplateKind::Environment)),
         environments: Some(deployed(&environments, &of(TemplateKind::Environment))),
         pipelines: Some(deployed(&pipelines, &of(TemplateKind::Service))),
@@ -45,6 +46,18 @@ fn recommended(templates: &[Template], kind: TemplateKind) -> Recommended<'_> {
 fn total(templates: &[Template], kind: TemplateKind) -> ResourceCountsSummary {
     let count = templates.iter().filter(|template| template.kind == kind).count();
     ResourceCountsSummary { total: i32::try_from(count).unwrap_or(i32::MAX), ..ResourceCountsSummary::default() }
+}
+
+/// Components have no version to be behind with.
+fn without_version(groups: &[(Status, i64)]) -> ResourceCountsSummary {
+    let number = |count| i32::try_from(count).unwrap_or(i32::MAX);
+    let total = groups.iter().map(|(_, count)| count).sum::<i64>();
+    let failed = groups.iter().filter(|(status, _)| is_failed(*status)).map(|(_, count)| count).sum::<i64>();
+    ResourceCountsSummary { total: number(total), failed: Some(number(failed)), ..ResourceCountsSummary::default() }
+}
+
+fn is_failed(status: Status) -> bool {
+    matches!(status, Status::Failed | Status::DeleteFailed)
 }
 
 /// How a version compares to the one that its template recommends.
@@ -102,7 +115,7 @@ fn deployed(groups: &[Alike], recommended: &Recommended<'_>) -> ResourceCountsSu
     let mut counts = Counts::default();
     for group in groups {
         counts.total += group.count;
-        if matches!(group.status, Status::Failed | Status::DeleteFailed) {
+        if is_failed(group.status) {
             counts.failed += group.count;
         }
         if let Some(staleness) = staleness(group, recommended) {

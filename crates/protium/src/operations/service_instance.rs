@@ -1,5 +1,6 @@
 //! Service instances: get, list, update, cancel. They come and go with their service.
 
+use super::attachment::check_component_settled;
 use super::deploy::{self, Start};
 use super::input::{client_token, request_hash};
 use super::page::Page;
@@ -77,6 +78,7 @@ pub(super) async fn update(cx: &Context, input: UpdateServiceInstanceInput) -> R
         if wanted == Wanted::Nothing {
             return Ok(answer(cx, &instance));
         }
+        check_component_settled(tx, &instance).await?;
         let service = settled_service(tx, cx, &instance).await?;
         let current = instance.track.current().version;
         let kind = TemplateKind::Service;
@@ -140,10 +142,23 @@ pub(super) async fn settled_service(rd: &mut Reader, cx: &Context, instance: &In
     }
 }
 
-/// The spec to deploy: the given one, or that of the last success. The instance stays in its environment.
+/// The spec to deploy: the given one, or that of the last success.
 async fn wanted_spec(rd: &mut Reader, service: &Service, instance: &Instance, given: Option<&str>) -> Result<String> {
     let own = spec::text(rd, &instance.track.current().spec).await?;
-    let Some(given) = given else { return Ok(own) };
+    match given {
+        Some(given) => given_spec(rd, service, instance, own, given).await,
+        None => Ok(own),
+    }
+}
+
+/// A given spec, completed from what is stored. The instance stays in its environment.
+pub(super) async fn given_spec(
+    rd: &mut Reader,
+    service: &Service,
+    instance: &Instance,
+    own: String,
+    given: &str,
+) -> Result<String> {
     // Current values: of the instance what it runs, of all else what the service has.
     let stored = merge_instance(&spec::text(rd, &service.spec).await?, &instance.name, &own).unwrap_or(own);
     let (text, parsed) = spec::service(given, Some(&stored))?;
@@ -187,7 +202,7 @@ pub(super) async fn find(rd: &mut Reader, cx: &Context, service: &str, name: &st
 fn instance_of(target: Target) -> Result<Instance> {
     match target {
         Target::ServiceInstance(instance) => Ok(instance),
-        Target::Environment(_) | Target::ServicePipeline(_) => Err(deploy::lost_update()),
+        Target::Environment(_) | Target::ServicePipeline(_) | Target::Component(_) => Err(deploy::lost_update()),
     }
 }
 

@@ -101,6 +101,6 @@ pub(super) async fn find(rd: &mut Reader, cx: &Context, service: &str) -> Result
 fn pipeline_of(target: Target) -> Result<Pipeline> {
     match target {
         Target::ServicePipeline(pipeline) => Ok(pipeline),
-        Target::Environment(_) | Target::ServiceInstance(_) => Err(deploy::lost_update()),
+        Target::Environment(_) | Target::ServiceInstance(_) | Target::Component(_) => Err(deploy::lost_update()),
     }
 }

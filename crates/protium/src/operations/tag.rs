@@ -3,14 +3,16 @@
 //! Owns: which ARNs can be tagged and whom they name. Does not own: the rules for keys and values
 //! (`domain::tag`), nor which managed tags there are (`managed_tags`).
 
-use super::managed_tags::{managed_of_environment, managed_of_instance, managed_of_service, managed_of_template};
+use super::managed_tags::{
+    managed_of_component, managed_of_environment, managed_of_instance, managed_of_service, managed_of_template,
+};
 use super::page::Page;
 use super::template_version::version_noun;
 use super::{Context, account_connection, input};
 use crate::error::{Error, Result, invalid, not_found};
 use crate::store::{
-    Reader, connection_get, environment_get, instance_get, repository_get, service_get, tag_list, tag_set, tag_unset,
-    template_get, template_version_get,
+    Reader, component_get, connection_get, environment_get, instance_get, repository_get, service_get, tag_list,
+    tag_set, tag_unset, template_get, template_version_get,
 };
 use crate::transaction;
 use protium_api::types::*;
@@ -165,8 +167,10 @@ async fn look_up(rd: &mut Reader, scope: &Scope, resource: &Resource) -> Result<
             Ok(found.map(|found| Tagged { managed: Some(managed_of_instance(scope, &found)), id: found.id }))
         }
         Resource::Repository(key) => repository(rd, scope, key).await,
-        // These come with the rest of the API: none exists yet.
-        Resource::Component(_) => Ok(None),
+        Resource::Component(name) => {
+            let found = component_get(rd, scope, name).await?;
+            Ok(found.map(|found| Tagged { managed: Some(managed_of_component(scope, &found)), id: found.id }))
+        }
         Resource::ServicePipeline(_) | Resource::Deployment(_) | Resource::EnvironmentAccountConnection(_) => Ok(None),
     }
 }

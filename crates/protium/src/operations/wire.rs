@@ -1,4 +1,4 @@
-//! Domain to wire: what answers show of environments, services, instances, pipelines and deployments.
+//! Domain to wire: what answers show of environments, services, instances, pipelines, components and deployments.
 //!
 //! Versions, spec and the time of success describe what is deployed, not what is attempted: they are
 //! absent until something succeeded.
@@ -7,6 +7,7 @@ use crate::store::ServiceSummary;
 use protium_api::types::{self as wire, Provisioning};
 use protium_api::{Timestamp, types::DeploymentStatus as WireStatus};
 use protium_domain::arn::{Scope, account_of_role};
+use protium_domain::component::Component;
 use protium_domain::deployment::{Deployment, TargetKind};
 use protium_domain::environment::Environment;
 use protium_domain::id::Id;
@@ -249,6 +250,48 @@ pub(super) fn service_pipeline(scope: &Scope, from: &ServicePipeline, spec: Opti
         template_major_version: major(track),
         template_minor_version: minor(track),
         template_name: from.template.clone(),
+    }
+}
+
+/// `service_spec` is shown by Get and Cancel, not by Create, Update and Delete.
+pub(super) fn component(scope: &Scope, from: &Component, service_spec: Option<String>) -> wire::Component {
+    let (track, attached) = (&from.track, from.attached.as_ref());
+    wire::Component {
+        arn: scope.component(&from.name),
+        created_at: time(from.created_at),
+        deployment_status: status(track.status),
+        deployment_status_message: track.message.clone(),
+        description: from.description.clone(),
+        environment_name: from.environment.clone(),
+        last_attempted_deployment_id: text(&track.attempted_deployment),
+        last_client_request_token: from.last_token.clone(),
+        last_deployment_attempted_at: Some(time(track.attempted_at)),
+        last_deployment_succeeded_at: track.succeeded_at.map(time),
+        last_modified_at: time(from.modified_at),
+        last_succeeded_deployment_id: text(&track.succeeded_deployment),
+        name: from.name.clone(),
+        service_instance_name: attached.map(|one| one.instance.clone()),
+        service_name: attached.map(|one| one.service.clone()),
+        service_spec,
+    }
+}
+
+pub(super) fn component_summary(scope: &Scope, from: &Component) -> wire::ComponentSummary {
+    let (track, attached) = (&from.track, from.attached.as_ref());
+    wire::ComponentSummary {
+        arn: scope.component(&from.name),
+        created_at: time(from.created_at),
+        deployment_status: status(track.status),
+        deployment_status_message: track.message.clone(),
+        environment_name: from.environment.clone(),
+        last_attempted_deployment_id: text(&track.attempted_deployment),
+        last_deployment_attempted_at: Some(time(track.attempted_at)),
+        last_deployment_succeeded_at: track.succeeded_at.map(time),
+        last_modified_at: time(from.modified_at),
+        last_succeeded_deployment_id: text(&track.succeeded_deployment),
+        name: from.name.clone(),
+        service_instance_name: attached.map(|one| one.instance.clone()),
+        service_name: attached.map(|one| one.service.clone()),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::params;
 /// The migrations in their order; the version of a database is how many of them were applied.
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_first.sql"),
+    include_str!("../../migrations/0002_component.sql"),
     include_str!("../../migrations/0003_connection.sql"),
     include_str!("../../migrations/0004_repository.sql"),
 ];

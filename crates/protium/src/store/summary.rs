@@ -48,6 +48,19 @@ pub async fn summary_pipelines(rd: &mut Reader, scope: &Scope) -> DbResult<Vec<A
     alike(rd, scope, sql).await
 }
 
+/// How many components there are with each status.
+pub async fn summary_components(rd: &mut Reader, scope: &Scope) -> DbResult<Vec<(DeploymentStatus, i64)>> {
+    let sql = "SELECT status, COUNT(*) FROM component WHERE account = $1 AND region = $2 GROUP BY status";
+    let rows = rd.query(sql, params![&scope.account, &scope.region]).await?;
+    rows.into_iter()
+        .map(|mut row| {
+            let status = row.text(0)?;
+            let status = DeploymentStatus::parse(&status).ok_or_else(|| no_status(&status))?;
+            Ok((status, row.int(1)?))
+        })
+        .collect()
+}
+
 /// How many services there are with each status.
 pub async fn summary_services(rd: &mut Reader, scope: &Scope) -> DbResult<Vec<(ServiceStatus, i64)>> {
     let sql = "SELECT status, COUNT(*) FROM service WHERE account = $1 AND region = $2 GROUP BY status";

@@ -3,6 +3,7 @@
 use super::shown;
 use crate::error::{Result, conflict};
 use crate::operations::Context;
+use crate::operations::attachment::check_no_components;
 use crate::operations::deploy::{destroy, lost_update};
 use crate::operations::roll_up::roll_up;
 use crate::store::{Target, instances_of_service, service_save, service_with_pipeline};
@@ -26,6 +27,7 @@ pub(in crate::operations) async fn delete(cx: &Context, input: DeleteServiceInpu
                 service.name
             )));
         }
+        check_no_components(tx, cx.scope(), &service.name).await?;
         service.status = ServiceStatus::DeleteInProgress;
         service.status_message = None;
         service.modified_at = cx.now;

@@ -117,6 +117,7 @@ pub(super) async fn add_instance(
         created_at: cx.now,
         track: Track::first(deployment.clone(), aim.clone(), cx.now),
         last_token: None,
+        outdated: false,
         unknown: serde_json::Map::new(),
     };
     if !instance_insert(tx, cx.scope(), &instance).await? {

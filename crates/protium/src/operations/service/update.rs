@@ -3,6 +3,7 @@
 use super::parts::{NewInstance, add_instance, check_pipeline_role, new_instances};
 use super::shown;
 use crate::error::{Result, conflict, invalid, not_found, over_quota};
+use crate::operations::attachment::check_no_component;
 use crate::operations::deploy::{self, Start, lost_update};
 use crate::operations::roll_up::roll_up;
 use crate::operations::usable_version::{self, check_built};
@@ -60,6 +61,9 @@ async fn change_instances(
     spec::check_unchanged(&stored, &wanted)?;
     let instances = instances_of_service(tx, cx.scope(), &service.name).await?;
     let plan = Plan::new(service, &wanted, instances)?;
+    for instance in &plan.removed {
+        check_no_component(tx, instance).await?;
+    }
     let version = version_of_new(tx, cx, service, pipeline.as_ref(), &plan).await?;
     spec::check_instances(tx, &version, &wanted, &plan.added).await?;
     let new = new_instances(tx, cx, &version, &wanted, &plan.added).await?;

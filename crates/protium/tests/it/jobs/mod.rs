@@ -1,5 +1,6 @@
 //! Jobs: what becomes of what was asked for.
 
+mod component;
 mod deploy;
 mod recovery;
 mod register_version;

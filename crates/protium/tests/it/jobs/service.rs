@@ -1,107 +1,26 @@
 //! The life of a service through its jobs: they run twice, they stop anywhere, and it comes to the same.
 
 use crate::on_both;
-use crate::support::app::TestApp;
 use crate::support::database::TestDb;
+use crate::support::death::{self, counts, once, told};
 use crate::support::double::enqueue_again;
 use crate::support::service::*;
-use protium::jobs;
-use protium::store::{Call, DbError, DbErrorKind, event_list};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-
-/// Longer than a lease.
-const LEASE_MS: i64 = 15_001;
-/// More calls of the database than one transaction makes, and those around it.
-const CALLS: usize = 300;
-/// More transactions than the life of a service has.
-const LIVES: usize = 5_000;
 
 /// With a deadline that no number of dead workers comes to.
 async fn patient(db: &TestDb) -> Shop {
     Shop::with(db, |config| config.deployment_deadline = Duration::from_secs(365 * 24 * 60 * 60)).await
 }
 
-/// Lets the database go away at its call of that number, counted from 0, for good. The answers say whether
-/// it did, and whether a transaction was committed before.
-fn die_at(app: &TestApp, number: usize) -> (Arc<AtomicBool>, Arc<AtomicBool>) {
-    let calls = AtomicUsize::new(0);
-    let (died, committed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let (dies, commits) = (Arc::clone(&died), Arc::clone(&committed));
-    app.store().db().set_probe(Some(Arc::new(move |call: Call<'_>| {
-        if call == Call::Committed {
-            commits.store(true, Ordering::SeqCst);
-        }
-        if calls.fetch_add(1, Ordering::SeqCst) < number {
-            return Ok(());
-        }
-        dies.store(true, Ordering::SeqCst);
-        Err(DbError::new(DbErrorKind::Unavailable, "the process is dead, for the test"))
-    })));
-    (died, committed)
-}
-
-/// Runs all jobs to their end with workers that die: after each saved step, one dies at each call of the
-/// database that follows, until the next step is saved. Answers how many died.
+/// See [`death::outlive`].
 async fn outlive(shop: &Shop, service: &str, end: &str) -> usize {
-    let mut number = 0;
-    for deaths in 0..LIVES {
-        if shop.stands(service).await.starts_with(end) {
-            return deaths;
-        }
-        let Some(job) = shop.app.claim().await else {
-            shop.app.pass(500);
-            continue;
-        };
-        let (_, committed) = die_at(&shop.app, number);
-        let _dead = jobs::run(&shop.app.app, &job).await;
-        shop.app.store().db().set_probe(None);
-        shop.app.pass(LEASE_MS);
-        number = if committed.load(Ordering::SeqCst) { 0 } else { number + 1 };
-        assert!(number < CALLS, "no step is saved any more");
-    }
-    panic!("the service stays {} and does not become {end}", shop.stands(service).await);
+    death::outlive(&shop.app, async || shop.stands(service).await, end).await
 }
 
-/// Repeats a request that dies one call of the database later each time, until it is answered. Where nothing
-/// was committed, nothing has changed.
+/// See [`death::insist`].
 async fn insist(shop: &Shop, service: &str, operation: &str, input: Value) {
-    let before = shop.stands(service).await;
-    for number in 0..CALLS {
-        let (died, committed) = die_at(&shop.app, number);
-        let answer = shop.app.call(operation, input.clone()).await;
-        shop.app.store().db().set_probe(None);
-        if !died.load(Ordering::SeqCst) {
-            answer.unwrap();
-            assert!(number > 10, "it does more than {number} calls");
-            return;
-        }
-        answer.unwrap_err();
-        if committed.load(Ordering::SeqCst) {
-            assert_ne!(shop.stands(service).await, before, "only the answer was lost");
-            return;
-        }
-        assert_eq!(shop.stands(service).await, before, "call {number}");
-    }
-    panic!("{operation} does not come to an end");
-}
-
-/// How often each action was done to each stack.
-fn counts(shop: &Shop) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    for action in ["CreateStack", "UpdateStack", "DeleteStack"] {
-        for stack in shop.done(action) {
-            *counts.entry(format!("{action} {stack}")).or_default() += 1;
-        }
-    }
-    counts
-}
-
-fn once(actions: &[&str]) -> BTreeMap<String, usize> {
-    actions.iter().map(|action| ((*action).to_owned(), 1)).collect()
+    death::insist(&shop.app, async || shop.stands(service).await, operation, input).await;
 }
 
 const CREATED: [&str; 4] = ["CreateStack prod", "CreateStack web-a", "CreateStack web-b", "CreateStack web"];
@@ -225,13 +144,6 @@ on_both! {
         expected.extend(once(&DELETED));
         assert_eq!(counts(&shop), expected);
     }
-}
-
-/// The statuses that the event log tells of.
-async fn told(shop: &Shop, id: &str) -> Vec<String> {
-    let events = event_list(&mut shop.app.store().reader().await.unwrap(), id).await.unwrap();
-    let status = |detail: &str| serde_json::from_str::<Value>(detail).unwrap()["status"].as_str().unwrap().to_owned();
-    events.iter().map(|event| status(&event.detail)).collect()
 }
 
 /// Takes the service to its end; after each job, all that there ever were are enqueued once more.

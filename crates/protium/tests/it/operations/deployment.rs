@@ -5,6 +5,7 @@ use protium::store::{Target, event_list};
 use protium_domain::deployment::{Deployment, Purpose, State};
 use protium_domain::status::DeploymentStatus::{self, Failed, InProgress, Succeeded};
 use protium_domain::status::ServiceStatus;
+use protium_domain::track::Seen;
 use protium_domain::version::Version;
 use serde_json::{Value, json};
 
@@ -131,12 +132,10 @@ on_both! {
         let (environment, component, pipeline) = (seed::id(), seed::id(), seed::id());
         let record = seed::deployment(&app, &instance(&app, "web", "blue").await, Succeeded, 1, |record| {
             let goal = &mut record.goal;
-            goal.environment_deployment = Some(environment.clone());
-            goal.component_deployments = vec![component.clone()];
-            goal.pipeline_deployment = Some(pipeline.clone());
-            record.initial = Some(State {
-                environment_deployment: None, component_deployments: vec![], pipeline_deployment: None, ..goal.clone()
-            });
+            goal.seen.environment_deployment = Some(environment.clone());
+            goal.seen.component_deployments = vec![component.clone()];
+            goal.seen.pipeline_deployment = Some(pipeline.clone());
+            record.initial = Some(State { seen: Seen::default(), ..goal.clone() });
         }).await;
         let shown = get(&app, &record).await;
         let plain = json!({

@@ -3,6 +3,7 @@
 mod account;
 mod account_connection;
 mod account_settings;
+mod component;
 mod deployment;
 mod environment;
 mod force_delete;

@@ -6,24 +6,29 @@ use protium_domain::status::DeploymentStatus::{Failed, InProgress, Succeeded};
 use protium_domain::track::{ProvisionedResource, Track};
 use serde_json::{Value, json};
 
-const OUTPUTS: [(&str, &str); 3] = [
+const OUTPUTS: [(&str, &str); 4] = [
     ("ListEnvironmentOutputs", r#"{"environmentName":"prod"}"#),
     ("ListServiceInstanceOutputs", r#"{"serviceName":"web","serviceInstanceName":"blue"}"#),
     ("ListServicePipelineOutputs", r#"{"serviceName":"web"}"#),
+    ("ListComponentOutputs", r#"{"componentName":"bucket"}"#),
 ];
 
-const RESOURCES: [(&str, &str); 3] = [
+const RESOURCES: [(&str, &str); 4] = [
     ("ListEnvironmentProvisionedResources", r#"{"environmentName":"prod"}"#),
     ("ListServiceInstanceProvisionedResources", r#"{"serviceName":"web","serviceInstanceName":"blue"}"#),
     ("ListServicePipelineProvisionedResources", r#"{"serviceName":"web"}"#),
+    ("ListComponentProvisionedResources", r#"{"componentName":"bucket"}"#),
 ];
 
 /// The targets that the inputs above name, each with this track, in the same order.
-async fn targets(app: &TestApp, track: &Track) -> [Target; 3] {
+async fn targets(app: &TestApp, track: &Track) -> [Target; 4] {
+    let environment = seed::environment(app, "prod", track.clone()).await;
+    let component = seed::component(app, "bucket", &environment, None, track.clone()).await;
     [
-        Target::Environment(seed::environment(app, "prod", track.clone()).await),
+        Target::Environment(environment),
         Target::ServiceInstance(seed::instance(app, "web", "blue", track.clone()).await),
         Target::ServicePipeline(seed::pipeline(app, "web", track.clone()).await),
+        Target::Component(component),
     ]
 }
 

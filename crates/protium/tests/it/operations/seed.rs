@@ -3,17 +3,18 @@
 
 use crate::support::app::TestApp;
 use protium::store::{
-    DbError, Target, content_put, deployment_insert, environment_insert, instance_insert, pipeline_insert,
-    service_insert, template_insert, template_version_insert,
+    DbError, Target, component_insert, content_put, deployment_insert, environment_insert, instance_insert,
+    pipeline_insert, service_insert, template_insert, template_version_insert,
 };
 use protium::transaction;
+use protium_domain::component::{Attachment, Component};
 use protium_domain::deployment::{Deployment, Purpose, State};
 use protium_domain::environment::{Access, Environment};
 use protium_domain::id::Id;
 use protium_domain::service::{Service, ServiceInstance, ServicePipeline};
 use protium_domain::status::{DeploymentStatus, ServiceStatus, TemplateVersionStatus};
 use protium_domain::template::{BundleSource, Origin, Template, TemplateKind, TemplateVersion};
-use protium_domain::track::{Aim, Track};
+use protium_domain::track::{Aim, Seen, Track};
 use protium_domain::version::Version;
 use serde_json::Map;
 use std::collections::BTreeMap;
@@ -154,6 +155,7 @@ pub(super) async fn instance(app: &TestApp, service: &str, name: &str, track: Tr
         created_at: 1000,
         track,
         last_token: None,
+        outdated: false,
         unknown: Map::new(),
     };
     let scope = app.scope();
@@ -161,6 +163,44 @@ pub(super) async fn instance(app: &TestApp, service: &str, name: &str, track: Tr
         transaction!(app.store(), async |tx| -> Result<bool, DbError> { instance_insert(tx, &scope, &instance).await });
     assert!(insert.unwrap());
     instance
+}
+
+/// A component in the environment, attached to the instance if there is one.
+pub(super) async fn component(
+    app: &TestApp,
+    name: &str,
+    environment: &Environment,
+    instance: Option<&ServiceInstance>,
+    track: Track,
+) -> Component {
+    let attached = instance.map(|instance| Attachment {
+        service: instance.service.clone(),
+        instance: instance.name.clone(),
+        instance_id: instance.id.clone(),
+        spec: None,
+    });
+    let component = Component {
+        revision: 0,
+        id: id(),
+        name: name.into(),
+        description: None,
+        environment: environment.name.clone(),
+        environment_id: environment.id.clone(),
+        manifest: content(app, b"manifest").await,
+        created_at: 1000,
+        modified_at: 1000,
+        track,
+        deployed_with: attached.clone(),
+        attached,
+        last_token: None,
+        unknown: Map::new(),
+    };
+    let scope = app.scope();
+    let insert = transaction!(app.store(), async |tx| -> Result<bool, DbError> {
+        component_insert(tx, &scope, &component).await
+    });
+    assert!(insert.unwrap());
+    component
 }
 
 pub(super) async fn pipeline(app: &TestApp, service: &str, track: Track) -> ServicePipeline {
@@ -194,9 +234,8 @@ pub(super) async fn deployment(
         template: target.template().into(),
         version: Version::new(1, 0),
         spec: content(app, SPEC.as_bytes()).await,
-        environment_deployment: None,
-        component_deployments: Vec::new(),
-        pipeline_deployment: None,
+        seen: Seen::default(),
+        attachment: None,
     };
     let mut record = Deployment {
         revision: 0,

@@ -5,16 +5,17 @@ use protium_domain::status::{DeploymentStatus, ServiceStatus};
 use protium_domain::template::TemplateKind;
 use serde_json::{Value, json};
 
-/// One of everything that can be tagged: `env` 1.0 and `svc` 2.1, `prod`, `web` and its instance `blue`.
+/// One of everything that can be tagged: `env` 1.0 and `svc` 2.1, `prod`, `web` and its instance `blue`, and the component `bucket`.
 async fn with_resources(app: &TestApp) {
     seed::template(app, TemplateKind::Environment, "env", None).await;
     seed::template_version(app, TemplateKind::Environment, "env", (1, 0)).await;
     seed::template(app, TemplateKind::Service, "svc", None).await;
     seed::template_version(app, TemplateKind::Service, "svc", (2, 1)).await;
     let track = seed::track(app, DeploymentStatus::Succeeded, Some((1, 0))).await;
-    seed::environment(app, "prod", track.clone()).await;
+    let environment = seed::environment(app, "prod", track.clone()).await;
     seed::service(app, "web", ServiceStatus::Active).await;
-    seed::instance(app, "web", "blue", track.clone()).await;
+    let instance = seed::instance(app, "web", "blue", track.clone()).await;
+    seed::component(app, "bucket", &environment, Some(&instance), track.clone()).await;
     seed::pipeline(app, "web", track).await;
 }
 
@@ -78,7 +79,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-const TAGGABLE: [&str; 7] = [
+const TAGGABLE: [&str; 8] = [
     "environment-template/env",
     "environment-template/env:1.0",
     "service-template/svc",
@@ -86,6 +87,7 @@ const TAGGABLE: [&str; 7] = [
     "environment/prod",
     "service/web",
     "service/web/service-instance/blue",
+    "component/bucket",
 ];
 
 on_both! {
@@ -143,6 +145,15 @@ on_both! {
                     ("service", "service/web"),
                     ("service-instance", "service/web/service-instance/blue"),
                     ("template", "service-template/svc"),
+                ],
+            ),
+            (
+                "component/bucket",
+                vec![
+                    ("component", "component/bucket"),
+                    ("environment", "environment/prod"),
+                    ("service", "service/web"),
+                    ("service-instance", "service/web/service-instance/blue"),
                 ],
             ),
         ] {

@@ -3,7 +3,9 @@
 pub mod app;
 pub mod bundle;
 pub mod bundle_store;
+pub mod component;
 pub mod database;
+pub mod death;
 pub mod double;
 pub mod race;
 pub mod server;

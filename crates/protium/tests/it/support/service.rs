@@ -303,7 +303,7 @@ pub fn but(mut input: Value, members: Value) -> Value {
 }
 
 /// Whether a stack is the one that is called so in short.
-fn is_of(stack: &str, called: &str) -> bool {
+pub(super) fn is_of(stack: &str, called: &str) -> bool {
     short(stack) == called
 }
 

@@ -1,0 +1,7 @@
+mod cancel;
+mod create;
+mod delete;
+mod list;
+mod locks;
+mod races;
+mod update;
