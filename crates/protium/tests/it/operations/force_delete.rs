@@ -8,7 +8,7 @@ use protium::store::job_next_due;
 use protium_engines::double::{Behaviour, Takes};
 use serde_json::{Value, json};
 
-async fn force(app: &TestApp, resource: &str, infrastructure: &str) -> Result<Value, Refused> {
+pub async fn force(app: &TestApp, resource: &str, infrastructure: &str) -> Result<Value, Refused> {
     let arn = format!("{}:{resource}", app.arn_prefix());
     let answer = app.call("ForceDelete", json!({ "resourceArn": arn, "infrastructure": infrastructure })).await;
     assert_all_have_jobs(app).await;
