@@ -136,8 +136,7 @@ pub(super) async fn update(cx: &Context, input: UpdateEnvironmentInput) -> Resul
         input.deployment_type,
         input.template_major_version.as_deref(),
         input.template_minor_version.as_deref(),
-        input.spec.as_deref(),
-    )?;
+    );
     let now = cx.now;
     transaction!(cx.store(), async |tx| -> Result<UpdateEnvironmentOutput> {
         let mut environment = find(tx, cx, &input.name).await?;

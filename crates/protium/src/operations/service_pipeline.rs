@@ -17,13 +17,12 @@ use protium_domain::track::Aim;
 use protium_domain::upgrade::Wanted;
 
 pub(super) async fn update(cx: &Context, input: UpdateServicePipelineInput) -> Result<UpdateServicePipelineOutput> {
-    // The model requires a spec here, also where nothing is deployed.
+    // The model requires a spec here, also with NONE, which does not apply it.
     let update = Update::new(
         input.deployment_type,
         input.template_major_version.as_deref(),
         input.template_minor_version.as_deref(),
-        None,
-    )?;
+    );
     transaction!(cx.store(), async |tx| -> Result<UpdateServicePipelineOutput> {
         let pipeline = find(tx, cx, &input.service_name).await?;
         let shown = spec::deployed(tx, &pipeline.track).await?;
