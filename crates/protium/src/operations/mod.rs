@@ -11,6 +11,7 @@ mod deployment;
 mod environment;
 mod input;
 pub(crate) mod managed_tags;
+mod notification;
 mod page;
 mod provisioned;
 mod resources_summary;
@@ -18,6 +19,7 @@ pub(crate) mod roll_up;
 mod service;
 mod service_instance;
 mod service_pipeline;
+pub(crate) mod settle;
 mod spec;
 mod tag;
 mod template;
@@ -86,6 +88,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::ListServiceTemplates(input) => template::list_service(cx, input).await?.into(),
         Request::ListServices(input) => service::list(cx, input).await?.into(),
         Request::ListTagsForResource(input) => tag::list(cx, input).await?.into(),
+        Request::NotifyResourceDeploymentStatusChange(input) => notification::notify(cx, input).await?.into(),
         Request::TagResource(input) => tag::set(cx, input).await?.into(),
         Request::UntagResource(input) => tag::unset(cx, input).await?.into(),
         Request::UpdateAccountSettings(input) => account_settings::update(cx, input).await?.into(),
@@ -127,7 +130,6 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         | Request::ListEnvironmentAccountConnections(_)
         | Request::ListRepositories(_)
         | Request::ListRepositorySyncDefinitions(_)
-        | Request::NotifyResourceDeploymentStatusChange(_)
         | Request::RejectEnvironmentAccountConnection(_)
         | Request::UpdateComponent(_)
         | Request::UpdateEnvironmentAccountConnection(_)

@@ -3,6 +3,7 @@
 mod account_settings;
 mod deployment;
 mod environment;
+mod notification;
 mod provisioned;
 mod resources_summary;
 mod seed;
