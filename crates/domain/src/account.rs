@@ -1,6 +1,6 @@
 //! Settings of an account in a region: what pipelines are provisioned with.
 
-use crate::environment::RepositoryBranch;
+use crate::repository::RepositoryBranch;
 use serde::{Deserialize, Serialize};
 
 /// There is always exactly one per account and region; a fresh one has nothing set.

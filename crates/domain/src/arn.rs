@@ -1,5 +1,6 @@
 //! ARNs: the public names of resources, per partition, region and account.
 
+use crate::repository::Provider;
 use crate::version::{Version, parse_part};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -122,6 +123,10 @@ impl Scope {
 
     pub fn service_pipeline(&self, service: &str) -> String {
         self.arn(&Resource::ServicePipeline(service.to_owned()))
+    }
+
+    pub fn repository(&self, provider: Provider, name: &str) -> String {
+        self.arn(&Resource::Repository(format!("{}:{name}", provider.in_arn())))
     }
 
     pub fn deployment(&self, id: &str) -> String {

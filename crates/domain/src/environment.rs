@@ -4,17 +4,10 @@ use crate::arn::Scope;
 use crate::deployment::{State, Target, TargetKind};
 use crate::id::Id;
 use crate::refused::Refused;
+use crate::repository::RepositoryBranch;
 use crate::template::Origin;
 use crate::track::Track;
 use serde::{Deserialize, Serialize};
-
-/// A branch of a linked repository.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RepositoryBranch {
-    pub provider: String,
-    pub name: String,
-    pub branch: String,
-}
 
 /// An environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -153,6 +146,7 @@ pub fn check_access_change(before: &Access, after: &Access) -> Result<(), Refuse
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::repository::Provider;
 
     fn role() -> Option<String> {
         Some("arn:aws:iam::123456789012:role/r".into())
@@ -164,7 +158,11 @@ mod tests {
         let by_connection = Access { connection: Some("c".into()), ..Access::default() };
         let by_runs = Access { codebuild_role: role(), ..Access::default() };
         let by_repository = Access {
-            repository: Some(RepositoryBranch { provider: "GITHUB".into(), name: "o/r".into(), branch: "main".into() }),
+            repository: Some(RepositoryBranch {
+                provider: Provider::Github,
+                name: "o/r".into(),
+                branch: "main".into(),
+            }),
             ..Access::default()
         };
         for (access, engine, fine) in [

@@ -17,6 +17,7 @@ pub mod page;
 pub mod provisioning;
 pub mod quota;
 pub mod refused;
+pub mod repository;
 pub mod service;
 pub mod status;
 pub mod tag;

@@ -3,6 +3,7 @@
 use super::deploy::{self, Start};
 use super::input::{request_hash, tags, version_part};
 use super::page::Page;
+use super::repository::provider;
 use super::template::existing;
 use super::upgrade::Update;
 use super::usable_version::{self, check_built};
@@ -16,7 +17,8 @@ use crate::store::{
 use crate::transaction;
 use protium_api::types::{self as api, *};
 use protium_domain::deployment::State;
-use protium_domain::environment::{Access, Environment, RepositoryBranch, check_access, check_access_change};
+use protium_domain::environment::{Access, Environment, check_access, check_access_change};
+use protium_domain::repository::RepositoryBranch;
 use protium_domain::status::DeploymentStatus;
 use protium_domain::template::{Origin, TemplateKind, TemplateVersion};
 use protium_domain::track::{Aim, ContentHash, Track};
@@ -237,7 +239,7 @@ fn access(input: &CreateEnvironmentInput) -> Access {
 
 fn branch(input: &RepositoryBranchInput) -> RepositoryBranch {
     RepositoryBranch {
-        provider: input.provider.as_str().into(),
+        provider: provider(input.provider),
         name: input.name.clone(),
         branch: input.branch.clone(),
     }

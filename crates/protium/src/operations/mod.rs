@@ -14,6 +14,7 @@ pub(crate) mod managed_tags;
 mod notification;
 mod page;
 mod provisioned;
+mod repository;
 mod resources_summary;
 pub(crate) mod roll_up;
 mod service;
@@ -45,6 +46,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::CreateEnvironmentTemplateVersion(input) => {
             template_version::create_environment(cx, input).await?.into()
         }
+        Request::CreateRepository(input) => repository::create(cx, input).await?.into(),
         Request::CreateService(input) => service::create(cx, input).await?.into(),
         Request::CreateServiceTemplate(input) => template::create_service(cx, input).await?.into(),
         Request::CreateServiceTemplateVersion(input) => template_version::create_service(cx, input).await?.into(),
@@ -54,6 +56,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::DeleteEnvironmentTemplateVersion(input) => {
             template_version::delete_environment(cx, input).await?.into()
         }
+        Request::DeleteRepository(input) => repository::delete(cx, input).await?.into(),
         Request::DeleteService(input) => service::delete(cx, input).await?.into(),
         Request::DeleteServiceTemplate(input) => template::delete_service(cx, input).await?.into(),
         Request::DeleteServiceTemplateVersion(input) => template_version::delete_service(cx, input).await?.into(),
@@ -62,6 +65,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::GetEnvironment(input) => environment::get(cx, input).await?.into(),
         Request::GetEnvironmentTemplate(input) => template::get_environment(cx, input).await?.into(),
         Request::GetEnvironmentTemplateVersion(input) => template_version::get_environment(cx, input).await?.into(),
+        Request::GetRepository(input) => repository::get(cx, input).await?.into(),
         Request::GetResourcesSummary(input) => resources_summary::get(cx, input).await?.into(),
         Request::GetService(input) => service::get(cx, input).await?.into(),
         Request::GetServiceInstance(input) => service_instance::get(cx, input).await?.into(),
@@ -75,6 +79,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::ListEnvironmentTemplateVersions(input) => template_version::list_environment(cx, input).await?.into(),
         Request::ListEnvironmentTemplates(input) => template::list_environment(cx, input).await?.into(),
         Request::ListEnvironments(input) => environment::list(cx, input).await?.into(),
+        Request::ListRepositories(input) => repository::list(cx, input).await?.into(),
         Request::ListServiceInstanceOutputs(input) => provisioned::service_instance_outputs(cx, input).await?.into(),
         Request::ListServiceInstanceProvisionedResources(input) => {
             provisioned::service_instance_provisioned_resources(cx, input).await?.into()
@@ -106,18 +111,15 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         | Request::CancelComponentDeployment(_)
         | Request::CreateComponent(_)
         | Request::CreateEnvironmentAccountConnection(_)
-        | Request::CreateRepository(_)
         | Request::CreateServiceInstance(_)
         | Request::CreateServiceSyncConfig(_)
         | Request::CreateTemplateSyncConfig(_)
         | Request::DeleteComponent(_)
         | Request::DeleteEnvironmentAccountConnection(_)
-        | Request::DeleteRepository(_)
         | Request::DeleteServiceSyncConfig(_)
         | Request::DeleteTemplateSyncConfig(_)
         | Request::GetComponent(_)
         | Request::GetEnvironmentAccountConnection(_)
-        | Request::GetRepository(_)
         | Request::GetRepositorySyncStatus(_)
         | Request::GetServiceInstanceSyncStatus(_)
         | Request::GetServiceSyncBlockerSummary(_)
@@ -128,7 +130,6 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         | Request::ListComponentProvisionedResources(_)
         | Request::ListComponents(_)
         | Request::ListEnvironmentAccountConnections(_)
-        | Request::ListRepositories(_)
         | Request::ListRepositorySyncDefinitions(_)
         | Request::RejectEnvironmentAccountConnection(_)
         | Request::UpdateComponent(_)

@@ -9,13 +9,14 @@ use super::template_version::version_noun;
 use super::{Context, input};
 use crate::error::{Error, Result, invalid, not_found};
 use crate::store::{
-    Reader, environment_get, instance_get, service_get, tag_list, tag_set, tag_unset, template_get,
+    Reader, environment_get, instance_get, repository_get, service_get, tag_list, tag_set, tag_unset, template_get,
     template_version_get,
 };
 use crate::transaction;
 use protium_api::types::*;
 use protium_domain::arn::{self, Resource, Scope};
 use protium_domain::id::Id;
+use protium_domain::repository::parse_arn_part;
 use protium_domain::tag::{self, MAX_USER_TAGS, Managed};
 use protium_domain::template::TemplateKind;
 use protium_domain::version;
@@ -69,7 +70,7 @@ pub(super) async fn list(cx: &Context, input: ListTagsForResourceInput) -> Resul
     let mut rd = cx.store().reader().await?;
     let tagged = find(&mut rd, scope, arn, &resource).await?;
     let mut tags = tag_list(&mut rd, scope, tagged.id.as_str(), "", ALL).await?;
-    tags.extend(tagged.managed.on_resource());
+    tags.extend(tagged.managed.iter().flat_map(Managed::on_resource));
     tags.sort();
     if let Some(after) = page.after() {
         tags.retain(|(key, _)| key.as_str() > after);
@@ -82,7 +83,8 @@ pub(super) async fn list(cx: &Context, input: ListTagsForResourceInput) -> Resul
 /// A resource that exists.
 struct Tagged {
     id: Id,
-    managed: Managed,
+    /// Only what has to do with infrastructure has managed tags.
+    managed: Option<Managed>,
 }
 
 /// What the ARN names, if that kind of thing can be tagged.
@@ -148,25 +150,26 @@ async fn look_up(rd: &mut Reader, scope: &Scope, resource: &Resource) -> Result<
         Resource::ServiceTemplateVersion(name, version) => template_version(rd, scope, Service, name, *version).await,
         Resource::Environment(name) => {
             let found = environment_get(rd, scope, name).await?;
-            Ok(found.map(|found| Tagged { managed: managed_of_environment(scope, &found), id: found.id }))
+            Ok(found.map(|found| Tagged { managed: Some(managed_of_environment(scope, &found)), id: found.id }))
         }
         Resource::Service(name) => {
             let found = service_get(rd, scope, name).await?;
-            Ok(found.map(|found| Tagged { managed: managed_of_service(scope, &found), id: found.id }))
+            Ok(found.map(|found| Tagged { managed: Some(managed_of_service(scope, &found)), id: found.id }))
         }
         Resource::ServiceInstance { service, name } => {
             let found = instance_get(rd, scope, service, name).await?;
-            Ok(found.map(|found| Tagged { managed: managed_of_instance(scope, &found), id: found.id }))
+            Ok(found.map(|found| Tagged { managed: Some(managed_of_instance(scope, &found)), id: found.id }))
         }
+        Resource::Repository(key) => repository(rd, scope, key).await,
         // These come with the rest of the API: none exists yet.
-        Resource::Component(_) | Resource::Repository(_) | Resource::EnvironmentAccountConnection(_) => Ok(None),
+        Resource::Component(_) | Resource::EnvironmentAccountConnection(_) => Ok(None),
         Resource::ServicePipeline(_) | Resource::Deployment(_) => Ok(None),
     }
 }
 
 async fn template(rd: &mut Reader, scope: &Scope, kind: TemplateKind, name: &str) -> Result<Option<Tagged>> {
     let found = template_get(rd, scope, kind, name).await?;
-    Ok(found.map(|found| Tagged { managed: managed_of_template(scope, kind, name), id: found.id }))
+    Ok(found.map(|found| Tagged { managed: Some(managed_of_template(scope, kind, name)), id: found.id }))
 }
 
 async fn template_version(
@@ -177,7 +180,14 @@ async fn template_version(
     version: version::Version,
 ) -> Result<Option<Tagged>> {
     let found = template_version_get(rd, scope, kind, name, version).await?;
-    Ok(found.map(|found| Tagged { managed: managed_of_template(scope, kind, name), id: found.id }))
+    Ok(found.map(|found| Tagged { managed: Some(managed_of_template(scope, kind, name)), id: found.id }))
+}
+
+/// `key` is the last part of an ARN whose shape was checked: it has no control characters.
+async fn repository(rd: &mut Reader, scope: &Scope, key: &str) -> Result<Option<Tagged>> {
+    let Some((provider, name)) = parse_arn_part(key) else { return Ok(None) };
+    let found = repository_get(rd, scope, provider, name).await?;
+    Ok(found.map(|found| Tagged { managed: None, id: found.id }))
 }
 
 fn noun(resource: &Resource) -> &'static str {

@@ -5,10 +5,11 @@
 
 use protium_api::types::{self as wire, Provisioning};
 use protium_api::{Timestamp, types::DeploymentStatus as WireStatus};
-use protium_domain::arn::{Resource, Scope, account_of_role};
+use protium_domain::arn::{Scope, account_of_role};
 use protium_domain::deployment::{Deployment, TargetKind};
-use protium_domain::environment::{Environment, RepositoryBranch};
+use protium_domain::environment::Environment;
 use protium_domain::id::Id;
+use protium_domain::repository::{Provider, RepositoryBranch};
 use protium_domain::service::{Service, ServiceInstance, ServicePipeline};
 use protium_domain::status::{DeploymentStatus, ServiceStatus};
 use protium_domain::track::Track;
@@ -72,14 +73,20 @@ fn minor(track: &Track) -> Option<String> {
     track.deployed.as_ref().map(|aim| aim.version.minor.to_string())
 }
 
+pub(super) fn provider(provider: Provider) -> wire::RepositoryProvider {
+    match provider {
+        Provider::Github => wire::RepositoryProvider::Github,
+        Provider::GithubEnterprise => wire::RepositoryProvider::GithubEnterprise,
+        Provider::Bitbucket => wire::RepositoryProvider::Bitbucket,
+    }
+}
+
 pub(super) fn repository_branch(scope: &Scope, branch: &RepositoryBranch) -> wire::RepositoryBranch {
-    let key = format!("{}:{}", branch.provider.to_ascii_lowercase(), branch.name);
     wire::RepositoryBranch {
-        arn: scope.arn(&Resource::Repository(key)),
+        arn: scope.repository(branch.provider, &branch.name),
         branch: branch.branch.clone(),
         name: branch.name.clone(),
-        // Only what parsed as a provider is ever stored.
-        provider: branch.provider.parse().unwrap_or(wire::RepositoryProvider::Github),
+        provider: provider(branch.provider),
     }
 }
 

@@ -95,6 +95,24 @@ on_both! {
         assert_eq!(update(&app, json!({ "deletePipelineProvisioningRepository": true })).await, without);
     }
 
+    a_repository_in_use_by_the_settings_stays_linked, async |db| {
+        let app = TestApp::on(db).await;
+        let repository = json!({ "provider": "GITHUB", "name": "owner/pipelines" });
+        let mut link = repository.clone();
+        link["connectionArn"] = "arn:aws:codeconnections:us-east-1:123456789012:connection/c".into();
+        app.ok("CreateRepository", link.clone()).await;
+        link["provider"] = "BITBUCKET".into();
+        app.ok("CreateRepository", link).await;
+        stored_with_repository(&app).await;
+        let refused = app.call("DeleteRepository", repository.clone()).await.unwrap_err();
+        assert_eq!(refused.code, "ConflictException");
+        assert!(refused.message.contains("account settings"), "{}", refused.message);
+        let namesake = json!({ "provider": "BITBUCKET", "name": "owner/pipelines" });
+        app.ok("DeleteRepository", namesake).await;
+        update(&app, json!({ "deletePipelineProvisioningRepository": true })).await;
+        app.ok("DeleteRepository", repository).await;
+    }
+
     the_wrong_type_is_no_request, async |db| {
         let app = TestApp::on(db).await;
         let input = json!({ "deletePipelineProvisioningRepository": "yes" });
@@ -106,8 +124,8 @@ on_both! {
 async fn stored_with_repository(app: &TestApp) {
     use protium::store::{DbError, account_settings_save};
     use protium_domain::account::AccountSettings;
-    use protium_domain::environment::RepositoryBranch;
-    let branch = RepositoryBranch { provider: "GITHUB".into(), name: "owner/pipelines".into(), branch: "main".into() };
+    use protium_domain::repository::{Provider, RepositoryBranch};
+    let branch = RepositoryBranch { provider: Provider::Github, name: "owner/pipelines".into(), branch: "main".into() };
     let settings = AccountSettings {
         pipeline_service_role: Some(ROLE.into()),
         pipeline_repository: Some(branch),

@@ -5,6 +5,7 @@ mod deployment;
 mod environment;
 mod notification;
 mod provisioned;
+mod repository;
 mod resources_summary;
 mod seed;
 mod service;
