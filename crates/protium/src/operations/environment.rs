@@ -3,11 +3,10 @@
 use super::deploy::{self, Start};
 use super::input::{request_hash, tags, version_part};
 use super::page::Page;
-use super::repository::provider;
 use super::template::existing;
 use super::upgrade::Update;
 use super::usable_version::{self, check_built};
-use super::{Context, spec, wire};
+use super::{Context, repository, spec, wire};
 use crate::app::new_id;
 use crate::error::{Result, conflict, not_found, over_quota};
 use crate::store::{
@@ -16,6 +15,7 @@ use crate::store::{
 };
 use crate::transaction;
 use protium_api::types::{self as api, *};
+use protium_domain::arn::Scope;
 use protium_domain::deployment::State;
 use protium_domain::environment::{Access, Environment, check_access, check_access_change};
 use protium_domain::repository::RepositoryBranch;
@@ -28,7 +28,7 @@ const NOUN: &str = "environment";
 
 pub(super) async fn create(cx: &Context, input: CreateEnvironmentInput) -> Result<CreateEnvironmentOutput> {
     let user_tags = tags(input.tags.as_deref())?;
-    let access = access(&input);
+    let access = access(&input)?;
     // What excludes each other does so whatever the template.
     check_access(&access, None)?;
     let hash = request_hash(&input)?;
@@ -47,6 +47,7 @@ pub(super) async fn create(cx: &Context, input: CreateEnvironmentInput) -> Resul
     )
     .await?;
     check_provisioning(&access, &version)?;
+    check_linked(&mut rd, cx.scope(), &access).await?;
     let text = spec::environment(&mut rd, &version, &input.spec, None).await?;
     drop(rd);
     let now = cx.now;
@@ -55,6 +56,7 @@ pub(super) async fn create(cx: &Context, input: CreateEnvironmentInput) -> Resul
             return replay(cx, &found, &hash);
         }
         usable_version::still(tx, cx.scope(), &version).await?;
+        check_linked(tx, cx.scope(), &access).await?;
         let limit = cx.app.config.quotas.environments;
         if environment_count(tx, cx.scope()).await? >= limit {
             return Err(over_quota("environments", limit));
@@ -143,11 +145,11 @@ pub(super) async fn update(cx: &Context, input: UpdateEnvironmentInput) -> Resul
     transaction!(cx.store(), async |tx| -> Result<UpdateEnvironmentOutput> {
         let mut environment = find(tx, cx, &input.name).await?;
         let was = environment.track.status;
-        let after = changed_access(&environment.access, &input);
+        let after = changed_access(&environment.access, &input)?;
         check_access_change(&environment.access, &after)?;
         let wanted = update.wanted(&environment.track)?;
         if wanted == Wanted::Nothing {
-            check_linked(&after)?;
+            check_linked(tx, cx.scope(), &after).await?;
             if was.is_active() {
                 return Err(busy(&environment));
             }
@@ -161,6 +163,7 @@ pub(super) async fn update(cx: &Context, input: UpdateEnvironmentInput) -> Resul
         let version =
             usable_version::resolve_wanted(tx, cx.scope(), kind, &environment.template, wanted, current).await?;
         check_provisioning(&after, &version)?;
+        check_linked(tx, cx.scope(), &after).await?;
         let stored = spec::text(tx, &environment.track.current().spec).await?;
         let text = match &input.spec {
             Some(given) => spec::environment(tx, &version, given, Some(&stored)).await?,
@@ -227,34 +230,31 @@ fn busy(environment: &Environment) -> crate::error::Error {
     conflict(format!("the environment '{}' is {status}; update it when its deployment has ended", environment.name))
 }
 
-fn access(input: &CreateEnvironmentInput) -> Access {
-    Access {
+fn access(input: &CreateEnvironmentInput) -> Result<Access> {
+    Ok(Access {
         service_role: input.proton_service_role_arn.clone(),
         codebuild_role: input.codebuild_role_arn.clone(),
         component_role: input.component_role_arn.clone(),
         connection: input.environment_account_connection_id.clone(),
-        repository: input.provisioning_repository.as_ref().map(branch),
-    }
+        repository: given_repository(input.provisioning_repository.as_ref())?,
+    })
 }
 
-fn branch(input: &RepositoryBranchInput) -> RepositoryBranch {
-    RepositoryBranch {
-        provider: provider(input.provider),
-        name: input.name.clone(),
-        branch: input.branch.clone(),
-    }
+fn given_repository(given: Option<&RepositoryBranchInput>) -> Result<Option<RepositoryBranch>> {
+    given.map(|given| repository::branch("provisioningRepository", given)).transpose()
 }
 
 /// The access that an update leaves: what it gives replaces what was.
-fn changed_access(before: &Access, input: &UpdateEnvironmentInput) -> Access {
+fn changed_access(before: &Access, input: &UpdateEnvironmentInput) -> Result<Access> {
+    let repository = given_repository(input.provisioning_repository.as_ref())?;
     let or = |given: &Option<String>, before: &Option<String>| given.clone().or_else(|| before.clone());
-    Access {
+    Ok(Access {
         service_role: or(&input.proton_service_role_arn, &before.service_role),
         codebuild_role: or(&input.codebuild_role_arn, &before.codebuild_role),
         component_role: or(&input.component_role_arn, &before.component_role),
         connection: or(&input.environment_account_connection_id, &before.connection),
-        repository: input.provisioning_repository.as_ref().map(branch).or_else(|| before.repository.clone()),
-    }
+        repository: repository.or_else(|| before.repository.clone()),
+    })
 }
 
 fn describe(environment: &mut Environment, input: &UpdateEnvironmentInput) {
@@ -264,25 +264,26 @@ fn describe(environment: &mut Environment, input: &UpdateEnvironmentInput) {
     environment.origin.modified = true;
 }
 
-/// Whether the engine of the version is built, the members fit it, and what they refer to exists.
+/// Whether the engine of the version is built, and the members fit it.
 fn check_provisioning(access: &Access, version: &TemplateVersion) -> Result<()> {
     let part = version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref());
     if let Some(part) = part {
         check_built(part)?;
     }
-    check_access(access, part.map(|part| part.engine.as_str()))?;
-    check_linked(access)
+    Ok(check_access(access, part.map(|part| part.engine.as_str()))?)
 }
 
-/// Repositories and account connections come with the rest of the API: none exists yet.
-fn check_linked(access: &Access) -> Result<()> {
+/// Whether what the members refer to exists. Account connections come with the rest of the API: none does yet.
+async fn check_linked(rd: &mut Reader, scope: &Scope, access: &Access) -> Result<()> {
     if let Some(id) = &access.connection {
         return Err(not_found("environment account connection", id));
     }
-    if let Some(repository) = &access.repository {
-        return Err(not_found("repository", format_args!("{} {}", repository.provider, repository.name)));
+    match &access.repository {
+        Some(branch) if !repository::is_linked(rd, scope, branch).await? => {
+            Err(not_found("repository", scope.repository(branch.provider, &branch.name)))
+        }
+        Some(_) | None => Ok(()),
     }
-    Ok(())
 }
 
 async fn save(tx: &mut crate::store::Tx, environment: &mut Environment, was: DeploymentStatus, now: i64) -> Result<()> {

@@ -46,7 +46,7 @@ pub(super) async fn update(cx: &Context, input: UpdateServicePipelineInput) -> R
         let (text, parsed) = spec::service(&input.spec, Some(&stored))?;
         spec::check_pipeline(tx, &version, &parsed).await?;
         if let Some(part) = version.bundle.as_ref().and_then(|bundle| bundle.pipeline.as_ref()) {
-            check_pipeline_role(tx, cx, part).await?;
+            check_pipeline_role(tx, cx, part, Some(&pipeline)).await?;
             check_built(part)?;
         }
         let aim = Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? };

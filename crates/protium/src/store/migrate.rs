@@ -9,8 +9,11 @@ use super::tx::Tx;
 use crate::params;
 
 /// The migrations in their order; the version of a database is how many of them were applied.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../../migrations/0001_first.sql"), include_str!("../../migrations/0004_repository.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_first.sql"),
+    include_str!("../../migrations/0004_repository.sql"),
+    include_str!("../../migrations/0005_self_managed.sql"),
+];
 
 /// The schema version that this program reads and writes.
 pub fn newest_version() -> i64 {

@@ -8,6 +8,7 @@ mod provisioned;
 mod repository;
 mod resources_summary;
 mod seed;
+mod self_managed;
 mod service;
 mod service_instance;
 mod service_pipeline;

@@ -285,7 +285,7 @@ on_both! {
         shop.updated("CURRENT_VERSION", json!({ "spec": spec(&[("a", 9)]) })).await;
     }
 
-    an_engine_that_is_not_built_is_named, async |db| {
+    an_engine_that_the_environment_does_not_have_is_named, async |db| {
         let shop = Shop::on(db).await;
         shop.active("web", &[("a", 1)]).await;
         let mut parts = files(INSTANCE, PIPELINE);

@@ -7,6 +7,7 @@ pub mod database;
 pub mod double;
 pub mod notification;
 pub mod race;
+pub mod self_managed;
 pub mod server;
 pub mod service;
 pub mod sign;
