@@ -229,7 +229,10 @@ mod tests {
             assert_eq!(found.is_ok(), fine, "{repository:?} {engine}");
             if let Err(refused) = found {
                 let text = refused.to_string();
-                assert!(text.starts_with("spec: instance 'a' is provisioned with ") && text.contains("'dev'"), "{text}");
+                assert!(
+                    text.starts_with("spec: instance 'a' is provisioned with ") && text.contains("'dev'"),
+                    "{text}"
+                );
             }
         }
     }

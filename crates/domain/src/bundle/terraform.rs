@@ -54,7 +54,13 @@ fn print(value: &Value, level: usize, text: &mut String) {
             for (number, (name, value)) in members.iter().enumerate() {
                 let opening = if number == 0 { "{" } else { "," };
                 // Writing to a string does not fail.
-                let _ = write!(text, "{opening}\n{:indent$}{} : ", "", Value::from(name.as_str()), indent = 2 * (level + 1));
+                let _ = write!(
+                    text,
+                    "{opening}\n{:indent$}{} : ",
+                    "",
+                    Value::from(name.as_str()),
+                    indent = 2 * (level + 1)
+                );
                 print(value, level + 1, text);
             }
             let _ = write!(text, "\n{:indent$}}}", "", indent = 2 * level);
@@ -125,7 +131,10 @@ mod tests {
         assert_eq!(names(&text), ["environment", "service", "service_instance", "proton_tags", "//"]);
         let document: Value = serde_json::from_str(&text).expect("the document is JSON");
         assert_eq!(document["service_instance"], json!({"name": "blue", "inputs": {"port": 80}, "components": {}}));
-        assert_eq!(document["environment"], json!({"account_id": "000000000001", "name": "dev", "outputs": {"vpc": "vpc-1"}}));
+        assert_eq!(
+            document["environment"],
+            json!({"account_id": "000000000001", "name": "dev", "outputs": {"vpc": "vpc-1"}})
+        );
         let component = ComponentView { name: "db".into(), outputs: json!({"url": "u"}) };
         let with = namespace::service_instance(&service(), "blue", &json!({}), Some(&component), &dev());
         let document: Value = serde_json::from_str(&input_document(&with, &[], "arn:i")).expect("the document is JSON");
@@ -137,7 +146,8 @@ mod tests {
     fn a_pipeline_has_its_instances() {
         let instance =
             InstanceView { name: "blue".into(), inputs: json!({}), outputs: json!({"arn": "a"}), environment: dev() };
-        let text = input_document(&namespace::pipeline(&service(), &json!({"branch": "main"}), &[instance]), &[], "arn:p");
+        let text =
+            input_document(&namespace::pipeline(&service(), &json!({"branch": "main"}), &[instance]), &[], "arn:p");
         assert_eq!(names(&text), ["pipeline", "service", "service_instances", "proton_tags", "//"]);
         assert!(text.contains("\"service_instances\" : [ {\n    \"name\" : \"blue\","), "{text}");
     }

@@ -258,8 +258,7 @@ impl Reading<'_> {
         })?;
         let source = self.text(hash).await?;
         let (name, namespace) = (file.to_owned(), namespace.clone());
-        let rendered =
-            tokio::task::spawn_blocking(move || render(&name, &source, &namespace, RenderLimits::default()));
+        let rendered = tokio::task::spawn_blocking(move || render(&name, &source, &namespace, RenderLimits::default()));
         let rendered = rendered.await.map_err(internal)?.map_err(|error| Unprepared::Refused(error.to_string()))?;
         Ok(BTreeMap::from([(file.to_owned(), rendered)]))
     }

@@ -7,9 +7,7 @@ use super::Context;
 use super::deploy::{self, Ending, Provisioned, status_message};
 use super::settle::{put_outputs, put_unless_empty, read_outputs, settle};
 use crate::error::{Error, Result, conflict, invalid, not_found};
-use crate::store::{
-    Reader, Target, Tx, deployment_get, environment_get, instance_get, pipeline_get, target_save,
-};
+use crate::store::{Reader, Target, Tx, deployment_get, environment_get, instance_get, pipeline_get, target_save};
 use crate::transaction;
 use protium_api::types::{
     NotifyResourceDeploymentStatusChangeInput, NotifyResourceDeploymentStatusChangeOutput, Output,
@@ -102,7 +100,8 @@ fn notifiable(arn: &str) -> Result<Resource> {
 fn outputs(given: Vec<Output>) -> Result<Outputs> {
     let mut outputs = Outputs::new();
     for (number, output) in given.into_iter().enumerate() {
-        let missing = |member: &str| invalid(&format!("outputs[{number}].{member}"), "is missing; give both key and valueString");
+        let missing =
+            |member: &str| invalid(&format!("outputs[{number}].{member}"), "is missing; give both key and valueString");
         let key = output.key.ok_or_else(|| missing("key"))?;
         let value = output.value_string.ok_or_else(|| missing("valueString"))?;
         outputs.insert(key, Value::String(value));
@@ -144,8 +143,8 @@ async fn latest(rd: &mut Reader, cx: &Context, target: &Target, given: Option<&s
         };
     };
     let record = deployment_get(rd, scope, id).await?.filter(|record| record.target.id == reference.id);
-    let record = record
-        .ok_or_else(|| not_found("deployment", format_args!("{} of {}", scope.deployment(id), reference.arn)))?;
+    let record =
+        record.ok_or_else(|| not_found("deployment", format_args!("{} of {}", scope.deployment(id), reference.arn)))?;
     if latest == Some(&record.id) { Ok(Some(record)) } else { Err(stale(&record)) }
 }
 

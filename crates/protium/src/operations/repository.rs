@@ -8,8 +8,8 @@ use super::{Context, wire};
 use crate::app::new_id;
 use crate::error::{Result, conflict, not_found};
 use crate::store::{
-    Reader, account_settings_get, environment_of_repository, repository_delete, repository_get, repository_insert, repository_page, tag_drop,
-    tag_set,
+    Reader, account_settings_get, environment_of_repository, repository_delete, repository_get, repository_insert,
+    repository_page, tag_drop, tag_set,
 };
 use crate::transaction;
 use protium_api::types::{self as api, *};
