@@ -113,6 +113,29 @@ impl Environment {
     }
 }
 
+/// Whether `what`, which is provisioned with `engine`, can run in an environment: Terraform where that has a
+/// repository to provision from, CloudFormation where it has none. `field` is the member to correct if not.
+pub fn check_engine(environment: &Environment, field: &str, what: &str, engine: &str) -> Result<(), Refused> {
+    let name = &environment.name;
+    match (engine, &environment.access.repository) {
+        ("terraform", None) => Err(Refused::invalid(
+            field,
+            format_args!(
+                "{what} is provisioned with terraform, and the environment '{name}' has no provisioningRepository, \
+                 which that needs; choose a self-managed environment, or a version that is provisioned with cloudformation"
+            ),
+        )),
+        ("cloudformation", Some(_)) => Err(Refused::invalid(
+            field,
+            format_args!(
+                "{what} is provisioned with cloudformation, and the environment '{name}' is self-managed with terraform; \
+                 the two can't be mixed: choose another environment, or a version that is provisioned with terraform"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Which members may be given together, and which the provisioning of `engine` needs.
 ///
 /// `engine` is that of the template's infrastructure (`cloudformation`, `terraform`,
@@ -138,17 +161,14 @@ pub fn check_access(access: &Access, engine: Option<&str>) -> Result<(), Refused
         )),
         Some("terraform") if access.service_role.is_some() => Err(Refused::invalid(
             "protonServiceRoleArn",
-            "is for CloudFormation templates; this template is Terraform: give provisioningRepository, or codebuildRoleArn",
+            "is for CloudFormation templates; this template is provisioned with terraform: give provisioningRepository \
+             instead",
         )),
-        Some("terraform")
-            if access.repository.is_none() && access.codebuild_role.is_none() && access.connection.is_none() =>
-        {
-            Err(Refused::invalid(
-                "provisioningRepository",
-                "is missing; the template is Terraform, provisioned by pull requests to that repository, or by runs \
-                 with codebuildRoleArn",
-            ))
-        }
+        Some("terraform") if access.repository.is_none() => Err(Refused::invalid(
+            "provisioningRepository",
+            "is missing; the template is provisioned with terraform, which is self-managed: link a repository with \
+             CreateRepository and name it here (runs by the server, with codebuildRoleArn, are not built yet)",
+        )),
         _ => Ok(()),
     }
 }
@@ -210,19 +230,16 @@ mod tests {
         Some("arn:aws:iam::123456789012:role/r".into())
     }
 
+    fn branch() -> RepositoryBranch {
+        RepositoryBranch { provider: Provider::Github, name: "o/r".into(), branch: "main".into() }
+    }
+
     #[test]
     fn each_provisioning_mode_takes_its_own_members() {
         let by_role = Access { service_role: role(), ..Access::default() };
         let by_connection = Access { connection: Some("c".into()), ..Access::default() };
         let by_runs = Access { codebuild_role: role(), ..Access::default() };
-        let by_repository = Access {
-            repository: Some(RepositoryBranch {
-                provider: Provider::Github,
-                name: "o/r".into(),
-                branch: "main".into(),
-            }),
-            ..Access::default()
-        };
+        let by_repository = Access { repository: Some(branch()), ..Access::default() };
         for (access, engine, fine) in [
             (&by_role, Some("cloudformation"), true),
             (&by_connection, Some("cloudformation"), true),
@@ -231,13 +248,50 @@ mod tests {
             (&by_runs, Some("codebuild"), true),
             (&by_role, Some("codebuild"), false),
             (&by_repository, Some("terraform"), true),
-            (&by_runs, Some("terraform"), true),
+            (&by_runs, Some("terraform"), false),
             (&by_role, Some("terraform"), false),
             (&Access::default(), Some("terraform"), false),
             (&Access::default(), None, true),
             (&by_role, None, true),
         ] {
             assert_eq!(check_access(access, engine).is_ok(), fine, "{access:?} {engine:?}");
+        }
+    }
+
+    #[test]
+    fn terraform_runs_where_there_is_a_repository_and_stacks_where_there_is_none() {
+        let environment = |repository: Option<RepositoryBranch>| Environment {
+            revision: 0,
+            id: crate::id::Id::from_random([0; 16]),
+            name: "dev".into(),
+            template: "t".into(),
+            description: None,
+            customer_managed: false,
+            access: Access { repository, ..Access::default() },
+            created_at: 0,
+            track: Track::first(
+                crate::id::Id::from_random([1; 16]),
+                crate::track::Aim { version: crate::version::Version::new(1, 0), spec: String::new() },
+                0,
+            ),
+            origin: Origin::new(String::new()),
+            unknown: serde_json::Map::new(),
+        };
+        for (repository, engine, fine) in [
+            (None, "cloudformation", true),
+            (None, "terraform", false),
+            (Some(branch()), "cloudformation", false),
+            (Some(branch()), "terraform", true),
+        ] {
+            let found = check_engine(&environment(repository.clone()), "spec", "instance 'a'", engine);
+            assert_eq!(found.is_ok(), fine, "{repository:?} {engine}");
+            if let Err(refused) = found {
+                let text = refused.to_string();
+                assert!(
+                    text.starts_with("spec: instance 'a' is provisioned with ") && text.contains("'dev'"),
+                    "{text}"
+                );
+            }
         }
     }
 

@@ -89,9 +89,13 @@ pub struct Track {
     pub attempted_deployment: Option<Id>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub succeeded_deployment: Option<Id>,
-    /// The outputs of the last success, a JSON object in the content table.
+    /// Its outputs, a JSON object in the content table: those of the last success, and what callers notified
+    /// since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outputs: Option<ContentHash>,
+    /// Those of the outputs that callers notified and no engine made, likewise; `None` if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notified: Option<ContentHash>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<ProvisionedResource>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,6 +119,7 @@ impl Track {
             attempted_deployment: Some(deployment),
             succeeded_deployment: None,
             outputs: None,
+            notified: None,
             resources: Vec::new(),
             physical: None,
             engine: None,

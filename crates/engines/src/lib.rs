@@ -13,9 +13,11 @@ pub mod cloudformation;
 #[cfg(feature = "double")]
 pub mod double;
 mod order;
+mod self_managed;
 mod step;
 
 pub use order::{Intent, Order, Role};
+pub use self_managed::SelfManaged;
 pub use step::{Artifact, Cursor, End, Outcome, ProvisionedResource, ProvisioningEngine, Step, Transient};
 
 use async_trait::async_trait;

@@ -20,9 +20,10 @@ pub struct App {
     pub bundles: crate::bundle_source::BundleSources,
 }
 
-/// What makes infrastructure, by the kind of the bundle.
+/// What makes infrastructure.
 pub struct Engines {
     pub cloudformation: Arc<dyn Engine>,
+    pub self_managed: Arc<dyn Engine>,
 }
 
 /// The id of a new incarnation.

@@ -137,12 +137,13 @@ impl Role {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct DeadlineSeconds {
     deployment: u64,
+    self_managed: u64,
     cancel: u64,
 }
 
 impl Default for DeadlineSeconds {
     fn default() -> Self {
-        Self { deployment: 6 * 60 * 60, cancel: 60 * 60 }
+        Self { deployment: 6 * 60 * 60, self_managed: 14 * 24 * 60 * 60, cancel: 60 * 60 }
     }
 }
 
@@ -206,6 +207,8 @@ pub struct Config {
     pub quotas: Quotas,
     pub bundle_limits: Limits,
     pub deployment_deadline: Duration,
+    /// For deployments that wait until a caller notifies their end.
+    pub self_managed_deadline: Duration,
     pub cancel_deadline: Duration,
     pub bundle_stores: Vec<BundleStore>,
 }
@@ -261,6 +264,7 @@ impl Config {
             quotas: file.quotas,
             bundle_limits: Limits::default(),
             deployment_deadline: Duration::from_secs(file.deadlines.deployment),
+            self_managed_deadline: Duration::from_secs(file.deadlines.self_managed),
             cancel_deadline: Duration::from_secs(file.deadlines.cancel),
             bundle_stores: file.bundle_stores,
             data_dir,
@@ -280,7 +284,11 @@ impl Config {
         if self.database_pool_size == 0 {
             return Err(ConfigError("database-pool-size: 0 connections serve nobody; give 1 or more".into()));
         }
-        for (name, deadline) in [("deployment", self.deployment_deadline), ("cancel", self.cancel_deadline)] {
+        for (name, deadline) in [
+            ("deployment", self.deployment_deadline),
+            ("self-managed", self.self_managed_deadline),
+            ("cancel", self.cancel_deadline),
+        ] {
             if !(SHORTEST..=LONGEST).contains(&deadline) {
                 let given = deadline.as_secs();
                 return Err(ConfigError(format!(
@@ -409,6 +417,7 @@ mod tests {
         assert_eq!(config.quotas.environments, 3);
         assert_eq!(config.quotas.services, 1000);
         assert_eq!(config.deployment_deadline, Duration::from_secs(60));
+        assert_eq!(config.self_managed_deadline, Duration::from_secs(14 * 24 * 60 * 60));
         assert_eq!(config.bundle_stores.len(), 1);
     }
 
@@ -424,6 +433,7 @@ mod tests {
             ("listen = \"localhost:1\"\n", "'localhost:1'"),
             ("database-pool-size = \"many\"\n", "database-pool-size"),
             ("[deadlines]\ndeployment = 0\n", "deadlines.deployment"),
+            ("[deadlines]\nself-managed = 0\n", "deadlines.self-managed"),
             ("[deadlines]\ncancel = 99999999999\n", "deadlines.cancel"),
             ("[[bundle-store]]\nurl = \"gs://a\"\naccounts = []\n", "'gs://a'"),
             ("[[bundle-store]]\nurl = \"s3://\"\naccounts = []\n", "bundle-store.url"),

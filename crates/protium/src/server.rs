@@ -13,6 +13,7 @@ use crate::transaction;
 use crate::worker::Worker;
 use anyhow::{Context as _, bail};
 use protium_domain::job::Job;
+use protium_engines::SelfManaged;
 use protium_engines::aws::{Aws, Settings};
 use protium_engines::cloudformation::{CloudFormation, TemplateBucket};
 use std::future::IntoFuture as _;
@@ -68,7 +69,8 @@ impl Server {
             s3::S3::new(store.clone(), blobs.clone(), Arc::clone(&keys), clock.clone(), config.s3_domain.as_deref());
         let bundles = bundle_sources(&config, &store, blobs, aws.clone());
         let template_bucket = config.aws_template_bucket.clone().map(|name| TemplateBucket { name, region: None });
-        let engines = Engines { cloudformation: Arc::new(CloudFormation::new(aws, template_bucket)) };
+        let cloudformation = Arc::new(CloudFormation::new(aws, template_bucket));
+        let engines = Engines { cloudformation, self_managed: Arc::new(SelfManaged) };
         let app = Arc::new(App { config, store, keys, clock, engines, bundles });
         let front = Front { app: Arc::clone(&app), s3: Arc::new(s3), metrics: Metrics::new()? };
         let (stop, stopped) = oneshot::channel();

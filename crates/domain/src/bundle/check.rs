@@ -68,14 +68,9 @@ impl Part {
     /// The template files that the manifest names: one for CloudFormation, one or all `*.tf` for
     /// Terraform, none for CodeBuild.
     pub fn template_files(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let all = matches!(&self.manifest.infrastructure, Infrastructure::Terraform { file } if file == "*");
-        let named = match &self.manifest.infrastructure {
-            Infrastructure::CloudFormation { file } | Infrastructure::Terraform { file } => Some(file.as_str()),
-            Infrastructure::CodeBuild(_) => None,
-        };
         self.files
             .iter()
-            .filter(move |(path, _)| (all && is_root_tf(path)) || named == Some(path.as_str()))
+            .filter(|(path, _)| self.manifest.infrastructure.takes(path))
             .map(|(path, content)| (path.as_str(), content.as_slice()))
     }
 }
@@ -321,11 +316,6 @@ impl Check<'_> {
             _ => {}
         }
     }
-}
-
-/// `*` takes `.tf` files beside the manifest, not those of modules in folders below.
-fn is_root_tf(path: &str) -> bool {
-    path.ends_with(".tf") && !path.contains('/')
 }
 
 #[cfg(test)]

@@ -56,6 +56,18 @@ pub enum Infrastructure {
     CodeBuild(CodeBuildSettings),
 }
 
+impl Infrastructure {
+    /// Whether the file at `path` in the manifest's folder is one of its template files. `*` takes the `.tf`
+    /// files beside the manifest, not those of modules in folders below.
+    pub fn takes(&self, path: &str) -> bool {
+        match self {
+            Self::Terraform { file } if file == "*" => path.ends_with(".tf") && !path.contains('/'),
+            Self::CloudFormation { file } | Self::Terraform { file } => path == file,
+            Self::CodeBuild(_) => false,
+        }
+    }
+}
+
 impl Manifest {
     /// Parses the text of `file` (the path in messages).
     ///

@@ -17,6 +17,7 @@ use crate::transaction;
 use protium_domain::deployment::{Deployment, Event, Purpose};
 use protium_domain::id::Id;
 use protium_domain::name::stack_name;
+use protium_domain::provisioning::{Method, folder};
 use protium_domain::status::DeploymentStatus;
 use protium_domain::track::Physical;
 use protium_engines::{Cursor, Step, Transient};
@@ -130,7 +131,12 @@ impl Work {
 
     async fn save_order(&self, app: &App, job: &ClaimedJob, prepared: &Prepared) -> Result<Begun> {
         let body = serde_json::to_vec(prepared).map_err(internal)?;
-        let allowed = i64::try_from(app.config.deployment_deadline.as_millis()).unwrap_or(i64::MAX);
+        let method = prepared.engine.as_deref().and_then(Method::parse);
+        let deadline = match method.is_some_and(Method::ends_by_notification) {
+            true => app.config.self_managed_deadline,
+            false => app.config.deployment_deadline,
+        };
+        let allowed = i64::try_from(deadline.as_millis()).unwrap_or(i64::MAX);
         let now = app.clock.now_ms();
         transaction!(app.store, async |tx| -> Result<Begun> {
             job_hold(tx, job).await?;
@@ -144,7 +150,10 @@ impl Work {
             record.deadline = record.deadline.or(Some(now.saturating_add(allowed)));
             deploy::save_record(tx, &mut record, status, now).await?;
             if let Some(engine) = &prepared.engine {
-                let name = stack_name(&deploy::physical_parts(&target), random());
+                let name = match method {
+                    Some(Method::SelfManaged) => folder(&record.target),
+                    Some(Method::CloudFormation) | None => stack_name(&deploy::physical_parts(&target), random()),
+                };
                 let track = target.track_mut();
                 track.engine = Some(engine.clone());
                 track.physical.get_or_insert(Physical { name, id: None });
@@ -159,10 +168,11 @@ impl Work {
     /// Asks the engine that the order names for its next step.
     async fn look(&self, app: &App) -> Result<Look> {
         let prepared = self.prepared(app).await?;
-        let engine = match prepared.engine.as_deref() {
-            None => return Ok(Look::Known(prepared.outputs)),
-            Some("cloudformation") => &app.engines.cloudformation,
-            Some(other) => return Err(internal(anyhow::anyhow!("the engine '{other}' is not built"))),
+        let Some(name) = &prepared.engine else { return Ok(Look::Known(prepared.outputs)) };
+        let engine = match Method::parse(name) {
+            Some(Method::CloudFormation) => &app.engines.cloudformation,
+            Some(Method::SelfManaged) => &app.engines.self_managed,
+            None => return Err(internal(anyhow::anyhow!("the engine '{name}' is not built"))),
         };
         let physical = self.target.track().physical.as_ref();
         let physical = physical.ok_or_else(|| internal(anyhow::anyhow!("a prepared target has no physical name")))?;

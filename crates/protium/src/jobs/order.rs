@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// Everything that the steps of one deployment work with, as a document in the content table.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Prepared {
-    /// `cloudformation`, …; `None` where nothing is provisioned.
+    /// `cloudformation` or `self_managed`; `None` where nothing is provisioned.
     pub engine: Option<String>,
     /// The role to work in.
     pub role: Option<String>,

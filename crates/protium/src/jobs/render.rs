@@ -8,6 +8,7 @@ use crate::store::{
     Reader, Target, account_settings_get, component_of_instance, connection_get, content_get, environment_by_id,
     instance_by_id, instances_of_service, pipeline_get, service_get, tag_list, template_version_get,
 };
+use protium_domain::account::AccountSettings;
 use protium_domain::account_connection::AccountConnection;
 use protium_domain::bundle::manifest::{Infrastructure, Manifest};
 use protium_domain::bundle::problem::{Problem, summary};
@@ -17,10 +18,12 @@ use protium_domain::bundle::render::namespace::{
 use protium_domain::bundle::render::{RenderLimits, render};
 use protium_domain::bundle::schema::{InputType, Schema};
 use protium_domain::bundle::spec::{EnvironmentSpec, ServiceSpec};
+use protium_domain::bundle::terraform;
 use protium_domain::component::{Attachment, Component, read_manifest};
 use protium_domain::deployment::{Deployment, Purpose};
 use protium_domain::environment::{Environment, Roles};
 use protium_domain::id::Id;
+use protium_domain::provisioning::Method;
 use protium_domain::service::{Service, ServiceInstance, ServicePipeline};
 use protium_domain::status::DeploymentStatus;
 use protium_domain::tag::Managed;
@@ -66,7 +69,7 @@ struct Reading<'a> {
 impl Reading<'_> {
     async fn environment(mut self, environment: &Environment) -> Preparing<Prepared> {
         if self.record.purpose == Purpose::Destroy {
-            let role = Some(self.service_role(environment).await?);
+            let role = self.service_role(environment).await?;
             let tags = self.tags(role.as_deref(), environment.id.as_str()).await?;
             return Ok(to_destroy(&environment.track, role, tags));
         }
@@ -78,7 +81,7 @@ impl Reading<'_> {
         let namespace = namespace::environment(&environment.name, &inputs);
         match version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref()) {
             Some(part) => {
-                let role = Some(self.service_role(environment).await?);
+                let role = self.service_role(environment).await?;
                 let tags = self.tags(role.as_deref(), environment.id.as_str()).await?;
                 self.render(part, role, tags, namespace, Seen::default()).await
             }
@@ -97,7 +100,7 @@ impl Reading<'_> {
 
     async fn instance(mut self, instance: &ServiceInstance) -> Preparing<Prepared> {
         let environment = self.environment_of(instance).await?;
-        let role = Some(self.service_role(&environment).await?);
+        let role = self.service_role(&environment).await?;
         let tags = self.tags(role.as_deref(), instance.id.as_str()).await?;
         if self.record.purpose == Purpose::Destroy {
             return Ok(to_destroy(&instance.track, role, tags));
@@ -191,13 +194,18 @@ impl Reading<'_> {
     async fn pipeline(mut self, pipeline: &ServicePipeline) -> Preparing<Prepared> {
         let scope = &self.record.scope;
         let settings = account_settings_get(self.rd, scope).await?;
-        let role = Some(settings.pipeline_service_role.ok_or_else(no_pipeline_role)?);
-        let tags = self.tags(role.as_deref(), pipeline.service_id.as_str()).await?;
         if self.record.purpose == Purpose::Destroy {
+            let made_by = pipeline.track.engine.as_deref().and_then(Method::parse);
+            let role = pipeline_role(settings, made_by)?;
+            let tags = self.tags(role.as_deref(), pipeline.service_id.as_str()).await?;
             return Ok(to_destroy(&pipeline.track, role, tags));
         }
         let service = self.service(&pipeline.service).await?;
         let version = self.version(TemplateKind::Service).await?;
+        let part = version.bundle.as_ref().and_then(|bundle| bundle.pipeline.as_ref());
+        let part = part.ok_or_else(|| no_part(&version, "pipeline_infrastructure"))?;
+        let role = pipeline_role(settings, Method::of_part(&part.engine))?;
+        let tags = self.tags(role.as_deref(), pipeline.service_id.as_str()).await?;
         let schema = self.schema(&version).await?;
         let text = self.text(&self.record.goal.spec).await?;
         let spec = ServiceSpec::parse(&text).map_err(|problems| refuse(&problems))?;
@@ -208,8 +216,6 @@ impl Reading<'_> {
             views.extend(self.instance_view(&instance).await?);
         }
         let namespace = namespace::pipeline(&service_view(&service), &inputs, &views);
-        let part = version.bundle.as_ref().and_then(|bundle| bundle.pipeline.as_ref());
-        let part = part.ok_or_else(|| no_part(&version, "pipeline_infrastructure"))?;
         self.render(part, role, tags, namespace, Seen::default()).await
     }
 
@@ -258,9 +264,13 @@ impl Reading<'_> {
         environment.roles(connection.as_ref()).map_err(Unprepared::Refused)
     }
 
-    /// The one of them that provisions CloudFormation templates.
-    async fn service_role(&mut self, environment: &Environment) -> Preparing<String> {
-        self.roles(environment).await?.service.ok_or_else(|| no_role(environment))
+    /// The one of them that provisions CloudFormation templates. Self-managed environments have none: whoever
+    /// applies their files has roles of their own.
+    async fn service_role(&mut self, environment: &Environment) -> Preparing<Option<String>> {
+        if environment.access.repository.is_some() {
+            return Ok(None);
+        }
+        self.roles(environment).await?.service.map(Some).ok_or_else(|| no_role(environment))
     }
 
     /// The one of them that provisions components. Self-managed environments have none, since nothing is
@@ -327,7 +337,7 @@ impl Reading<'_> {
         Ok(tags)
     }
 
-    /// Renders the files that the engine takes rendered; others go as they are.
+    /// Renders the files that the engine takes rendered; others go as they are, with their inputs beside them.
     async fn render(
         mut self,
         part: &RegisteredPart,
@@ -338,30 +348,60 @@ impl Reading<'_> {
     ) -> Preparing<Prepared> {
         let manifest = self.text(&part.manifest).await?;
         let manifest = Manifest::parse("manifest.yaml", &manifest).map_err(|problems| refuse(&problems))?;
-        let Infrastructure::CloudFormation { file } = &manifest.infrastructure else {
-            return Err(Unprepared::Refused(format!("The engine '{}' is not built yet", part.engine)));
+        let (files, main_file) = match &manifest.infrastructure {
+            Infrastructure::CloudFormation { file } => {
+                (self.rendered(part, file, &namespace).await?, Some(file.clone()))
+            }
+            infrastructure @ Infrastructure::Terraform { .. } => {
+                (self.with_inputs(part, infrastructure, &namespace).await?, None)
+            }
+            Infrastructure::CodeBuild(_) => return Err(not_built(part)),
         };
-        let hash = part.files.get(file).ok_or_else(|| {
-            Unprepared::Refused(format!("The manifest names the file '{file}', which the bundle does not have"))
-        })?;
-        let source = self.text(hash).await?;
-        let name = file.clone();
-        let (rendered, namespace) = tokio::task::spawn_blocking(move || {
-            (render(&name, &source, &namespace, RenderLimits::default()), namespace)
-        })
-        .await
-        .map_err(internal)?;
-        let rendered = rendered.map_err(|error| Unprepared::Refused(error.to_string()))?;
+        let method = Method::of_part(&part.engine).ok_or_else(|| not_built(part))?;
         Ok(Prepared {
-            engine: Some(part.engine.clone()),
+            engine: Some(method.as_str().to_owned()),
             role,
             tags,
-            files: BTreeMap::from([(file.clone(), rendered)]),
-            main_file: Some(file.clone()),
+            files,
+            main_file,
             namespace,
             outputs: Map::new(),
             seen,
         })
+    }
+
+    /// The one file of a CloudFormation template, rendered.
+    async fn rendered(
+        &mut self,
+        part: &RegisteredPart,
+        file: &str,
+        namespace: &Value,
+    ) -> Preparing<BTreeMap<String, String>> {
+        let hash = part.files.get(file).ok_or_else(|| {
+            Unprepared::Refused(format!("The manifest names the file '{file}', which the bundle does not have"))
+        })?;
+        let source = self.text(hash).await?;
+        let (name, namespace) = (file.to_owned(), namespace.clone());
+        let rendered = tokio::task::spawn_blocking(move || render(&name, &source, &namespace, RenderLimits::default()));
+        let rendered = rendered.await.map_err(internal)?.map_err(|error| Unprepared::Refused(error.to_string()))?;
+        Ok(BTreeMap::from([(file.to_owned(), rendered)]))
+    }
+
+    /// The files of a Terraform template as they are, and the document with their inputs.
+    async fn with_inputs(
+        &mut self,
+        part: &RegisteredPart,
+        infrastructure: &Infrastructure,
+        namespace: &Value,
+    ) -> Preparing<BTreeMap<String, String>> {
+        let mut files = BTreeMap::new();
+        for (path, hash) in part.files.iter().filter(|(path, _)| infrastructure.takes(path)) {
+            files.insert(path.clone(), self.text(hash).await?);
+        }
+        let tags = managed_of_target(&self.record.scope, self.target, None).on_infrastructure();
+        let inputs = terraform::input_document(namespace, &tags, &self.record.target.arn);
+        files.insert(terraform::INPUT_FILE.to_owned(), inputs);
+        Ok(files)
     }
 }
 
@@ -441,10 +481,21 @@ fn no_component_role(environment: &Environment) -> Unprepared {
     ))
 }
 
-fn no_pipeline_role() -> Unprepared {
+/// The role that pipelines of that method are provisioned with. Whoever applies files of a self-managed one
+/// has roles of their own.
+fn pipeline_role(settings: AccountSettings, method: Option<Method>) -> Preparing<Option<String>> {
     let why = "The account has no pipelineServiceRoleArn, in whose name pipelines are provisioned; set one with \
                UpdateAccountSettings, and try again";
-    Unprepared::Refused(why.to_owned())
+    match method {
+        Some(Method::SelfManaged) => Ok(None),
+        Some(Method::CloudFormation) | None => {
+            settings.pipeline_service_role.map(Some).ok_or_else(|| Unprepared::Refused(why.to_owned()))
+        }
+    }
+}
+
+fn not_built(part: &RegisteredPart) -> Unprepared {
+    Unprepared::Refused(format!("The engine '{}' is not built yet", part.engine))
 }
 
 fn no_part(version: &TemplateVersion, folder: &str) -> Unprepared {

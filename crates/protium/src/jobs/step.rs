@@ -1,6 +1,6 @@
 //! What is saved between two steps of a deployment: where its engine stands, or why it got nowhere.
 //!
-//! The message of a deployment that is under way says only what keeps it from getting on.
+//! The message of a deployment that is under way says what keeps it from getting on, or what a caller notified.
 
 use super::deploy::load_active;
 use crate::app::App;
@@ -10,6 +10,7 @@ use crate::store::{ClaimedJob, Settle, Target, Tx, job_hold, job_settle, target_
 use crate::transaction;
 use protium_domain::deployment::Deployment;
 use protium_domain::id::Id;
+use protium_domain::provisioning::Method;
 use protium_engines::{Cursor, Transient};
 use std::time::Duration;
 
@@ -35,14 +36,15 @@ pub(super) async fn save(
             job_settle(tx, job, Settle::Done).await?;
             return Ok(false);
         };
-        let got_on = record.message.is_some();
-        if got_on || record.cursor.as_ref() != Some(&cursor.0) || record.note != note {
+        let message = shown(&record, &target, note.as_ref());
+        if record.message != message || record.cursor.as_ref() != Some(&cursor.0) || record.note != note {
+            let changed = record.message != message;
             record.cursor = Some(cursor.0.clone());
             record.note.clone_from(&note);
-            save_record(tx, &mut record, None, now).await?;
-        }
-        if got_on {
-            show(tx, &mut target, None, now).await?;
+            save_record(tx, &mut record, message.clone(), now).await?;
+            if changed {
+                show(tx, &mut target, message, now).await?;
+            }
         }
         if !after.is_zero() {
             let due_at = due(tx, &record, after, now).await?;
@@ -50,6 +52,18 @@ pub(super) async fn save(
         }
         Ok(after.is_zero())
     })
+}
+
+/// The message of a deployment whose engine waits. That of a step which got nowhere is over. What a caller
+/// notified stays, and so does what callers are told to do before they do.
+fn shown(record: &Deployment, target: &Target, note: Option<&String>) -> Option<String> {
+    let method = target.track().engine.as_deref().and_then(Method::parse);
+    let told = method.is_some_and(Method::ends_by_notification);
+    match &record.message {
+        None if told && record.cursor.is_none() => note.cloned(),
+        message if told || *message != record.note => message.clone(),
+        _ => None,
+    }
 }
 
 /// Notes, where users see it, why a step got nowhere, and gives the job back for a while.

@@ -1,13 +1,16 @@
 //! Account settings: what the pipelines of an account are provisioned with in a region.
 
-use super::{Context, wire};
-use crate::error::{Result, invalid};
+use super::{Context, repository, wire};
+use crate::error::{Error, Result, invalid};
 use crate::store::{account_settings_get, account_settings_save};
 use crate::transaction;
 use protium_api::types as api;
 use protium_api::types::*;
 use protium_domain::account::AccountSettings;
 use protium_domain::arn::Scope;
+use protium_domain::repository::RepositoryBranch;
+
+const MEMBER: &str = "pipelineProvisioningRepository";
 
 /// `GetAccountSettings`. There always are settings; fresh ones have no members.
 pub(super) async fn get(cx: &Context, _: GetAccountSettingsInput) -> Result<GetAccountSettingsOutput> {
@@ -18,20 +21,12 @@ pub(super) async fn get(cx: &Context, _: GetAccountSettingsInput) -> Result<GetA
 /// `UpdateAccountSettings`. What is left out stays; an empty role removes the one that was set.
 pub(super) async fn update(cx: &Context, input: UpdateAccountSettingsInput) -> Result<UpdateAccountSettingsOutput> {
     let delete_repository = input.delete_pipeline_provisioning_repository.unwrap_or(false);
-    if let Some(repository) = &input.pipeline_provisioning_repository {
-        if delete_repository {
-            return Err(invalid(
-                "pipelineProvisioningRepository, deletePipelineProvisioningRepository",
-                "one sets the repository and the other removes it; give only one of the two",
-            ));
-        }
-        // Repositories come with the rest of the API: none is linked yet.
+    let given = input.pipeline_provisioning_repository.as_ref();
+    let repository = given.map(|given| repository::branch(MEMBER, given)).transpose()?;
+    if repository.is_some() && delete_repository {
         return Err(invalid(
-            "pipelineProvisioningRepository",
-            format_args!(
-                "the repository '{}' of {} is not linked; link it with CreateRepository first",
-                repository.name, repository.provider
-            ),
+            "pipelineProvisioningRepository, deletePipelineProvisioningRepository",
+            "one sets the repository and the other removes it; give only one of the two",
         ));
     }
     transaction!(cx.store(), async |tx| -> Result<UpdateAccountSettingsOutput> {
@@ -41,9 +36,23 @@ pub(super) async fn update(cx: &Context, input: UpdateAccountSettingsInput) -> R
         if delete_repository {
             settings.pipeline_repository = None;
         }
+        if let Some(branch) = &repository {
+            if !repository::is_linked(tx, cx.scope(), branch).await? {
+                return Err(not_linked(branch));
+            }
+            settings.pipeline_repository = Some(branch.clone());
+        }
         account_settings_save(tx, cx.scope(), &settings).await?;
         Ok(UpdateAccountSettingsOutput { account_settings: shown(cx.scope(), settings) })
     })
+}
+
+fn not_linked(branch: &RepositoryBranch) -> Error {
+    let (name, provider) = (&branch.name, branch.provider);
+    invalid(
+        MEMBER,
+        format_args!("the repository '{name}' of {provider} is not linked; link it with CreateRepository first"),
+    )
 }
 
 /// Absent keeps, empty removes. The form of a role's ARN is checked with the shape of the request.

@@ -41,7 +41,7 @@ pub(crate) async fn after_component(
 }
 
 /// Deploys an instance again, or marks it if it is busy, where it runs with something else than what there is now.
-async fn catch_up(tx: &mut Tx, scope: &Scope, instance: &Id, now: i64) -> Result<()> {
+pub(super) async fn catch_up(tx: &mut Tx, scope: &Scope, instance: &Id, now: i64) -> Result<()> {
     let Some(mut instance) = instance_by_id(tx, instance).await? else { return Ok(()) };
     if !is_outdated(tx, &instance, &instance.track.seen).await? {
         return Ok(());
@@ -68,12 +68,6 @@ pub(crate) async fn after_instance(tx: &mut Tx, record: &Deployment, target: Tar
     }
     let was = instance.track.status;
     save(tx, Target::ServiceInstance(instance), was, now).await
-}
-
-/// When a component that is attached to nothing any more has been force-deleted: the instance that it was attached
-/// to goes on without it.
-pub(super) async fn after_force_delete(tx: &mut Tx, scope: &Scope, instance: &Id, now: i64) -> Result<()> {
-    catch_up(tx, scope, instance, now).await
 }
 
 /// Takes its component from an instance that is about to be removed, whatever that component is at.

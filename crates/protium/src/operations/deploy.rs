@@ -175,7 +175,8 @@ pub(crate) async fn end(
     };
     record.modified_at = now;
     record.completed_at = Some(now);
-    record.outputs = ending.outputs.clone();
+    // What was notified while it ran stays with it.
+    record.outputs = ending.outputs.clone().or(record.outputs.take());
     record.cursor = None;
     record.note = None;
     record.waiting = false;

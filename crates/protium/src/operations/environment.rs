@@ -3,11 +3,10 @@
 use super::deploy::{self, Start};
 use super::input::{request_hash, tags, version_part};
 use super::page::Page;
-use super::repository::provider;
 use super::template::existing;
 use super::upgrade::Update;
 use super::usable_version::{self, check_built};
-use super::{Context, account_connection, spec, wire};
+use super::{Context, account_connection, repository, spec, wire};
 use crate::app::new_id;
 use crate::error::{Result, conflict, not_found, over_quota};
 use crate::store::{
@@ -16,6 +15,7 @@ use crate::store::{
 };
 use crate::transaction;
 use protium_api::types::{self as api, *};
+use protium_domain::arn::Scope;
 use protium_domain::deployment::State;
 use protium_domain::environment::{Access, Environment, check_access, check_access_change};
 use protium_domain::repository::RepositoryBranch;
@@ -28,7 +28,7 @@ const NOUN: &str = "environment";
 
 pub(super) async fn create(cx: &Context, input: CreateEnvironmentInput) -> Result<CreateEnvironmentOutput> {
     let user_tags = tags(input.tags.as_deref())?;
-    let mut access = access(&input);
+    let mut access = access(&input)?;
     // What excludes each other does so whatever the template.
     check_access(&access, None)?;
     let hash = request_hash(&input)?;
@@ -48,6 +48,7 @@ pub(super) async fn create(cx: &Context, input: CreateEnvironmentInput) -> Resul
     .await?;
     check_provisioning(&access, &version)?;
     connect(&mut rd, cx, &mut access, &input.name, engine(&version)).await?;
+    check_linked(&mut rd, cx.scope(), &access).await?;
     let text = spec::environment(&mut rd, &version, &input.spec, None).await?;
     drop(rd);
     let now = cx.now;
@@ -58,6 +59,7 @@ pub(super) async fn create(cx: &Context, input: CreateEnvironmentInput) -> Resul
         usable_version::still(tx, cx.scope(), &version).await?;
         let mut access = access.clone();
         connect(tx, cx, &mut access, &input.name, engine(&version)).await?;
+        check_linked(tx, cx.scope(), &access).await?;
         let limit = cx.app.config.quotas.environments;
         if environment_count(tx, cx.scope()).await? >= limit {
             return Err(over_quota("environments", limit));
@@ -141,17 +143,16 @@ pub(super) async fn update(cx: &Context, input: UpdateEnvironmentInput) -> Resul
         input.deployment_type,
         input.template_major_version.as_deref(),
         input.template_minor_version.as_deref(),
-        input.spec.as_deref(),
-    )?;
+    );
     let now = cx.now;
     transaction!(cx.store(), async |tx| -> Result<UpdateEnvironmentOutput> {
         let mut environment = find(tx, cx, &input.name).await?;
         let was = environment.track.status;
-        let mut after = changed_access(&environment.access, &input);
+        let mut after = changed_access(&environment.access, &input)?;
         check_access_change(&environment.access, &after)?;
         let wanted = update.wanted(&environment.track)?;
         if wanted == Wanted::Nothing {
-            check_linked(&after)?;
+            check_linked(tx, cx.scope(), &after).await?;
             let engine = environment.track.engine.clone();
             reconnect(tx, cx, &environment, &input, &mut after, engine.as_deref()).await?;
             if was.is_active() {
@@ -167,6 +168,7 @@ pub(super) async fn update(cx: &Context, input: UpdateEnvironmentInput) -> Resul
         let version =
             usable_version::resolve_wanted(tx, cx.scope(), kind, &environment.template, wanted, current).await?;
         check_provisioning(&after, &version)?;
+        check_linked(tx, cx.scope(), &after).await?;
         reconnect(tx, cx, &environment, &input, &mut after, engine(&version)).await?;
         let aim = aim(tx, &environment, &version, input.spec.as_deref()).await?;
         let goal = State::new(&version.template, &aim);
@@ -250,32 +252,33 @@ fn busy(environment: &Environment) -> crate::error::Error {
     conflict(format!("the environment '{}' is {status}; update it when its deployment has ended", environment.name))
 }
 
-fn access(input: &CreateEnvironmentInput) -> Access {
-    Access {
+fn access(input: &CreateEnvironmentInput) -> Result<Access> {
+    Ok(Access {
         service_role: input.proton_service_role_arn.clone(),
         codebuild_role: input.codebuild_role_arn.clone(),
         component_role: input.component_role_arn.clone(),
         connection: input.environment_account_connection_id.clone(),
         environment_account: None,
-        repository: input.provisioning_repository.as_ref().map(branch),
-    }
+        repository: given_repository(input.provisioning_repository.as_ref())?,
+    })
 }
 
-fn branch(input: &RepositoryBranchInput) -> RepositoryBranch {
-    RepositoryBranch { provider: provider(input.provider), name: input.name.clone(), branch: input.branch.clone() }
+fn given_repository(given: Option<&RepositoryBranchInput>) -> Result<Option<RepositoryBranch>> {
+    given.map(|given| repository::branch("provisioningRepository", given)).transpose()
 }
 
 /// The access that an update leaves: what it gives replaces what was.
-fn changed_access(before: &Access, input: &UpdateEnvironmentInput) -> Access {
+fn changed_access(before: &Access, input: &UpdateEnvironmentInput) -> Result<Access> {
+    let repository = given_repository(input.provisioning_repository.as_ref())?;
     let or = |given: &Option<String>, before: &Option<String>| given.clone().or_else(|| before.clone());
-    Access {
+    Ok(Access {
         service_role: or(&input.proton_service_role_arn, &before.service_role),
         codebuild_role: or(&input.codebuild_role_arn, &before.codebuild_role),
         component_role: or(&input.component_role_arn, &before.component_role),
         connection: or(&input.environment_account_connection_id, &before.connection),
         environment_account: before.environment_account.clone(),
-        repository: input.provisioning_repository.as_ref().map(branch).or_else(|| before.repository.clone()),
-    }
+        repository: repository.or_else(|| before.repository.clone()),
+    })
 }
 
 fn describe(environment: &mut Environment, input: &UpdateEnvironmentInput) {
@@ -317,20 +320,21 @@ async fn reconnect(
     Ok(check_access_change(&environment.access, after)?)
 }
 
-/// Whether the engine of the version is built, the members fit it, and what they refer to exists.
+/// Whether the engine of the version is built, and the members fit it.
 pub(super) fn check_provisioning(access: &Access, version: &TemplateVersion) -> Result<()> {
     let part = version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref());
     part.map_or(Ok(()), check_built)?;
-    check_access(access, engine(version))?;
-    check_linked(access)
+    Ok(check_access(access, engine(version))?)
 }
 
-/// Repositories come with the rest of the API: none exists yet.
-fn check_linked(access: &Access) -> Result<()> {
-    if let Some(repository) = &access.repository {
-        return Err(not_found("repository", format_args!("{} {}", repository.provider, repository.name)));
+/// Whether the repository that the members name is linked.
+async fn check_linked(rd: &mut Reader, scope: &Scope, access: &Access) -> Result<()> {
+    match &access.repository {
+        Some(branch) if !repository::is_linked(rd, scope, branch).await? => {
+            Err(not_found("repository", scope.repository(branch.provider, &branch.name)))
+        }
+        Some(_) | None => Ok(()),
     }
-    Ok(())
 }
 
 async fn save(tx: &mut Tx, environment: &mut Environment, was: DeploymentStatus, now: i64) -> Result<()> {

@@ -80,7 +80,7 @@ impl Removal<'_> {
         component.attached = None;
         let gone = self.target(tx, Target::Component(component)).await?;
         if let Some(instance) = instance {
-            attachment::after_force_delete(tx, self.cx.scope(), &instance, self.cx.now).await?;
+            attachment::catch_up(tx, self.cx.scope(), &instance, self.cx.now).await?;
         }
         Ok(gone)
     }

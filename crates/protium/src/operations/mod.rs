@@ -17,6 +17,7 @@ mod environment;
 mod force_delete;
 mod input;
 pub(crate) mod managed_tags;
+mod notification;
 mod page;
 mod provisioned;
 mod quota;
@@ -28,6 +29,7 @@ mod service;
 mod service_instance;
 mod service_pipeline;
 mod service_sync_config;
+pub(crate) mod settle;
 mod spec;
 mod sync_blocker;
 mod sync_status;
@@ -132,6 +134,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::ListServiceTemplates(input) => template::list_service(cx, input).await?.into(),
         Request::ListServices(input) => service::list(cx, input).await?.into(),
         Request::ListTagsForResource(input) => tag::list(cx, input).await?.into(),
+        Request::NotifyResourceDeploymentStatusChange(input) => notification::notify(cx, input).await?.into(),
         Request::Redeploy(input) => redeploy::redeploy(cx, input).await?.into(),
         Request::RejectEnvironmentAccountConnection(input) => account_connection::reject(cx, input).await?.into(),
         Request::TagResource(input) => tag::set(cx, input).await?.into(),
@@ -152,9 +155,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::UpdateServiceTemplate(input) => template::update_service(cx, input).await?.into(),
         Request::UpdateServiceTemplateVersion(input) => template_version::update_service(cx, input).await?.into(),
         Request::UpdateTemplateSyncConfig(input) => template_sync_config::update(cx, input).await?.into(),
-        Request::CreateServiceInstance(_) | Request::NotifyResourceDeploymentStatusChange(_) => {
-            return Err(not_built(operation));
-        }
+        Request::CreateServiceInstance(_) => return Err(not_built(operation)),
     })
 }
 

@@ -8,8 +8,8 @@ use super::{Context, wire};
 use crate::app::new_id;
 use crate::error::{Result, conflict, invalid, not_found};
 use crate::store::{
-    Reader, account_settings_get, repository_delete, repository_get, repository_insert, repository_page,
-    service_sync_configs_of, tag_drop, tag_set, template_sync_configs_of,
+    Reader, account_settings_get, environment_of_repository, repository_delete, repository_get, repository_insert,
+    repository_page, service_sync_configs_of, tag_drop, tag_set, template_sync_configs_of,
 };
 use crate::transaction;
 use protium_api::types::{self as api, *};
@@ -111,6 +111,9 @@ pub(super) async fn delete(cx: &Context, input: DeleteRepositoryInput) -> Result
 
 /// One of those that use the repository, in words for the user: while there is any, it stays linked.
 async fn user(rd: &mut Reader, scope: &Scope, repository: &Repository) -> Result<Option<String>> {
+    if let Some(found) = environment_of_repository(rd, scope, repository.provider, &repository.name).await? {
+        return Ok(Some(format!("the environment '{}' as provisioningRepository", found.name)));
+    }
     let settings = account_settings_get(rd, scope).await?;
     if settings.pipeline_repository.is_some_and(|branch| branch.is_of(repository)) {
         return Ok(Some("the account settings as pipelineProvisioningRepository".into()));
@@ -124,6 +127,18 @@ async fn user(rd: &mut Reader, scope: &Scope, repository: &Repository) -> Result
         return Ok(Some(format!("the sync configuration of the service '{}'", config.service)));
     }
     Ok(None)
+}
+
+/// The branch that a request names. `member` is where it does.
+pub(super) fn branch(member: &str, given: &RepositoryBranchInput) -> Result<RepositoryBranch> {
+    check_name(&format!("{member}.name"), &given.name)?;
+    let (name, branch) = (given.name.clone(), given.branch.clone());
+    Ok(RepositoryBranch { provider: provider(given.provider), name, branch })
+}
+
+/// Whether the repository of a branch is linked.
+pub(super) async fn is_linked(rd: &mut Reader, scope: &Scope, branch: &RepositoryBranch) -> Result<bool> {
+    Ok(repository_get(rd, scope, branch.provider, &branch.name).await?.is_some())
 }
 
 /// The provider that a request names.

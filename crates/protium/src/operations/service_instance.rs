@@ -63,8 +63,7 @@ pub(super) async fn update(cx: &Context, input: UpdateServiceInstanceInput) -> R
         input.deployment_type,
         input.template_major_version.as_deref(),
         input.template_minor_version.as_deref(),
-        input.spec.as_deref(),
-    )?;
+    );
     let hash = request_hash(&input)?;
     transaction!(cx.store(), async |tx| -> Result<UpdateServiceInstanceOutput> {
         let mut instance = find(tx, cx, &input.service_name, &input.name).await?;

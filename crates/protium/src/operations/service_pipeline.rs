@@ -17,13 +17,12 @@ use protium_domain::track::Aim;
 use protium_domain::upgrade::Wanted;
 
 pub(super) async fn update(cx: &Context, input: UpdateServicePipelineInput) -> Result<UpdateServicePipelineOutput> {
-    // The model requires a spec here, also where nothing is deployed.
+    // The model requires a spec here, also with NONE, which does not apply it.
     let update = Update::new(
         input.deployment_type,
         input.template_major_version.as_deref(),
         input.template_minor_version.as_deref(),
-        None,
-    )?;
+    );
     transaction!(cx.store(), async |tx| -> Result<UpdateServicePipelineOutput> {
         let pipeline = find(tx, cx, &input.service_name).await?;
         let shown = spec::deployed(tx, &pipeline.track).await?;
@@ -71,7 +70,7 @@ pub(super) async fn aim(
     let (_, parsed) = spec::service(&text, None)?;
     spec::check_pipeline(tx, version, &parsed).await?;
     if let Some(part) = version.bundle.as_ref().and_then(|bundle| bundle.pipeline.as_ref()) {
-        check_pipeline_role(tx, cx, part).await?;
+        check_pipeline_role(tx, cx, part, Some(pipeline)).await?;
         check_built(part)?;
     }
     Ok(Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? })

@@ -1,7 +1,7 @@
-//! The members that the three deploying updates share: deployment type, version and spec.
+//! The members that the three deploying updates share: deployment type and version.
 
 use super::input::version_part;
-use crate::error::{Result, invalid};
+use crate::error::Result;
 use protium_api::types::DeploymentUpdateType;
 use protium_domain::track::Track;
 use protium_domain::upgrade::{UpdateKind, Wanted, wanted};
@@ -14,26 +14,15 @@ pub(super) struct Update {
 }
 
 impl Update {
-    /// Checks what can be checked without the resource: NONE deploys nothing and so takes no spec.
-    pub(super) fn new(
-        kind: DeploymentUpdateType,
-        major: Option<&str>,
-        minor: Option<&str>,
-        spec: Option<&str>,
-    ) -> Result<Self> {
+    /// A spec beside NONE is not applied: nothing is deployed.
+    pub(super) fn new(kind: DeploymentUpdateType, major: Option<&str>, minor: Option<&str>) -> Self {
         let kind = match kind {
             DeploymentUpdateType::None => UpdateKind::None,
             DeploymentUpdateType::CurrentVersion => UpdateKind::CurrentVersion,
             DeploymentUpdateType::MinorVersion => UpdateKind::MinorVersion,
             DeploymentUpdateType::MajorVersion => UpdateKind::MajorVersion,
         };
-        if kind == UpdateKind::None && spec.is_some() {
-            return Err(invalid(
-                "spec",
-                "deploymentType NONE deploys nothing and takes no spec; use CURRENT_VERSION to deploy a changed spec",
-            ));
-        }
-        Ok(Self { kind, major: major.map(version_part), minor: minor.map(version_part) })
+        Self { kind, major: major.map(version_part), minor: minor.map(version_part) }
     }
 
     /// The version that it asks for on a target with this track.

@@ -7,13 +7,11 @@ use super::template_version::version_noun;
 use crate::error::{Error, Result, conflict, invalid, not_found};
 use crate::store::{Reader, template_major_exists, template_recommended_minors, template_version_get};
 use protium_domain::arn::Scope;
+use protium_domain::provisioning::Method;
 use protium_domain::status::TemplateVersionStatus as Status;
 use protium_domain::template::{RegisteredPart, TemplateKind, TemplateVersion};
 use protium_domain::upgrade::Wanted;
 use protium_domain::version::Version;
-
-/// The engines that provision, as bundles name them. Bundles of others can be registered only.
-const BUILT: [&str; 1] = ["cloudformation"];
 
 /// The version for a create: `minor` of `major`, or without one the recommended minor of `major`.
 pub(super) async fn resolve(
@@ -63,18 +61,17 @@ pub(super) async fn still(rd: &mut Reader, scope: &Scope, version: &TemplateVers
     if now.id == version.id { Ok(()) } else { Err(missing(scope, *kind, template, number)) }
 }
 
-/// Whether there is an engine for a part of a bundle.
+/// Whether there is an engine for a part of a bundle. Bundles of others can be registered only.
 pub(super) fn check_built(part: &RegisteredPart) -> Result<()> {
-    if BUILT.contains(&part.engine.as_str()) {
+    if Method::of_part(&part.engine).is_some() {
         return Ok(());
     }
     Err(invalid(
         "templateMajorVersion, templateMinorVersion",
         format_args!(
             "the version is provisioned with {}, which this server does not support yet; use a version that is \
-             provisioned with {}",
-            part.engine,
-            BUILT.join(" or ")
+             provisioned with cloudformation or terraform",
+            part.engine
         ),
     ))
 }

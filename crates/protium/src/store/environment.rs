@@ -7,16 +7,20 @@ use crate::params;
 use protium_domain::arn::Scope;
 use protium_domain::environment::Environment;
 use protium_domain::id::Id;
+use protium_domain::repository::Provider;
 use protium_domain::status::DeploymentStatus;
 use serde_json::{Map, Value};
 
 impl Resource for Environment {
     const TABLE: &'static str = "environment";
     const EVENT: &'static str = "ENVIRONMENT_STATUS";
-    const COLUMNS: &'static [&'static str] = TRACK_COLUMNS!("name", "template");
+    const COLUMNS: &'static [&'static str] = TRACK_COLUMNS!("name", "template", "provider", "repository");
 
     fn values(&self) -> Vec<Param<'_>> {
-        let mut values = params![&self.name, &self.template].to_vec();
+        let repository = self.access.repository.as_ref();
+        let provider = repository.map(|repository| repository.provider.as_str());
+        let mut values = params![&self.name, &self.template, provider].to_vec();
+        values.push(repository.map(|repository| repository.name.as_str()).into());
         values.extend(track_values(&self.track));
         values
     }
@@ -96,6 +100,17 @@ pub async fn environment_page(
     }
     rest.push_str(" ORDER BY name LIMIT $4");
     resource::list(rd, &rest, &values).await
+}
+
+/// An environment that is provisioned from the repository, if there is one.
+pub async fn environment_of_repository(
+    rd: &mut Reader,
+    scope: &Scope,
+    provider: Provider,
+    repository: &str,
+) -> DbResult<Option<Environment>> {
+    let rest = "WHERE account = $1 AND region = $2 AND repository = $3 AND provider = $4 ORDER BY name LIMIT 1";
+    resource::find(rd, rest, params![&scope.account, &scope.region, repository, provider.as_str()]).await
 }
 
 /// How many environments the account has in the region.

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0002_component.sql"),
     include_str!("../../migrations/0003_connection.sql"),
     include_str!("../../migrations/0004_repository.sql"),
+    include_str!("../../migrations/0005_self_managed.sql"),
 ];
 
 /// The schema version that this program reads and writes.

@@ -10,7 +10,8 @@ use crate::store::{
 use protium_api::ErrorCode;
 use protium_domain::bundle::spec::ServiceSpec;
 use protium_domain::deployment::State;
-use protium_domain::environment::Environment;
+use protium_domain::environment::{Environment, check_engine};
+use protium_domain::provisioning::Method;
 use protium_domain::service::{Service, ServiceInstance, ServicePipeline};
 use protium_domain::status::DeploymentStatus;
 use protium_domain::template::{RegisteredPart, TemplateVersion};
@@ -49,6 +50,9 @@ pub(in crate::operations) fn check_environment(
     environment: &Environment,
     version: &TemplateVersion,
 ) -> Result<()> {
+    if let Some(part) = version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref()) {
+        check_engine(environment, field, &format!("instance '{instance}'"), &part.engine)?;
+    }
     let Some(deployed) = &environment.track.deployed else {
         return Err(conflict(format!(
             "the environment '{}' of instance '{instance}' is {} and was never deployed successfully; deploy it first",
@@ -81,12 +85,26 @@ pub(in crate::operations) fn check_environment(
     ))
 }
 
-/// Whether the account can provision pipelines of this kind.
+/// Whether the account can provision pipelines of this kind, and a pipeline that exists goes on with its engine.
 pub(in crate::operations) async fn check_pipeline_role(
     rd: &mut Reader,
     cx: &Context,
     part: &RegisteredPart,
+    pipeline: Option<&ServicePipeline>,
 ) -> Result<()> {
+    let before = pipeline.and_then(|pipeline| Method::parse(pipeline.track.engine.as_deref()?));
+    if let (Some(before), Some(wanted)) = (before, Method::of_part(&part.engine))
+        && before != wanted
+    {
+        return Err(invalid(
+            "templateMajorVersion, templateMinorVersion",
+            format_args!(
+                "the version's pipeline is provisioned with {}, and the pipeline exists by another engine; what that \
+                 made would be left behind: use a version with the engine of before, or create another service",
+                part.engine
+            ),
+        ));
+    }
     let settings = account_settings_get(rd, cx.scope()).await?;
     if settings.provision_pipelines_of(&part.engine) {
         Ok(())

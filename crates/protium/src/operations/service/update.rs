@@ -232,7 +232,7 @@ async fn redeploy(tx: &mut Tx, cx: &Context, pipeline: &mut ServicePipeline, spe
         usable_version::resolve(tx, cx.scope(), kind, &pipeline.template, aim.version.major, Some(aim.version.minor))
             .await?;
     if let Some(part) = version.bundle.as_ref().and_then(|bundle| bundle.pipeline.as_ref()) {
-        check_pipeline_role(tx, cx, part).await?;
+        check_pipeline_role(tx, cx, part, Some(pipeline)).await?;
         check_built(part)?;
     }
     let goal = State::new(&pipeline.template, &aim);

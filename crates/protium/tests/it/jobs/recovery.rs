@@ -4,6 +4,8 @@ use crate::on_both;
 use crate::support::app::{Refused, TestApp};
 use crate::support::database::TestDb;
 use crate::support::double::{self, Site, create, resize, work_until_cut_off};
+use crate::support::notification::{notify, outputs};
+use crate::support::self_managed as terraform;
 use protium::jobs;
 use protium::params;
 use protium::store::{DbError, DbErrorKind};
@@ -109,6 +111,13 @@ async fn has(site: &Site, name: &str, status: &str, size: &str, records: usize) 
     assert_eq!(site.records(name).await.len(), records, "{name}");
 }
 
+/// What self-managed environments need, once.
+async fn self_managed(site: &Site) {
+    if site.app.call("GetEnvironmentTemplate", json!({ "name": "tf" })).await.is_err() {
+        terraform::field(site).await;
+    }
+}
+
 on_both! {
     a_create_stops_at_every_step_and_completes, async |db| {
         let operation = Operation {
@@ -180,6 +189,36 @@ on_both! {
                 assert_eq!((records.len(), complete), (2, 1), "{name}");
             },
             effects: [0, 0, 1],
+        };
+        operation.stops_at_every_step_and_completes(db).await;
+    }
+
+    a_self_managed_create_stops_at_every_step_and_waits_for_its_deadline, async |db| {
+        let operation = Operation {
+            prepare: async |site: &Site, _: &str| self_managed(site).await,
+            request: async |site: &Site, name: &str| site.app.call("CreateEnvironment", terraform::create(name)).await,
+            check: async |site: &Site, name: &str| {
+                let (status, message) = site.status(name).await;
+                assert!(status == "FAILED" && message.starts_with("Timed out."), "{name}: {status} {message}");
+                assert_eq!(site.records(name).await.len(), 1, "{name}");
+            },
+            effects: [0, 0, 0],
+        };
+        operation.stops_at_every_step_and_completes(db).await;
+    }
+
+    a_notification_stops_at_every_step_and_ends_its_deployment_once, async |db| {
+        let operation = Operation {
+            prepare: async |site: &Site, name: &str| {
+                self_managed(site).await;
+                terraform::waiting(site, name).await;
+            },
+            request: async |site: &Site, name: &str| {
+                let input = json!({ "status": "SUCCEEDED", "outputs": outputs(&[("Size", "told")]) });
+                notify(&site.app, &format!("environment/{name}"), input).await
+            },
+            check: async |site: &Site, name: &str| has(site, name, "SUCCEEDED", "told", 1).await,
+            effects: [0, 0, 0],
         };
         operation.stops_at_every_step_and_completes(db).await;
     }

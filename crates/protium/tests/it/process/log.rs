@@ -67,6 +67,16 @@ impl Program {
         let outputs = self.ok("ListEnvironmentOutputs", json!({ "environmentName": "e" })).await;
         assert!(outputs.to_string().contains("hush-output"), "{outputs}");
 
+        let arn = self.ok("GetEnvironment", json!({ "name": "e" })).await["environment"]["arn"].clone();
+        let notified = json!({ "resourceArn": arn, "statusMessage": "hush-message",
+            "outputs": [{ "key": "hush-key", "valueString": "hush-value" }] });
+        self.ok("NotifyResourceDeploymentStatusChange", notified.clone()).await;
+        for (member, value) in [("status", json!("FAILED")), ("outputs", json!([{ "key": "hush-key" }]))] {
+            let mut wrong = notified.clone();
+            wrong[member] = value;
+            self.call("NotifyResourceDeploymentStatusChange", wrong).await.expect_err("it can't be right");
+        }
+
         double.behave(|_| Behaviour::fails("Topic", "AWS::SNS::Topic", "hush-reason"));
         self.ok("UpdateEnvironment", resize("e", "hush-other")).await;
         let failed = self.environment("e", "FAILED").await;

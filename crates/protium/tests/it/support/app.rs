@@ -18,6 +18,7 @@ use protium::store::{ClaimedJob, Store};
 use protium::worker::run_one;
 use protium_api::Operation;
 use protium_domain::arn::Scope;
+use protium_engines::SelfManaged;
 use protium_engines::aws::{Aws, Credentials, Settings};
 use protium_engines::cloudformation::CloudFormation;
 use serde_json::Value;
@@ -90,7 +91,8 @@ impl TestApp {
                 as futures::future::BoxFuture<'static, _>
         });
         let bundles = BundleSources::new(store.clone(), open, aws.clone(), config.bundle_stores.clone());
-        let engines = Engines { cloudformation: Arc::new(CloudFormation::new(aws, None)) };
+        let cloudformation = Arc::new(CloudFormation::new(aws, None));
+        let engines = Engines { cloudformation, self_managed: Arc::new(SelfManaged) };
         let app = Arc::new(App { config, store, keys, clock, engines, bundles });
         let front = Front { app: Arc::clone(&app), s3: Arc::new(s3), metrics: Metrics::new().unwrap() };
         let region = "us-east-1".to_owned();

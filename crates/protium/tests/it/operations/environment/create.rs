@@ -257,8 +257,10 @@ on_both! {
             ("codebuild", vec![&none], invalid, "provisioned with codebuild, which this server does not support yet"),
             ("codebuild", vec![&runs], invalid, "provisioned with codebuild, which this server does not support yet"),
             ("codebuild", vec![&connection], invalid, "provisioned with codebuild"),
-            ("terraform", vec![&repository], invalid, "provisioned with terraform, which this server does not support yet"),
-            ("terraform", vec![&runs], invalid, "provisioned with terraform"),
+            // Self-managed.
+            ("terraform", vec![&repository], absent, "acme/infra"),
+            ("terraform", vec![&none], invalid, "provisioningRepository: is missing; the template is provisioned with terraform"),
+            ("terraform", vec![&runs], invalid, "provisioningRepository: is missing; the template is provisioned with terraform"),
             ("terraform", vec![&role], invalid, "provisioned with terraform"),
             ("terraform", vec![&role, &repository], invalid, "provisioningRepository: can't be combined"),
             // Nothing is provisioned with a customer-managed template, but what is given must be there.

@@ -177,7 +177,7 @@ on_both! {
         assert_eq!(site.outputs("prod").await, json!({ "Tier": "gold" }));
     }
 
-    a_version_whose_engine_is_not_built_is_refused, async |db| {
+    a_version_of_another_engine_is_refused, async |db| {
         let site = Site::on(db).await;
         let before = site.deployed("prod").await;
         let files = [
@@ -219,7 +219,7 @@ on_both! {
         let site = Site::on(db).await;
         let before = site.deployed("prod").await;
         let input = json!({ "name": "prod", "deploymentType": "NONE", "description": "new", "componentRoleArn": OTHER_ROLE,
-            "codebuildRoleArn": OTHER_ROLE, "protonServiceRoleArn": OTHER_ROLE });
+            "codebuildRoleArn": OTHER_ROLE, "protonServiceRoleArn": OTHER_ROLE, "spec": spec("small") });
         let updated = site.update(input).await.unwrap();
         assert_eq!(updated["deploymentStatus"], "SUCCEEDED");
         let after = site.get("prod").await;
