@@ -9,6 +9,7 @@ mod context;
 pub(crate) mod deploy;
 mod deployment;
 mod environment;
+mod idempotency;
 mod input;
 pub(crate) mod managed_tags;
 mod page;
@@ -44,6 +45,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
             template_version::create_environment(cx, input).await?.into()
         }
         Request::CreateService(input) => service::create(cx, input).await?.into(),
+        Request::CreateServiceInstance(input) => service_instance::create(cx, input).await?.into(),
         Request::CreateServiceTemplate(input) => template::create_service(cx, input).await?.into(),
         Request::CreateServiceTemplateVersion(input) => template_version::create_service(cx, input).await?.into(),
         Request::DeleteDeployment(input) => deployment::delete(cx, input).await?.into(),
@@ -104,7 +106,6 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         | Request::CreateComponent(_)
         | Request::CreateEnvironmentAccountConnection(_)
         | Request::CreateRepository(_)
-        | Request::CreateServiceInstance(_)
         | Request::CreateServiceSyncConfig(_)
         | Request::CreateTemplateSyncConfig(_)
         | Request::DeleteComponent(_)

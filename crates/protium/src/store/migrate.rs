@@ -9,7 +9,8 @@ use super::tx::Tx;
 use crate::params;
 
 /// The migrations in their order; the version of a database is how many of them were applied.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../../migrations/0001_first.sql"), include_str!("../../migrations/0006_list_instances.sql")];
 
 /// The schema version that this program reads and writes.
 pub fn newest_version() -> i64 {

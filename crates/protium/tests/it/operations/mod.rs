@@ -1,8 +1,10 @@
 //! Operations, one file a noun.
 
 mod account_settings;
+mod create_instance;
 mod deployment;
 mod environment;
+mod list_instances;
 mod provisioned;
 mod resources_summary;
 mod seed;
