@@ -20,7 +20,7 @@ use protium_domain::arn::Scope;
 use protium_domain::service::ServiceInstance;
 use protium_domain::service::listing::{Field, Filters, Position, Span, Value};
 use protium_domain::version::Version;
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeSet;
 
 /// The most streams that are merged; for more alternatives the covering index is read.
@@ -29,6 +29,8 @@ const STREAMS: usize = 16;
 const FEW_ALONE: i64 = 4000;
 /// The same if others remain to be decided, for which each row has to be looked up.
 const FEW: i64 = 1000;
+/// More than there are: a limit that does not limit keeps a database from reading a query in another order.
+const ALL: i64 = 1_000_000_000;
 /// The most versions in one statement.
 const VERSIONS: usize = 4000;
 /// The limits that statements have: a few only, since each database keeps them prepared.
@@ -88,7 +90,7 @@ async fn page(rd: &mut Reader, scope: &Scope, list: InstanceList<'_>) -> DbResul
         None => after_counting(rd, scope, &rules).await?,
     };
     let mut statement = Statement::new(scope, list);
-    let sql = statement.of(way, &rules);
+    let Some(sql) = statement.of(way, &rules) else { return Ok(Vec::new()) };
     let rows = rd.query(&sql, &statement.params).await?;
     rows.into_iter().take(list.most()).map(read).collect()
 }
@@ -176,14 +178,14 @@ fn without_asking<'a>(list: &InstanceList<'_>, rules: &[Rule<'a>]) -> Option<Way
     }
     let rule = match rules {
         [] => return Some(Way::Streams(None)),
-        [rule] if rule.alternatives().is_some_and(|number| number <= STREAMS) => *rule,
+        [rule] if rule.alternatives().is_none_or(|number| number <= STREAMS) => *rule,
         _ => return None,
     };
     let in_order = match rule {
         Rule::In(Field::Environment, _) => true,
         Rule::In(field, _) => list.sort == Field::Service || list.sort == field,
         Rule::On(_) => list.sort == Field::Service,
-        Rule::Within(..) => false,
+        Rule::Within(field, _) => list.sort == field,
     };
     in_order.then_some(Way::Streams(Some(rule)))
 }
@@ -192,14 +194,11 @@ fn without_asking<'a>(list: &InstanceList<'_>, rules: &[Rule<'a>]) -> Option<Way
 async fn after_counting<'a>(rd: &mut Reader, scope: &Scope, rules: &[Rule<'a>]) -> DbResult<Way<'a>> {
     let few = if rules.len() == 1 { FEW_ALONE } else { FEW };
     let mut least = None;
-    for rule in rules {
+    let countable = rules.iter().filter(|rule| rule.alternatives().is_none_or(|number| number <= STREAMS));
+    for rule in countable {
         let mut params = vec![Param::from(&scope.account), Param::from(&scope.region)];
-        let condition = searched(*rule, &mut params);
-        let sql = format!(
-            "SELECT COUNT(*) FROM (SELECT 1 FROM service_instance WHERE account = $1 AND region = $2 AND {condition} \
-             LIMIT {}) AS counted",
-            few + 1
-        );
+        let found = searched(*rule, &mut params);
+        let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM ({found}) AS found LIMIT {}) AS counted", few + 1);
         let count = rd.query_one(&sql, &params).await?.int(0)?;
         if count <= few && least.is_none_or(|(best, _)| count < best) {
             least = Some((count, *rule));
@@ -219,75 +218,141 @@ impl<'a> Statement<'a> {
         Self { list, params: vec![Param::from(&scope.account), Param::from(&scope.region)] }
     }
 
-    /// The documents of the page. Which instances are on it is decided on indexes alone.
-    fn of(&mut self, way: Way<'a>, rules: &[Rule<'a>]) -> String {
-        let order = self.order(|field| format!("page.{}", column(field)));
+    /// The documents of the page. Which instances are on it is decided without reading any. `None` if there are none.
+    fn of(&mut self, way: Way<'a>, rules: &[Rule<'a>]) -> Option<String> {
         let page = match way {
-            Way::Streams(rule) => self.streams(rule),
-            Way::Few(rule) => {
-                let rest = rules.iter().filter(|other| !is_same(**other, rule));
-                let rest: Vec<String> = rest.map(|other| compared(*other, &mut self.params)).collect();
-                let searched = searched(rule, &mut self.params);
-                self.selection(std::iter::once(searched).chain(rest), neutral)
-            }
+            Way::Streams(rule) => self.streams(rule)?,
+            Way::Few(rule) => self.few(rule, rules),
             Way::Scan => {
-                let conditions: Vec<String> = rules.iter().map(|rule| compared(*rule, &mut self.params)).collect();
-                let by_index = self.list.sort == Field::Service;
-                self.selection(conditions, if by_index { plain } else { neutral })
+                let conditions = rules.iter().map(|rule| compared(*rule, &mut self.params)).collect();
+                let sort = self.list.sort;
+                self.selection(conditions, if sort == Field::Service { plain } else { neutral }, sort.order())
             }
         };
-        format!(
+        let order = self.order(self.list.sort.order(), |field| format!("page.{}", column(field)));
+        Some(format!(
             "SELECT one.revision, one.doc FROM ({page}) AS page CROSS JOIN service_instance AS one \
              WHERE one.account = $1 AND one.region = $2 AND one.service = page.service AND one.name = page.name \
              ORDER BY {order}"
-        )
+        ))
     }
 
-    fn streams(&mut self, rule: Option<Rule<'a>>) -> String {
-        let alternatives = match rule {
-            None => return self.selection([], plain),
-            Some(rule) => alternatives(rule, &mut self.params),
-        };
-        let streams: Vec<String> =
-            alternatives.into_iter().map(|alternative| self.selection([alternative], plain)).collect();
-        if let [stream] = streams.as_slice() {
-            return stream.clone();
+    fn streams(&mut self, rule: Option<Rule<'a>>) -> Option<String> {
+        let order = self.list.sort.order();
+        let mut streams = Vec::new();
+        match rule {
+            None => streams.push(self.selection(Vec::new(), plain, order)),
+            Some(Rule::In(field, values)) => {
+                for value in values.list() {
+                    // All of a stream are alike in the column of its filter: if that is the first of the order, the
+                    // stream begins, goes on or has ended where the page before did.
+                    let rest = order.split_first().filter(|(first, _)| **first == field).map(|(_, rest)| rest);
+                    let place = rest.and_then(|_| self.place_of(value));
+                    if place == Some(Ordering::Less) {
+                        continue;
+                    }
+                    let condition = vec![format!("{} = {}", column(field), bind(&mut self.params, value.into()))];
+                    streams.push(match (rest, place) {
+                        (None, _) => self.selection(condition, plain, order),
+                        (Some(rest), Some(Ordering::Equal)) => self.selection(condition, plain, rest),
+                        (Some(rest), _) => self.all_of(condition, plain, rest),
+                    });
+                }
+            }
+            Some(Rule::On(versions)) => {
+                for version in versions {
+                    let condition = on_version(version, &mut self.params);
+                    streams.push(self.selection(vec![condition], plain, order));
+                }
+            }
+            Some(Rule::Within(field, span)) => {
+                // The end of the page before is a bound that the index is searched by, and within the other one.
+                let span = match (self.list.after, self.list.descending) {
+                    (None, _) => span,
+                    (Some(_), false) => Span { after: None, ..span },
+                    (Some(_), true) => Span { before: None, ..span },
+                };
+                let rule = Some(Rule::Within(field, span)).filter(|_| !span.is_open());
+                let condition = rule.map(|rule| condition(rule, &mut self.params, plain));
+                streams.push(self.selection(condition.into_iter().collect(), plain, order));
+            }
+        }
+        if streams.len() < 2 {
+            return streams.pop();
         }
         let columns = self.columns();
-        let streams =
-            streams.iter().zip(1..).map(|(one, number)| format!("SELECT {columns} FROM ({one}) AS s{number}"));
-        let union: Vec<String> = streams.collect();
-        let order = self.order(|field| column(field).to_owned());
-        format!(
-            "SELECT {columns} FROM ({}) AS merged ORDER BY {order} LIMIT {}",
-            union.join(" UNION ALL "),
-            self.limit()
-        )
+        let each = streams.iter().zip(1..).map(|(one, number)| format!("SELECT {columns} FROM ({one}) AS s{number}"));
+        let union = each.collect::<Vec<_>>().join(" UNION ALL ");
+        let order = self.order(order, plain);
+        Some(format!("SELECT {columns} FROM ({union}) AS merged ORDER BY {order} LIMIT {}", self.limit()))
     }
 
-    /// Those columns of the page's instances that tell their order.
-    fn selection(&mut self, conditions: impl IntoIterator<Item = String>, write: fn(Field) -> String) -> String {
-        let mut sql = format!("SELECT {} FROM service_instance WHERE account = $1 AND region = $2", self.columns());
+    /// Where instances with this value of the sorted field are, seen from the end of the page before.
+    fn place_of(&self, value: &str) -> Option<Ordering> {
+        let Value::Text(last) = self.list.after?.0.first()? else { return None };
+        let place = value.cmp(last);
+        Some(if self.list.descending { place.reverse() } else { place })
+    }
+
+    /// What one rule leaves is looked up by an index; the others are decided on the rows.
+    fn few(&mut self, rule: Rule<'a>, rules: &[Rule<'a>]) -> String {
+        let order = self.list.sort.order();
+        let rest: Vec<Rule<'a>> = rules.iter().copied().filter(|other| !is_same(*other, rule)).collect();
+        if let (Rule::Within(..), [], Field::Service | Field::Name) = (rule, rest.as_slice(), self.list.sort) {
+            // The index has all that is asked for.
+            let condition = condition(rule, &mut self.params, plain);
+            return self.selection(vec![condition], neutral, order);
+        }
+        let found = searched(rule, &mut self.params);
+        let mut conditions = vec!["service = few_service".to_owned(), "name = few_name".to_owned()];
+        conditions.extend(rest.into_iter().map(|other| compared(other, &mut self.params)));
+        let table = format!(
+            "(SELECT few_service, few_name FROM ({found}) AS found LIMIT {ALL}) AS few CROSS JOIN service_instance"
+        );
+        self.from(&table, conditions, neutral, order, true)
+    }
+
+    /// The page of what fits, in an order that ends as that of the list does, after the end of the page before.
+    fn selection(&mut self, conditions: Vec<String>, write: fn(Field) -> String, order: &[Field]) -> String {
+        self.from("service_instance", conditions, write, order, true)
+    }
+
+    /// The same from the beginning.
+    fn all_of(&mut self, conditions: Vec<String>, write: fn(Field) -> String, order: &[Field]) -> String {
+        self.from("service_instance", conditions, write, order, false)
+    }
+
+    /// Those columns of instances that tell their order in the list.
+    fn from(
+        &mut self,
+        table: &str,
+        conditions: Vec<String>,
+        write: fn(Field) -> String,
+        order: &[Field],
+        after: bool,
+    ) -> String {
+        let mut sql = format!("SELECT {} FROM {table} WHERE account = $1 AND region = $2", self.columns());
         for condition in conditions {
             sql.push_str(" AND ");
             sql.push_str(&condition);
         }
-        if let Some(Position(values)) = self.list.after {
-            let left: Vec<String> = self.list.sort.order().iter().map(|field| write(*field)).collect();
-            let right: Vec<String> = values.iter().map(|value| bind(&mut self.params, param(value))).collect();
+        if let (true, Some(Position(values))) = (after, self.list.after) {
+            let left: Vec<String> = order.iter().map(|field| write(*field)).collect();
+            let values = values.iter().skip(values.len().saturating_sub(order.len()));
+            let right: Vec<String> = values.map(|value| bind(&mut self.params, param(value))).collect();
             let compare = if self.list.descending { "<" } else { ">" };
             sql.push_str(&format!(" AND ({}) {compare} ({})", left.join(", "), right.join(", ")));
         }
-        format!("{sql} ORDER BY {} LIMIT {}", self.order(write), self.limit())
+        format!("{sql} ORDER BY {} LIMIT {}", self.order(order, write), self.limit())
     }
 
     fn columns(&self) -> String {
         self.list.sort.order().iter().map(|field| column(*field)).collect::<Vec<_>>().join(", ")
     }
 
-    fn order(&self, write: impl Fn(Field) -> String) -> String {
+    fn order(&self, fields: &[Field], write: impl Fn(Field) -> String) -> String {
         let direction = if self.list.descending { " DESC" } else { "" };
-        let parts = self.list.sort.order().iter().map(|field| format!("{}{direction}", write(*field)));
+        let parts = fields.iter().map(|field| format!("{}{direction}", write(*field)));
         parts.collect::<Vec<_>>().join(", ")
     }
 
@@ -342,22 +407,27 @@ fn bind<'a>(params: &mut Vec<Param<'a>>, param: Param<'a>) -> String {
     format!("${}", params.len())
 }
 
-/// The rule as a condition that an index is searched by.
+/// The names of the instances that a rule leaves, each alternative by a search of an index that has them.
 fn searched<'a>(rule: Rule<'a>, params: &mut Vec<Param<'a>>) -> String {
-    condition(rule, params, plain, "(template, major, minor)")
+    let conditions: Vec<String> = match rule {
+        Rule::On(versions) => versions.iter().map(|version| on_version(version, params)).collect(),
+        Rule::In(..) | Rule::Within(..) => vec![condition(rule, params, plain)],
+    };
+    let each = conditions.into_iter().map(|condition| {
+        format!(
+            "SELECT service AS few_service, name AS few_name FROM service_instance \
+             WHERE account = $1 AND region = $2 AND {condition}"
+        )
+    });
+    each.collect::<Vec<_>>().join(" UNION ALL ")
 }
 
 /// The rule as a condition that is decided for each row that another one leaves.
 fn compared<'a>(rule: Rule<'a>, params: &mut Vec<Param<'a>>) -> String {
-    condition(rule, params, neutral, "(template || '', major + 0, minor + 0)")
+    condition(rule, params, neutral)
 }
 
-fn condition<'a>(
-    rule: Rule<'a>,
-    params: &mut Vec<Param<'a>>,
-    write: fn(Field) -> String,
-    version_columns: &str,
-) -> String {
+fn condition<'a>(rule: Rule<'a>, params: &mut Vec<Param<'a>>, write: fn(Field) -> String) -> String {
     match rule {
         Rule::In(field, values) => {
             let places: Vec<String> =
@@ -368,43 +438,28 @@ fn condition<'a>(
             }
         }
         Rule::Within(field, span) => {
-            let bounds = [(">", span.after), ("<", span.before)];
-            let bounds = bounds.into_iter().filter_map(|(compare, bound)| Some((compare, bound?)));
-            let parts =
-                bounds.map(|(compare, bound)| format!("{} {compare} {}", write(field), bind(params, bound.into())));
+            let bounds = [(">", span.after), ("<", span.before)].into_iter();
+            let parts = bounds.filter_map(|(compare, bound)| {
+                Some(format!("{} {compare} {}", write(field), bind(params, bound?.into())))
+            });
             parts.collect::<Vec<_>>().join(" AND ")
         }
         Rule::On(versions) => {
-            let rows = padded(versions.iter().collect()).into_iter().map(|version| {
-                let [template, major, minor] = version_places(version, params);
+            let rows = padded(versions.iter().collect()).into_iter().map(|(template, version)| {
+                let [template, major, minor] =
+                    [template.into(), version.major.into(), version.minor.into()].map(|part| bind(params, part));
                 format!("({template}, CAST({major} AS BIGINT), CAST({minor} AS BIGINT))")
             });
-            format!("{version_columns} IN (VALUES {})", rows.collect::<Vec<_>>().join(", "))
+            let rows = rows.collect::<Vec<_>>().join(", ");
+            format!("(template || '', major + 0, minor + 0) IN (VALUES {rows})")
         }
     }
 }
 
-/// Each alternative of a rule as a condition of its own.
-fn alternatives<'a>(rule: Rule<'a>, params: &mut Vec<Param<'a>>) -> Vec<String> {
-    match rule {
-        Rule::In(field, values) => values
-            .list()
-            .into_iter()
-            .map(|value| format!("{} = {}", column(field), bind(params, value.into())))
-            .collect(),
-        Rule::On(versions) => versions
-            .iter()
-            .map(|version| {
-                let [template, major, minor] = version_places(version, params);
-                format!("template = {template} AND major = {major} AND minor = {minor}")
-            })
-            .collect(),
-        Rule::Within(..) => vec![condition(rule, params, plain, "")],
-    }
-}
-
-fn version_places<'a>((template, version): &'a (String, Version), params: &mut Vec<Param<'a>>) -> [String; 3] {
-    [template.into(), version.major.into(), version.minor.into()].map(|part| bind(params, part))
+fn on_version<'a>((template, version): &'a (String, Version), params: &mut Vec<Param<'a>>) -> String {
+    let [template, major, minor] =
+        [template.into(), version.major.into(), version.minor.into()].map(|part| bind(params, part));
+    format!("template = {template} AND major = {major} AND minor = {minor}")
 }
 
 /// Repeats the last of some alternatives, so that there are statements of a few lengths only.

@@ -3,7 +3,8 @@
 use super::seed;
 use crate::on_both;
 use crate::support::app::{TestApp, code};
-use protium::store::{DbError, instance_insert};
+use crate::support::database::TestDb;
+use protium::store::{Call, DbError, Param, instance_insert};
 use protium::transaction;
 use protium_domain::service::ServiceInstance;
 use protium_domain::status::{DeploymentStatus, ServiceStatus};
@@ -11,6 +12,7 @@ use protium_domain::template::TemplateKind;
 use protium_domain::track::{Aim, Track};
 use protium_domain::version::Version;
 use serde_json::{Map, Value, json};
+use std::sync::{Arc, Mutex};
 
 const SERVICES: usize = 70;
 const OF_SERVICE: usize = 19;
@@ -349,6 +351,85 @@ on_both! {
         for span in [("createdAtAfter", "createdAtBefore"), ("lastDeploymentAttemptedAtAfter", "lastDeploymentAttemptedAtBefore")] {
             let never = [(span.0, "9999-12-31T23:59:59Z"), (span.1, "0000-01-01T00:00:00Z")];
             assert_eq!(listed(&app, input(&never, "createdAt", false)).await, [""; 0]);
+        }
+    }
+}
+
+/// How SQLite reads a page: the lines of its plan, those of the last statement that reads documents of instances.
+async fn plan(app: &TestApp, input: Value) -> Vec<String> {
+    let statements = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&statements);
+    app.store().db().set_probe(Some(Arc::new(move |call| {
+        if let Call::Statement(sql) = call {
+            seen.lock().unwrap().push(sql.to_owned());
+        }
+        Ok(())
+    })));
+    app.ok("ListServiceInstances", input).await;
+    app.store().db().set_probe(None);
+    let statements = statements.lock().unwrap().clone();
+    let sql = statements.into_iter().rfind(|sql| sql.starts_with("SELECT one.revision")).expect("a page was read");
+    let mut reader = app.store().reader().await.unwrap();
+    let rows = reader.query(&format!("EXPLAIN QUERY PLAN {sql}"), &[Param::Null; 64]).await.unwrap();
+    rows.into_iter().map(|mut row| row.text(3).unwrap()).collect()
+}
+
+/// A page costs as much in a large store as in a small one only if the index that was made for it is used.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_list_is_read_off_the_index_that_was_made_for_it() {
+    let db = TestDb::sqlite().await;
+    let app = TestApp::on(&db).await;
+    fill(&app).await;
+    let columns = [
+        ("name", "name"),
+        ("deploymentStatus", "status"),
+        ("templateName", "template"),
+        ("environmentName", "environment"),
+        ("lastDeploymentAttemptedAt", "attempted_at"),
+        ("createdAt", "created_at"),
+    ];
+    let mut lists = Vec::new();
+    for (sort, column) in columns {
+        for descending in [false, true] {
+            lists.push((input(&[], sort, descending), format!("service_instance_by_{column} ("), 1));
+            if sort != "environmentName" {
+                let within = input(&[("environmentName", "prod")], sort, descending);
+                lists.push((within, format!("service_instance_of_environment_by_{column} ("), 1));
+            }
+        }
+    }
+    for (key, value, index) in [
+        ("name", "i1", "service_instance_by_name ("),
+        ("deploymentStatus", "SUCCEEDED", "service_instance_by_status ("),
+        ("templateName", "svc", "service_instance_by_template ("),
+        ("environmentName", "prod", "service_instance_by_environment ("),
+        ("deployedTemplateVersionStatus", "BEHIND_MINOR", "service_instance_on_version ("),
+    ] {
+        // Several versions are streams, each of which is merged with the others.
+        let sorts = if index.contains("version") { usize::MAX } else { 1 };
+        lists.push((input(&[(key, value)], "serviceName", false), index.to_owned(), sorts));
+    }
+    let by_status = input(&[("deploymentStatus", "SUCCEEDED")], "deploymentStatus", true);
+    lists.push((by_status, "service_instance_by_status (".to_owned(), 1));
+    let by_time = input(&[("createdAtAfter", "1970-01-01T00:16:40.500Z")], "createdAt", false);
+    lists.push((by_time, "service_instance_by_created_at (".to_owned(), 1));
+    let both = [("deploymentStatus", "SUCCEEDED"), ("environmentName", "prod")];
+    lists.push((input(&both, "serviceName", false), "service_instance_covering (".to_owned(), 1));
+    let some = [("deploymentStatus", "FAILED"), ("environmentName", "prod")];
+    lists.push((input(&some, "createdAt", false), "service_instance_by_status (".to_owned(), 2));
+    for (first, index, sorts) in lists {
+        let mut first = first;
+        first["maxResults"] = 1.into();
+        let mut second = first.clone();
+        second["nextToken"] = app.ok("ListServiceInstances", first.clone()).await["nextToken"].clone();
+        for page in [first, second] {
+            let lines = plan(&app, page.clone()).await;
+            let reads = |line: &&String| line.contains("service_instance") && !line.contains(" one ");
+            assert!(lines.iter().filter(reads).all(|line| line.starts_with("SEARCH ")), "{page}: {lines:#?}");
+            let expected = format!("USING COVERING INDEX {index}");
+            assert!(lines.iter().any(|line| line.contains(&expected)), "{page}: {index}: {lines:#?}");
+            let sorted = lines.iter().filter(|line| line.contains("TEMP B-TREE")).count();
+            assert!(sorted <= sorts, "{page}: {lines:#?}");
         }
     }
 }
