@@ -1,10 +1,14 @@
 //! Two requests whose transactions overlap.
 
 use super::app::{Refused, TestApp};
-use super::database::{SOON, TestDb};
+use super::database::TestDb;
 use protium::store::Call;
 use serde_json::Value;
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+/// How long one waits for the other, which never comes where the database lets it wait for the first one's commit.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Lets the next two transactions that are about to commit wait for each other, where two can run at a time.
 pub fn meet(db: &TestDb, app: &TestApp) {
@@ -18,7 +22,7 @@ pub fn meet(db: &TestDb, app: &TestApp) {
             let mut count = count.lock().unwrap();
             *count += 1;
             arrived.notify_all();
-            drop(arrived.wait_timeout_while(count, SOON, |count| *count < 2).unwrap());
+            drop(arrived.wait_timeout_while(count, PATIENCE, |count| *count < 2).unwrap());
         }
         Ok(())
     })));
