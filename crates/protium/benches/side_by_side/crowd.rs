@@ -25,9 +25,9 @@ const FAILING: [&str; 2] = ["instance-07", "instance-13"];
 /// One row of each prototype is copied by one statement for so many services.
 const AT_ONCE: usize = 2000;
 
-const MANIFEST: &str =
-    "infrastructure:\n  templates:\n    - file: cloudformation.yaml\n      rendering_engine: jinja\n      template_language: cloudformation\n";
-const TEMPLATE: &str = "{\"Resources\": {\"Queue\": {\"Type\": \"AWS::SQS::Queue\"}}, \"Outputs\": {\"Url\": {\"Value\": \"q\"}}}";
+const MANIFEST: &str = "infrastructure:\n  templates:\n    - file: cloudformation.yaml\n      rendering_engine: jinja\n      template_language: cloudformation\n";
+const TEMPLATE: &str =
+    "{\"Resources\": {\"Queue\": {\"Type\": \"AWS::SQS::Queue\"}}, \"Outputs\": {\"Url\": {\"Value\": \"q\"}}}";
 const SCHEMA: &str = "schema:\n  format:\n    openapi: \"3.0.0\"\n  service_input_type: Inputs\n  types:\n    Inputs:\n      type: object\n      properties:\n        note:\n          type: string\n";
 
 /// A day of copied services: times in documents keep their last seven digits, and get others before them.
@@ -299,12 +299,20 @@ impl Rows<'_> {
         let columns: &[&str] = match table {
             "service" => &["name", "template", "status"],
             "service_instance" => &[
-                "service", "name", "service_id", "environment", "environment_id", "template", "status",
-                "major", "minor", "attempted_major", "attempted_minor", "attempted_at",
+                "service",
+                "name",
+                "service_id",
+                "environment",
+                "environment_id",
+                "template",
+                "status",
+                "major",
+                "minor",
+                "attempted_major",
+                "attempted_minor",
+                "attempted_at",
             ],
-            _ => &[
-                "target_kind", "target_id", "environment", "service", "instance", "component", "status", "active",
-            ],
+            _ => &["target_kind", "target_id", "environment", "service", "instance", "component", "status", "active"],
         };
         let all: Vec<&str> =
             ["account", "region", "id", "revision", "created_at", "doc"].iter().chain(columns).copied().collect();
@@ -450,7 +458,9 @@ fn general_times(text: &str, span: i64) -> String {
         let starts = !before.ends_with(|last: char| last.is_ascii_alphanumeric());
         let (number, after) = found.split_at(digits);
         match number.strip_prefix(begin.as_str()) {
-            Some(end) if starts && digits == begin.len() + 7 && !after.starts_with(|next: char| next.is_alphanumeric()) => {
+            Some(end)
+                if starts && digits == begin.len() + 7 && !after.starts_with(|next: char| next.is_alphanumeric()) =>
+            {
                 general.push_str(TIME);
                 general.push_str(end);
             }
@@ -461,4 +471,3 @@ fn general_times(text: &str, span: i64) -> String {
     general.push_str(rest);
     general
 }
-

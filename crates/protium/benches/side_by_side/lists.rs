@@ -39,9 +39,13 @@ pub(crate) async fn measure(database: Database, effort: Effort) -> Result<Vec<Fi
     let many = Measured::of(&site).await?;
     let instances = effort.services * INSTANCES;
     let mut figures = Vec::new();
-    for (group, bound) in
-        [("each order", 20.0), ("each filter", 20.0), ("serviceName, each order", 20.0), ("environmentName, each order", 20.0), ("pairs of filters", 150.0)]
-    {
+    for (group, bound) in [
+        ("each order", 20.0),
+        ("each filter", 20.0),
+        ("serviceName, each order", 20.0),
+        ("environmentName, each order", 20.0),
+        ("pairs of filters", 150.0),
+    ] {
         let (slowest, p99) = many.slowest(group).context("a group of lists")?;
         let what = format!("ListServiceInstances of {instances}, {group}, p99, {name}");
         figures.push(Figure::bound(what, p99, format!("slowest: {slowest}"), bound, "ms"));

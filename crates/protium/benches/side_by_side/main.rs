@@ -85,7 +85,8 @@ fn main() -> ExitCode {
 }
 
 fn parse(words: &[String]) -> Result<Arguments> {
-    let mut arguments = Arguments { only: Vec::new(), effort: Effort { round: Duration::from_secs(3), rounds: 5, services: 10_000 } };
+    let mut arguments =
+        Arguments { only: Vec::new(), effort: Effort { round: Duration::from_secs(3), rounds: 5, services: 10_000 } };
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let value = words.next().map(String::as_str).unwrap_or_default();

@@ -226,8 +226,7 @@ pub(crate) async fn register(at: SocketAddr, kind: &str, example: &str) -> Resul
 
 /// Puts a bundle of such files into the bundle store, for [`publish`].
 pub(crate) async fn upload(at: SocketAddr, bundle: &str, files: &[(&str, &str)]) -> Result<()> {
-    let mut archive =
-        tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default()));
+    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default()));
     for (path, text) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(u64::try_from(text.len())?);
