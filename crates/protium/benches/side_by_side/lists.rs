@@ -17,8 +17,8 @@ use crate::{Effort, note};
 const FEW_SERVICES: usize = 50;
 /// How many pages of a list are read in a walk.
 const PAGES: usize = 5;
-/// How many pages of each list are measured, at least.
-const SAMPLES: usize = 100;
+/// How many pages of each list are measured in a round, at least.
+const SAMPLES: usize = 20;
 const SORTS: [&str; 7] = [
     "name",
     "deploymentStatus",
@@ -34,9 +34,9 @@ pub(crate) async fn measure(database: Database, effort: Effort) -> Result<Vec<Fi
     let mut site = Site::start(database).await?;
     let mut crowd = Crowd::begin(&mut site).await?;
     crowd.grow(&mut site, FEW_SERVICES).await?;
-    let few = Measured::of(&site).await?;
+    let few = Measured::of(&site, effort).await?;
     crowd.grow(&mut site, effort.services.max(FEW_SERVICES)).await?;
-    let many = Measured::of(&site).await?;
+    let many = Measured::of(&site, effort).await?;
     let instances = effort.services * INSTANCES;
     let mut figures = Vec::new();
     for (group, bound) in [
@@ -68,11 +68,12 @@ pub(crate) async fn measure(database: Database, effort: Effort) -> Result<Vec<Fi
 struct Measured(BTreeMap<(&'static str, String), f64>);
 
 impl Measured {
-    async fn of(site: &Site) -> Result<Self> {
+    async fn of(site: &Site, effort: Effort) -> Result<Self> {
+        let samples = SAMPLES * effort.rounds;
         let mut measured = BTreeMap::new();
         for (group, list, inputs) in lists(site).await? {
             let mut times = Vec::new();
-            while times.len() < SAMPLES {
+            while times.len() < samples {
                 for input in &inputs {
                     times.extend(walk(site, input).await?);
                 }
@@ -82,7 +83,7 @@ impl Measured {
             measured.insert((group, list), p99);
         }
         let mut times = Vec::new();
-        for _ in 0..SAMPLES {
+        for _ in 0..samples {
             times.push(timed(site, "GetResourcesSummary", &json!({})).await?.1);
         }
         let (median, p99) = (quantile(&mut times, 0.5), quantile(&mut times, 0.99));
