@@ -1,8 +1,10 @@
 //! Services, their instances and their pipeline.
 //!
-//! What a service does as a whole while its parts are deployed is in [`change`].
+//! What a service does as a whole while its parts are deployed is in [`change`]; what lists of instances can be
+//! filtered and sorted by in [`listing`].
 
 pub mod change;
+pub mod listing;
 
 use crate::arn::Scope;
 use crate::deployment::{State, Target, TargetKind};

@@ -26,6 +26,11 @@ pub(crate) const CODEBUILD: Api =
 const VARIANTS: u64 = 64;
 
 impl Api {
+    /// One signed request as it goes over the wire.
+    pub(crate) fn request(self, address: SocketAddr, operation: &str, input: &Value) -> Result<Vec<u8>> {
+        self.bytes(address, REGION, operation, input, Duration::ZERO)
+    }
+
     fn bytes(
         self,
         address: SocketAddr,

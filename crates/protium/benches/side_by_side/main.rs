@@ -7,8 +7,10 @@
 mod bare;
 mod calls;
 mod cold;
+mod crowd;
 mod deploy;
 mod figure;
+mod lists;
 mod load;
 mod moto;
 mod postgres;
@@ -31,18 +33,20 @@ use figure::Figure;
 use site::Database;
 
 const USAGE: &str = "\
-usage: cargo xtask bench [--only NAME[,NAME]] [--seconds N] [--rounds N]
+usage: cargo xtask bench [--only NAME[,NAME]] [--seconds N] [--rounds N] [--services N]
 
   reads     GetService and ListServices beside bare handlers
   writes    CreateEnvironmentTemplate beside one-row transactions
   moto      GetService and ListServices beside CodeBuild's reads on moto
   render    compiling and rendering the largest example beside Jinja2
   deploy    CreateEnvironment on the emulator beside its AWS calls
+  lists     ListServiceInstances and GetResourcesSummary with 10,000 services of 20 instances
   poll      a stack of 20 s on the double
   cold      memory at rest and cold start
 
   --seconds   how long each contender runs in a round (default 3)
   --rounds    how often contenders take turns; medians count (default 5)
+  --services  how many services lists are measured with (default 10000)
 ";
 
 /// How long and how often things are measured.
@@ -50,6 +54,7 @@ usage: cargo xtask bench [--only NAME[,NAME]] [--seconds N] [--rounds N]
 struct Effort {
     round: Duration,
     rounds: usize,
+    services: usize,
 }
 
 struct Arguments {
@@ -57,7 +62,7 @@ struct Arguments {
     effort: Effort,
 }
 
-const NAMES: &[&str] = &["reads", "writes", "moto", "render", "deploy", "poll", "cold"];
+const NAMES: &[&str] = &["reads", "writes", "moto", "lists", "render", "deploy", "poll", "cold"];
 
 fn main() -> ExitCode {
     // `cargo bench` adds this one.
@@ -80,7 +85,8 @@ fn main() -> ExitCode {
 }
 
 fn parse(words: &[String]) -> Result<Arguments> {
-    let mut arguments = Arguments { only: Vec::new(), effort: Effort { round: Duration::from_secs(3), rounds: 5 } };
+    let mut arguments =
+        Arguments { only: Vec::new(), effort: Effort { round: Duration::from_secs(3), rounds: 5, services: 10_000 } };
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let value = words.next().map(String::as_str).unwrap_or_default();
@@ -88,6 +94,7 @@ fn parse(words: &[String]) -> Result<Arguments> {
             "--only" => arguments.only = value.split(',').map(str::to_owned).collect(),
             "--seconds" => arguments.effort.round = Duration::try_from_secs_f64(value.parse()?)?,
             "--rounds" => arguments.effort.rounds = value.parse()?,
+            "--services" => arguments.effort.services = value.parse()?,
             other => bail!("unknown argument '{other}'\n{USAGE}"),
         }
     }
@@ -127,6 +134,11 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Figure>> {
         }
         if moto {
             figures.extend(moto::measure(&site, effort).await?);
+        }
+    }
+    if wants("lists") {
+        for database in [Database::Sqlite, Database::Postgres] {
+            figures.extend(lists::measure(database, effort).await?);
         }
     }
     if wants("render") {

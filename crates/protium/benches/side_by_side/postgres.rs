@@ -35,6 +35,21 @@ impl Cluster {
         format!("postgres:///postgres?host={}&user=postgres", self.folder.path().display())
     }
 
+    /// The bytes of its tables and indexes on disk.
+    pub(crate) fn size(&self) -> Result<u64> {
+        crate::site::size_of(&self.data().join("base"))
+    }
+
+    /// Runs SQL that belongs into no transaction.
+    pub(crate) async fn batch(&self, sql: &str) -> Result<()> {
+        let (client, connection) = tokio_postgres::connect(&self.url(), tokio_postgres::NoTls).await?;
+        let connection = tokio::spawn(connection);
+        client.batch_execute(sql).await?;
+        drop(client);
+        connection.await??;
+        Ok(())
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

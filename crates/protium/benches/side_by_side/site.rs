@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use protium::store::{DatabaseUrl, DbOptions, StoreOptions};
 use protium_engines::double::{Behaviour, Double};
 use serde_json::json;
 use tempfile::TempDir;
@@ -41,9 +42,10 @@ impl Database {
 /// A running server. Fields are dropped in their order: the server before its database.
 pub(crate) struct Site {
     pub(crate) database: Database,
-    protium: Process,
+    protium: Option<Process>,
+    address: SocketAddr,
     cluster: Option<Cluster>,
-    _aws: Double,
+    aws: Double,
     folder: TempDir,
 }
 
@@ -61,16 +63,77 @@ impl Site {
                 .with_output("AlarmTopicArn", "arn:aws:sns:us-east-1:123456789012:alarms")
                 .with_output("LogRetentionDays", "30")
         });
-        let mut command = protium(folder.path(), &aws.url())?;
-        if let Some(cluster) = &cluster {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut site = Self { database, protium: None, address: nowhere, cluster, aws, folder };
+        site.resume()?;
+        Ok(site)
+    }
+
+    /// Starts the server, again if it was stopped.
+    pub(crate) fn resume(&mut self) -> Result<()> {
+        let mut command = protium(self.folder.path(), &self.aws.url())?;
+        if let Some(cluster) = &self.cluster {
             command.arg("--database-url").arg(cluster.url());
         }
         let protium = Process::start(command)?;
-        Ok(Self { database, protium, cluster, _aws: aws, folder })
+        self.address = protium.address();
+        self.protium = Some(protium);
+        Ok(())
+    }
+
+    /// Ends the server; its database stays.
+    pub(crate) fn stop(&mut self) {
+        self.protium = None;
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.protium.address()
+        self.address
+    }
+
+    /// A line of `/proc/PID/status` of the server in MB, such as `VmRSS`.
+    pub(crate) fn memory(&self, kind: &str) -> Result<f64> {
+        let protium = self.protium.as_ref().context("the server is stopped")?;
+        Ok(protium.memory(kind)? / 1024.0)
+    }
+
+    /// From now on what is done to these stacks fails.
+    pub(crate) fn fail(&self, is_bad: impl Fn(&str) -> bool + Send + Sync + 'static) {
+        self.aws.behave(move |operation| {
+            if is_bad(operation.stack) {
+                return Behaviour::fails("Queue", "AWS::SQS::Queue", "no more queues");
+            }
+            Behaviour::done()
+        });
+    }
+
+    /// How to open its store while the server is stopped.
+    pub(crate) fn store_options(&self) -> StoreOptions {
+        let mut options = StoreOptions::in_folder(&data_folder(self.folder.path()));
+        if let Some(cluster) = &self.cluster {
+            options.db = DbOptions::new(DatabaseUrl::Postgres(cluster.url()));
+        }
+        options
+    }
+
+    /// Lets the database tidy up and learn about its tables, as it does by itself after a while.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        match &self.cluster {
+            Some(cluster) => cluster.batch("VACUUM ANALYZE; CHECKPOINT").await,
+            None => {
+                let path = data_folder(self.folder.path()).join("protium.db");
+                let connection = rusqlite::Connection::open(path)?;
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+                Ok(())
+            }
+        }
+    }
+
+    /// The bytes of its database on disk.
+    pub(crate) fn size(&self) -> Result<u64> {
+        match &self.cluster {
+            Some(cluster) => cluster.size(),
+            None => size_of(&data_folder(self.folder.path())),
+        }
     }
 
     /// Where the database is: a path or a URL.
@@ -111,10 +174,13 @@ pub(crate) fn service_name(number: usize) -> String {
 
 /// The command that serves from a folder, with AWS at a URL.
 pub(crate) fn protium(folder: &Path, aws: &str) -> Result<Command> {
+    let config = folder.join("protium.toml");
+    std::fs::write(&config, "[quotas]\nservices = 100000\n")?;
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_protium"));
     command
-        .args(["serve", "--listen", "127.0.0.1:0", "--account-id", ACCOUNT, "--aws-endpoint-url", aws])
+        .args(["serve", "--listen", "127.0.0.1:0", "--account-id", ACCOUNT, "--aws-endpoint-url", aws, "--config"])
+        .arg(config)
         .arg("--data-dir")
         .arg(data_folder(folder))
         .env_clear()
@@ -122,6 +188,17 @@ pub(crate) fn protium(folder: &Path, aws: &str) -> Result<Command> {
         .envs([("AWS_ACCESS_KEY_ID", "outside"), ("AWS_SECRET_ACCESS_KEY", "outside")])
         .stderr(Stdio::from(log));
     Ok(command)
+}
+
+/// The bytes of all files in a folder.
+pub(crate) fn size_of(folder: &Path) -> Result<u64> {
+    let mut sum = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let about = entry.metadata()?;
+        sum += if about.is_dir() { size_of(&entry.path())? } else { about.len() };
+    }
+    Ok(sum)
 }
 
 fn data_folder(folder: &Path) -> PathBuf {
@@ -148,14 +225,41 @@ pub(crate) async fn register(at: SocketAddr, kind: &str, example: &str) -> Resul
         template.as_object_mut().context("an object")?.insert("pipelineProvisioning".into(), "CUSTOMER_MANAGED".into());
     }
     PROTON.call(at, &format!("Create{kind}Template"), &template).await?;
-    let mut version =
-        json!({"templateName": example, "source": {"s3": {"bucket": BUCKET, "key": format!("{example}.tar.gz")}}});
+    publish(at, kind, example, example, None).await
+}
+
+/// Puts a bundle of such files into the bundle store, for [`publish`].
+pub(crate) async fn upload(at: SocketAddr, bundle: &str, files: &[(&str, &str)]) -> Result<()> {
+    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default()));
+    for (path, text) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(u64::try_from(text.len())?);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, path, text.as_bytes())?;
+    }
+    let packed = archive.into_inner()?.finish()?;
+    put(at, &format!("/{BUCKET}/{bundle}.tar.gz"), &packed).await
+}
+
+/// Registers a bundle as a version of a template, of a new major version if none is given, and publishes it.
+pub(crate) async fn publish(
+    at: SocketAddr,
+    kind: &str,
+    template: &str,
+    bundle: &str,
+    major: Option<&str>,
+) -> Result<()> {
+    let source = json!({"s3": {"bucket": BUCKET, "key": format!("{bundle}.tar.gz")}});
+    let mut version = json!({"templateName": template, "source": source, "majorVersion": major});
     if kind == "Service" {
         let compatible = json!([{"templateName": "lambda-environment", "majorVersion": "1"}]);
         version.as_object_mut().context("an object")?.insert("compatibleEnvironmentTemplates".to_owned(), compatible);
     }
-    PROTON.call(at, &format!("Create{kind}TemplateVersion"), &version).await?;
-    let mut input = json!({"templateName": example, "majorVersion": "1", "minorVersion": "0"});
+    let made = PROTON.call(at, &format!("Create{kind}TemplateVersion"), &version).await?;
+    let made = made.pointer(&format!("/{}TemplateVersion", kind.to_lowercase())).context("a version")?;
+    let mut input = json!({
+        "templateName": template, "majorVersion": made["majorVersion"], "minorVersion": made["minorVersion"],
+    });
     let status = format!("/{}TemplateVersion/status", kind.to_lowercase());
     wait::until(at, &format!("Get{kind}TemplateVersion"), &input, &status, "DRAFT", PAUSE).await?;
     input.as_object_mut().context("an object")?.insert("status".to_owned(), "PUBLISHED".into());
@@ -169,7 +273,7 @@ pub(crate) async fn make_bucket(at: SocketAddr) -> Result<()> {
 }
 
 /// Creates an environment and waits until it is deployed.
-async fn environment(at: SocketAddr, example: &str, name: &str) -> Result<()> {
+pub(crate) async fn environment(at: SocketAddr, example: &str, name: &str) -> Result<()> {
     PROTON.call(at, "CreateEnvironment", &environment_input(example, name)?).await?;
     let input = json!({"name": name});
     wait::until(at, "GetEnvironment", &input, "/environment/deploymentStatus", "SUCCEEDED", PAUSE).await?;

@@ -48,6 +48,17 @@ pub(super) fn tags(given: Option<&[Tag]>) -> Result<Vec<(String, String)>> {
     Ok(given.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect())
 }
 
+/// The tags of a new resource: those that it inherits, and those that it is given, which win.
+pub(super) fn inherited_tags(
+    mut inherited: Vec<(String, String)>,
+    given: &[(String, String)],
+) -> Result<Vec<(String, String)>> {
+    inherited.retain(|(key, _)| given.iter().all(|(own, _)| own != key));
+    inherited.extend_from_slice(given);
+    tag::check_count(inherited.len()).map_err(|error| invalid("tags", error))?;
+    Ok(inherited)
+}
+
 /// A part of a version that the request gives. The model lets 20 digits through; no version has
 /// such a number, and `i64::MAX`, which none has either, stands for all of them.
 pub(super) fn version_part(text: &str) -> i64 {

@@ -44,12 +44,11 @@ mod wire;
 
 pub use context::{Caller, Context};
 
-use crate::error::{Error, Result};
-use protium_api::{ErrorCode, Request, Response};
+use crate::error::Result;
+use protium_api::{Request, Response};
 
 /// Answers a request that is signed, read and valid.
 pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
-    let operation = request.operation();
     Ok(match request {
         Request::AcceptEnvironmentAccountConnection(input) => account_connection::accept(cx, input).await?.into(),
         Request::CancelComponentDeployment(input) => component::cancel(cx, input).await?.into(),
@@ -66,6 +65,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         }
         Request::CreateRepository(input) => repository::create(cx, input).await?.into(),
         Request::CreateService(input) => service::create(cx, input).await?.into(),
+        Request::CreateServiceInstance(input) => service_instance::create(cx, input).await?.into(),
         Request::CreateServiceSyncConfig(input) => service_sync_config::create(cx, input).await?.into(),
         Request::CreateServiceTemplate(input) => template::create_service(cx, input).await?.into(),
         Request::CreateServiceTemplateVersion(input) => template_version::create_service(cx, input).await?.into(),
@@ -155,14 +155,5 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::UpdateServiceTemplate(input) => template::update_service(cx, input).await?.into(),
         Request::UpdateServiceTemplateVersion(input) => template_version::update_service(cx, input).await?.into(),
         Request::UpdateTemplateSyncConfig(input) => template_sync_config::update(cx, input).await?.into(),
-        Request::CreateServiceInstance(_) => return Err(not_built(operation)),
     })
-}
-
-/// An operation that is read and checked and does nothing yet; the list of them only shrinks.
-fn not_built(operation: protium_api::Operation) -> Error {
-    Error::new(
-        ErrorCode::NotImplemented,
-        format!("{} is not implemented yet in Protium {}", operation.name(), env!("CARGO_PKG_VERSION")),
-    )
 }

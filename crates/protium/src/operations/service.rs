@@ -14,15 +14,16 @@ use protium_domain::service::{Service, ServicePipeline};
 
 pub(super) use create::create;
 pub(super) use delete::delete;
-pub(super) use parts::{check_environment, check_pipeline_role};
+pub(super) use parts::{
+    NewInstance, add_instance, check_environment, check_pipeline_role, check_settled, new_instances,
+};
 pub(super) use update::update;
 
 const NOUN: &str = "service";
 
 pub(super) async fn get(cx: &Context, input: GetServiceInput) -> Result<GetServiceOutput> {
     let mut rd = cx.store().reader().await?;
-    let (service, pipeline) =
-        service_with_pipeline(&mut rd, cx.scope(), &input.name).await?.ok_or_else(|| missing(cx, &input.name))?;
+    let (service, pipeline) = find_with_pipeline(&mut rd, cx, &input.name).await?;
     Ok(GetServiceOutput { service: Some(shown(&mut rd, cx, &service, pipeline.as_ref()).await?) })
 }
 
@@ -61,6 +62,15 @@ async fn shown(
 /// The service of that name.
 pub(super) async fn find(rd: &mut Reader, cx: &Context, name: &str) -> Result<Service> {
     service_get(rd, cx.scope(), name).await?.ok_or_else(|| missing(cx, name))
+}
+
+/// The same with its pipeline, if it has one.
+pub(super) async fn find_with_pipeline(
+    rd: &mut Reader,
+    cx: &Context,
+    name: &str,
+) -> Result<(Service, Option<ServicePipeline>)> {
+    service_with_pipeline(rd, cx.scope(), name).await?.ok_or_else(|| missing(cx, name))
 }
 
 fn missing(cx: &Context, name: &str) -> crate::error::Error {

@@ -1,30 +1,34 @@
-//! Service instances: get, list, update, cancel. They come and go with their service.
+//! Service instances: get, update, cancel. How they come beside their service, and how they are listed, is in the
+//! submodules; they go with it, or by an update of it.
+
+mod create;
+mod list;
 
 use super::attachment::check_component_settled;
 use super::deploy::{self, Start};
 use super::input::{client_token, request_hash};
-use super::page::Page;
 use super::service::check_environment;
+use super::token::Token;
 use super::upgrade::Update;
 use super::usable_version::{self, check_built};
-use super::{Context, service, spec, sync_blocker, wire};
-use crate::error::{Error, Result, conflict, invalid, not_found};
-use crate::store::{
-    Reader, Target, TokenUse, Tx, content_put, environment_get, instance_get, instance_page, service_get, token_find,
-    token_remember,
-};
+use super::{Context, spec, sync_blocker, wire};
+use crate::error::{Result, conflict, invalid, not_found};
+use crate::store::{Reader, Target, Tx, content_put, environment_get, instance_get, instance_save, service_get};
 use crate::transaction;
-use protium_api::ErrorCode;
 use protium_api::types::*;
 use protium_domain::bundle::spec::merge_instance;
 use protium_domain::deployment::State;
 use protium_domain::service::{Service, ServiceInstance as Instance};
-use protium_domain::status::ServiceStatus;
+use protium_domain::status::{DeploymentStatus, ServiceStatus};
 use protium_domain::sync_blocker::ByHand;
 use protium_domain::template::{TemplateKind, TemplateVersion};
 use protium_domain::track::Aim;
 use protium_domain::upgrade::Wanted;
 
+pub(super) use create::create;
+pub(super) use list::list;
+
+const NOUN: &str = "service instance";
 const UPDATE: &str = "UpdateServiceInstance";
 
 pub(super) async fn get(cx: &Context, input: GetServiceInstanceInput) -> Result<GetServiceInstanceOutput> {
@@ -32,30 +36,6 @@ pub(super) async fn get(cx: &Context, input: GetServiceInstanceInput) -> Result<
     let instance = find(&mut rd, cx, &input.service_name, &input.name).await?;
     let spec = spec::deployed(&mut rd, &instance.track).await?;
     Ok(GetServiceInstanceOutput { service_instance: wire::service_instance(cx.scope(), &instance, spec) })
-}
-
-/// By service and name. Filters and other orders come with the rest of the API.
-pub(super) async fn list(cx: &Context, input: ListServiceInstancesInput) -> Result<ListServiceInstancesOutput> {
-    let given = [
-        ("filters", input.filters.is_some_and(|filters| !filters.is_empty())),
-        ("sortBy", input.sort_by.is_some_and(|by| by != ListServiceInstancesSortBy::ServiceName)),
-        ("sortOrder", input.sort_order == Some(SortOrder::Descending)),
-    ];
-    if let Some((member, _)) = given.iter().find(|(_, given)| *given) {
-        let why = format!("{member}: is not implemented yet; leave it out to list by service and name");
-        return Err(Error::new(ErrorCode::NotImplemented, why));
-    }
-    let of_service = input.service_name.as_deref();
-    let page = Page::new(cx, "ListServiceInstances", of_service, input.max_results, input.next_token.as_deref())?;
-    let mut rd = cx.store().reader().await?;
-    if let Some(name) = of_service {
-        service::find(&mut rd, cx, name).await?;
-    }
-    let after = page.after().and_then(|key| key.split_once('/')).unwrap_or_default();
-    let found = instance_page(&mut rd, cx.scope(), of_service, after, page.limit()).await?;
-    let (found, next_token) = page.cut(found, |instance| format!("{}/{}", instance.service, instance.name));
-    let service_instances = found.iter().map(|instance| wire::service_instance_summary(cx.scope(), instance)).collect();
-    Ok(ListServiceInstancesOutput { next_token, service_instances })
 }
 
 pub(super) async fn update(cx: &Context, input: UpdateServiceInstanceInput) -> Result<UpdateServiceInstanceOutput> {
@@ -68,13 +48,20 @@ pub(super) async fn update(cx: &Context, input: UpdateServiceInstanceInput) -> R
     transaction!(cx.store(), async |tx| -> Result<UpdateServiceInstanceOutput> {
         let mut instance = find(tx, cx, &input.service_name, &input.name).await?;
         let token = client_token(input.client_token.as_deref());
-        if let Some(token) = token
-            && replayed(tx, cx, token, &hash, &instance).await?
-        {
+        let request = Token { operation: UPDATE, token, request: &hash };
+        if request.made(tx, cx).await?.is_some_and(|resource| resource == instance.id) {
             return Ok(answer(cx, &instance));
         }
         let wanted = update.wanted(&instance.track)?;
+        if let Some(token) = token {
+            instance.last_token = Some(token.to_owned());
+            request.remember(tx, cx, &instance.id).await?;
+        }
         if wanted == Wanted::Nothing {
+            if token.is_some() {
+                let was = instance.track.status;
+                save(tx, &mut instance, was, cx.now).await?;
+            }
             return Ok(answer(cx, &instance));
         }
         check_component_settled(tx, &instance).await?;
@@ -84,11 +71,6 @@ pub(super) async fn update(cx: &Context, input: UpdateServiceInstanceInput) -> R
         let version = usable_version::resolve_wanted(tx, cx.scope(), kind, &instance.template, wanted, current).await?;
         let aim = aim(tx, cx, &service, &instance, &version, input.spec.as_deref()).await?;
         let goal = State::new(&instance.template, &aim);
-        if let Some(token) = token {
-            instance.last_token = Some(token.to_owned());
-            let used = TokenUse { request_hash: hash.clone(), resource_id: instance.id.to_string() };
-            token_remember(tx, cx.scope(), UPDATE, token, &used, cx.now).await?;
-        }
         let mut target = Target::ServiceInstance(instance);
         deploy::start(tx, &mut target, Start { scope: cx.scope(), now: cx.now, goal, waiting: false }).await?;
         let instance = instance_of(target)?;
@@ -118,15 +100,8 @@ pub(super) async fn aim(
     Ok(Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? })
 }
 
-/// Whether the token was used for this very request before. With another request it is a mistake.
-async fn replayed(tx: &mut Tx, cx: &Context, token: &str, hash: &str, instance: &Instance) -> Result<bool> {
-    match token_find(tx, cx.scope(), UPDATE, token, cx.now).await? {
-        Some(used) if used.request_hash != hash => {
-            Err(Error::new(ErrorCode::Validation, "Idempotent parameter mismatch"))
-        }
-        Some(used) => Ok(used.resource_id == instance.id.as_str()),
-        None => Ok(false),
-    }
+async fn save(tx: &mut Tx, instance: &mut Instance, was: DeploymentStatus, now: i64) -> Result<()> {
+    if instance_save(tx, instance, was, now).await? { Ok(()) } else { Err(deploy::lost_update()) }
 }
 
 /// The service of an instance that may be updated: not while everything is about to be removed.
@@ -195,7 +170,7 @@ pub(super) async fn cancel(
 pub(super) async fn find(rd: &mut Reader, cx: &Context, service: &str, name: &str) -> Result<Instance> {
     instance_get(rd, cx.scope(), service, name)
         .await?
-        .ok_or_else(|| not_found("service instance", cx.scope().service_instance(service, name)))
+        .ok_or_else(|| not_found(NOUN, cx.scope().service_instance(service, name)))
 }
 
 fn instance_of(target: Target) -> Result<Instance> {

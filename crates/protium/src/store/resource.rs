@@ -124,7 +124,7 @@ pub(super) async fn number(rd: &mut Reader, sql: &str, params: &[Param<'_>]) -> 
 }
 
 /// A row of `revision, doc`.
-fn read<R: Resource>(mut row: Row) -> DbResult<R> {
+pub(super) fn read<R: Resource>(mut row: Row) -> DbResult<R> {
     let mut resource: R = row.doc(1)?;
     resource.set_revision(row.int(0)?);
     Ok(resource)

@@ -105,23 +105,8 @@ pub async fn instance_delete(tx: &mut Tx, instance: &ServiceInstance, at: i64) -
     resource::delete(tx, instance, at).await
 }
 
-/// Up to `limit` instances of one service, or of all, after (`service`, `name`), in that order.
-pub async fn instance_page(
-    rd: &mut Reader,
-    scope: &Scope,
-    of_service: Option<&str>,
-    after: (&str, &str),
-    limit: i64,
-) -> DbResult<Vec<ServiceInstance>> {
-    match of_service {
-        Some(service) => {
-            let rest = "WHERE account = $1 AND region = $2 AND service = $3 AND name > $4 ORDER BY name LIMIT $5";
-            resource::list(rd, rest, params![&scope.account, &scope.region, service, after.1, limit]).await
-        }
-        None => {
-            let rest = "WHERE account = $1 AND region = $2 AND (service > $3 OR (service = $3 AND name > $4)) \
-                        ORDER BY service, name LIMIT $5";
-            resource::list(rd, rest, params![&scope.account, &scope.region, after.0, after.1, limit]).await
-        }
-    }
+/// How many instances a service has, those that failed to delete included.
+pub async fn instance_count(rd: &mut Reader, scope: &Scope, service: &str) -> DbResult<i64> {
+    let sql = "SELECT COUNT(*) FROM service_instance WHERE account = $1 AND region = $2 AND service = $3";
+    resource::number(rd, sql, params![&scope.account, &scope.region, service]).await
 }

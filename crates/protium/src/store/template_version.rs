@@ -231,22 +231,29 @@ pub async fn template_version_user(
 ) -> DbResult<Option<String>> {
     let Version { major, minor } = version.version;
     let values = params![&scope.account, &scope.region, &version.template, major, minor];
-    let on_version = "WHERE account = $1 AND region = $2 AND template = $3 AND ((major = $4 AND minor = $5) OR \
-                      (attempted_major = $4 AND attempted_minor = $5)) LIMIT 1";
-    let find = |columns: &str, table: &str| format!("SELECT {columns} FROM {table} {on_version}");
-    match version.kind {
-        TemplateKind::Environment => {
-            let Some(mut row) = rd.query_opt(&find("name", "environment"), values).await? else { return Ok(None) };
-            Ok(Some(format!("environment '{}'", row.text(0)?)))
-        }
-        TemplateKind::Service => {
-            if let Some(mut row) = rd.query_opt(&find("name, service", "service_instance"), values).await? {
-                return Ok(Some(format!("service instance '{}' of the service '{}'", row.text(0)?, row.text(1)?)));
+    // Each of the two is a search of an index of its own.
+    for (number_major, number_minor) in [("major", "minor"), ("attempted_major", "attempted_minor")] {
+        let find = |columns: &str, table: &str| {
+            format!(
+                "SELECT {columns} FROM {table} WHERE account = $1 AND region = $2 AND template = $3 \
+                 AND {number_major} = $4 AND {number_minor} = $5 LIMIT 1"
+            )
+        };
+        match version.kind {
+            TemplateKind::Environment => {
+                if let Some(mut row) = rd.query_opt(&find("name", "environment"), values).await? {
+                    return Ok(Some(format!("environment '{}'", row.text(0)?)));
+                }
             }
-            let Some(mut row) = rd.query_opt(&find("service", "service_pipeline"), values).await? else {
-                return Ok(None);
-            };
-            Ok(Some(format!("pipeline of the service '{}'", row.text(0)?)))
+            TemplateKind::Service => {
+                if let Some(mut row) = rd.query_opt(&find("name, service", "service_instance"), values).await? {
+                    return Ok(Some(format!("service instance '{}' of the service '{}'", row.text(0)?, row.text(1)?)));
+                }
+                if let Some(mut row) = rd.query_opt(&find("service", "service_pipeline"), values).await? {
+                    return Ok(Some(format!("pipeline of the service '{}'", row.text(0)?)));
+                }
+            }
         }
     }
+    Ok(None)
 }

@@ -43,7 +43,7 @@ pub(in crate::operations) async fn create(cx: &Context, input: CreateServiceInpu
             tag_set(tx, cx.scope(), service.id.as_str(), &cx.scope().service(&service.name), key, value).await?;
         }
         for new in &instances {
-            add_instance(tx, cx, &service, new, &aim, &user_tags).await?;
+            add_instance(tx, cx, &service, new, &aim, &user_tags, None).await?;
         }
         let pipeline = match plan.has_pipeline {
             true => Some(add_pipeline(tx, cx, &service, &aim).await?),

@@ -13,19 +13,19 @@ use protium_domain::deployment::State;
 use protium_domain::environment::{Environment, check_engine};
 use protium_domain::provisioning::Method;
 use protium_domain::service::{Service, ServiceInstance, ServicePipeline};
-use protium_domain::status::DeploymentStatus;
+use protium_domain::status::{DeploymentStatus, ServiceStatus};
 use protium_domain::template::{RegisteredPart, TemplateVersion};
 use protium_domain::track::{Aim, Track};
 
 /// An instance that is about to be created.
-pub(super) struct NewInstance {
+pub(in crate::operations) struct NewInstance {
     pub name: String,
     pub environment: Environment,
 }
 
 /// Finds the environments of the instances with those names, and checks that the version works with
 /// them. What changes them is decided in the same transaction, so it is called in the one that uses it.
-pub(super) async fn new_instances(
+pub(in crate::operations) async fn new_instances(
     rd: &mut Reader,
     cx: &Context,
     version: &TemplateVersion,
@@ -113,14 +113,37 @@ pub(in crate::operations) async fn check_pipeline_role(
     }
 }
 
-/// Adds an instance, its tags and its first deployment.
-pub(super) async fn add_instance(
+/// Whether the service and its pipeline have come to rest, so that `act` may be begun.
+pub(in crate::operations) fn check_settled(
+    service: &Service,
+    pipeline: Option<&ServicePipeline>,
+    act: &str,
+) -> Result<()> {
+    let (name, status) = (&service.name, service.status);
+    if status.is_active() {
+        return Err(conflict(format!("the service '{name}' is {status}; {act} when that has ended")));
+    }
+    if status == ServiceStatus::DeleteFailed {
+        return Err(conflict(format!("the service '{name}' is DELETE_FAILED; delete it again")));
+    }
+    match pipeline.map(|pipeline| pipeline.track.status) {
+        Some(status) if status.is_active() => {
+            Err(conflict(format!("the pipeline of the service '{name}' is {status}; {act} when that has ended")))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Adds an instance, its tags and its first deployment. `token` is that of the request, if it is one for the
+/// instance alone.
+pub(in crate::operations) async fn add_instance(
     tx: &mut Tx,
     cx: &Context,
     service: &Service,
     new: &NewInstance,
     aim: &Aim,
     tags: &[(String, String)],
+    token: Option<&str>,
 ) -> Result<ServiceInstance> {
     let deployment = new_id();
     let instance = ServiceInstance {
@@ -134,7 +157,7 @@ pub(super) async fn add_instance(
         template: service.template.clone(),
         created_at: cx.now,
         track: Track::first(deployment.clone(), aim.clone(), cx.now),
-        last_token: None,
+        last_token: token.map(str::to_owned),
         outdated: false,
         unknown: serde_json::Map::new(),
     };

@@ -1,16 +1,14 @@
 //! `UpdateService`: the description, or which instances there are.
 
-use super::parts::{NewInstance, add_instance, check_pipeline_role, new_instances};
-use super::shown;
-use crate::error::{Result, conflict, invalid, not_found, over_quota};
+use super::parts::{NewInstance, add_instance, check_pipeline_role, check_settled, new_instances};
+use super::{find_with_pipeline, shown};
+use crate::error::{Result, conflict, invalid, over_quota};
 use crate::operations::attachment::check_no_component;
 use crate::operations::deploy::{self, Start, lost_update};
 use crate::operations::roll_up::roll_up;
 use crate::operations::usable_version::{self, check_built};
 use crate::operations::{Context, spec, sync_blocker};
-use crate::store::{
-    Reader, Target, Tx, content_put, instance_save, instances_of_service, service_save, service_with_pipeline, tag_list,
-};
+use crate::store::{Reader, Target, Tx, content_put, instance_save, instances_of_service, service_save, tag_list};
 use crate::transaction;
 use protium_api::types::{UpdateServiceInput, UpdateServiceOutput};
 use protium_domain::bundle::spec::ServiceSpec;
@@ -23,9 +21,7 @@ use protium_domain::track::Aim;
 
 pub(in crate::operations) async fn update(cx: &Context, input: UpdateServiceInput) -> Result<UpdateServiceOutput> {
     transaction!(cx.store(), async |tx| -> Result<UpdateServiceOutput> {
-        let (mut service, mut pipeline) = service_with_pipeline(tx, cx.scope(), &input.name)
-            .await?
-            .ok_or_else(|| not_found("service", cx.scope().service(&input.name)))?;
+        let (mut service, mut pipeline) = find_with_pipeline(tx, cx, &input.name).await?;
         let was = service.status;
         if was.is_active() {
             return Err(conflict(format!("the service '{}' is {was}; update it when that has ended", service.name)));
@@ -55,7 +51,7 @@ async fn change_instances(
     pipeline: &mut Option<ServicePipeline>,
     given: &str,
 ) -> Result<()> {
-    check_settled(service, pipeline.as_ref())?;
+    check_settled(service, pipeline.as_ref(), "update the service")?;
     let stored = spec::text(tx, &service.spec).await?;
     let (text, wanted) = spec::service(given, Some(&stored))?;
     spec::check_unchanged(&stored, &wanted)?;
@@ -86,19 +82,6 @@ async fn change_instances(
     }
     service.change = Some(change);
     sync_blocker::by_update(tx, cx, service).await
-}
-
-fn check_settled(service: &Service, pipeline: Option<&ServicePipeline>) -> Result<()> {
-    if service.status == ServiceStatus::DeleteFailed {
-        return Err(conflict(format!("the service '{}' is DELETE_FAILED; delete it again", service.name)));
-    }
-    match pipeline {
-        Some(pipeline) if pipeline.track.status.is_active() => Err(conflict(format!(
-            "the pipeline of the service '{}' is {}; update the service when that has ended",
-            service.name, pipeline.track.status
-        ))),
-        Some(_) | None => Ok(()),
-    }
 }
 
 /// What becomes of each instance.
@@ -188,7 +171,7 @@ async fn create(
 ) -> Result<()> {
     let tags = tag_list(tx, cx.scope(), service.id.as_str(), "", i64::MAX).await?;
     for instance in new {
-        change.added.push(add_instance(tx, cx, service, instance, aim, &tags).await?.id);
+        change.added.push(add_instance(tx, cx, service, instance, aim, &tags, None).await?.id);
     }
     Ok(())
 }

@@ -3,10 +3,10 @@
 use super::wire::{self, Shown};
 use super::{check_compatible, without_schema};
 use crate::app::new_id;
-use crate::error::{Result, invalid, over_quota};
+use crate::error::{Result, over_quota};
 use crate::operations::Context;
 use crate::operations::deploy::{enqueue, lost_update};
-use crate::operations::input::{client_token, request_hash, tags, version_part};
+use crate::operations::input::{client_token, inherited_tags, request_hash, tags, version_part};
 use crate::operations::template::{existing, template_arn};
 use crate::operations::token::Token;
 use crate::store::{
@@ -151,10 +151,7 @@ async fn tag_like_its_template(
     version: &TemplateVersion,
     given: &[(String, String)],
 ) -> Result<()> {
-    let mut tags = tag_list(tx, scope, template.id.as_str(), "", ALL_TAGS).await?;
-    tags.retain(|(key, _)| given.iter().all(|(own, _)| own != key));
-    tags.extend_from_slice(given);
-    tag::check_count(tags.len()).map_err(|error| invalid("tags", error))?;
+    let tags = inherited_tags(tag_list(tx, scope, template.id.as_str(), "", ALL_TAGS).await?, given)?;
     let arn = format!("{}:{}", template_arn(scope, template.kind, &template.name), version.version);
     for (key, value) in &tags {
         tag_set(tx, scope, version.id.as_str(), &arn, key, value).await?;

@@ -62,20 +62,6 @@ on_both! {
         assert_eq!(code(shop.app.call("ListServiceInstances", missing).await), "ResourceNotFoundException");
     }
 
-    filters_and_other_orders_of_instances_are_not_there_yet, async |db| {
-        let shop = Shop::on(db).await;
-        for (member, value) in [
-            ("filters", json!([{ "key": "name", "value": "a" }])),
-            ("sortBy", json!("createdAt")),
-            ("sortOrder", json!("DESCENDING")),
-        ] {
-            let refused = shop.app.call("ListServiceInstances", json!({ member: value })).await.unwrap_err();
-            assert!(refused.code.contains("NotImplemented"), "{refused:?}");
-            assert!(refused.message.starts_with(&format!("{member}: is not implemented yet")), "{refused:?}");
-        }
-        shop.app.ok("ListServiceInstances", json!({ "filters": [] })).await;
-    }
-
     what_is_not_there_is_not_found_by_its_arn, async |db| {
         let shop = Shop::on(db).await;
         shop.active_plain("web", &[("a", 1)]).await;

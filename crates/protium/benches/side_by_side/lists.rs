@@ -1,0 +1,228 @@
+//! Lists of service instances and the resources summary, in a store with few services and in one with many.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+
+use crate::calls::PROTON;
+use crate::crowd::{self, Crowd, INSTANCES};
+use crate::figure::Figure;
+use crate::load::Connection;
+use crate::site::{Database, Site};
+use crate::{Effort, note};
+
+/// The small store: 1,000 instances.
+const FEW_SERVICES: usize = 50;
+/// How many pages of a list are read in a walk.
+const PAGES: usize = 5;
+/// How many pages of each list are measured in a round, at least.
+const SAMPLES: usize = 20;
+const SORTS: [&str; 7] = [
+    "name",
+    "deploymentStatus",
+    "templateName",
+    "serviceName",
+    "environmentName",
+    "lastDeploymentAttemptedAt",
+    "createdAt",
+];
+
+pub(crate) async fn measure(database: Database, effort: Effort) -> Result<Vec<Figure>> {
+    let name = database.name();
+    let mut site = Site::start(database).await?;
+    let mut crowd = Crowd::begin(&mut site).await?;
+    crowd.grow(&mut site, FEW_SERVICES).await?;
+    let few = Measured::of(&site, effort).await?;
+    crowd.grow(&mut site, effort.services.max(FEW_SERVICES)).await?;
+    let many = Measured::of(&site, effort).await?;
+    let instances = effort.services * INSTANCES;
+    let mut figures = Vec::new();
+    for (group, bound) in [
+        ("each order", 20.0),
+        ("each filter", 20.0),
+        ("serviceName, each order", 20.0),
+        ("environmentName, each order", 20.0),
+        ("pairs of filters", 150.0),
+    ] {
+        let (slowest, p99) = many.slowest(group).context("a group of lists")?;
+        let what = format!("ListServiceInstances of {instances}, {group}, p99, {name}");
+        figures.push(Figure::bound(what, p99, format!("slowest: {slowest}"), bound, "ms"));
+        if group != "pairs of filters" {
+            let (list, ratio) = many.worst_ratio(&few, group).context("a group of lists")?;
+            let what = format!("the same beside {} instances, {name}", FEW_SERVICES * INSTANCES);
+            figures.push(Figure::bound(what, ratio, format!("worst: {list}"), 1.5, "×"));
+        }
+    }
+    let (_, summary) = many.slowest("summary").context("the summary")?;
+    figures.push(Figure::bound(format!("GetResourcesSummary there, p99, {name}"), summary, "", 200.0, "ms"));
+    figures.push(Figure::bound(format!("memory with that store, {name}"), site.memory("VmRSS")?, "", 150.0, "MB"));
+    #[expect(clippy::cast_precision_loss, reason = "it is shown in gigabytes")]
+    let size = site.size()? as f64 / 1e9;
+    figures.push(Figure::told(format!("size on disk of that store, {name}"), format!("{size:.2} GB")));
+    Ok(figures)
+}
+
+/// The p99 of each list, by group and list, in milliseconds.
+struct Measured(BTreeMap<(&'static str, String), f64>);
+
+impl Measured {
+    async fn of(site: &Site, effort: Effort) -> Result<Self> {
+        let samples = SAMPLES * effort.rounds;
+        let mut measured = BTreeMap::new();
+        for (group, list, inputs) in lists(site).await? {
+            let mut times = Vec::new();
+            while times.len() < samples {
+                for input in &inputs {
+                    times.extend(walk(site, input).await?);
+                }
+            }
+            let (median, p99) = (quantile(&mut times, 0.5), quantile(&mut times, 0.99));
+            note(format!("{}: {group}: {list}: {median:.1} ms, p99 {p99:.1} ms", site.database.name()));
+            measured.insert((group, list), p99);
+        }
+        let mut times = Vec::new();
+        for _ in 0..samples {
+            times.push(timed(site, "GetResourcesSummary", &json!({})).await?.1);
+        }
+        let (median, p99) = (quantile(&mut times, 0.5), quantile(&mut times, 0.99));
+        note(format!("{}: GetResourcesSummary: {median:.1} ms, p99 {p99:.1} ms", site.database.name()));
+        measured.insert(("summary", String::new()), p99);
+        Ok(Self(measured))
+    }
+
+    fn group(&self, group: &str) -> impl Iterator<Item = (&str, f64)> {
+        self.0.iter().filter(move |((of, _), _)| *of == group).map(|((_, list), p99)| (list.as_str(), *p99))
+    }
+
+    fn slowest(&self, group: &str) -> Option<(&str, f64)> {
+        self.group(group).max_by(|(_, one), (_, other)| one.total_cmp(other))
+    }
+
+    /// The list that takes the most times as long as the same one in a smaller store.
+    fn worst_ratio(&self, few: &Self, group: &str) -> Option<(&str, f64)> {
+        let smaller: BTreeMap<&str, f64> = few.group(group).collect();
+        let ratios = self.group(group).filter_map(|(list, p99)| Some((list, p99 / smaller.get(list)?)));
+        ratios.max_by(|(_, one), (_, other)| one.total_cmp(other))
+    }
+}
+
+type List = (&'static str, String, Vec<Value>);
+
+/// All lists: their group, their name, and requests that differ in what they look for.
+async fn lists(site: &Site) -> Result<Vec<List>> {
+    let mut lists: Vec<List> = Vec::new();
+    let orders = SORTS.into_iter().flat_map(|sort| ["ASCENDING", "DESCENDING"].map(|order| (sort, order)));
+    for (sort, order) in orders {
+        let by = json!({"sortBy": sort, "sortOrder": order});
+        let with = |members: Value| merged(&by, &members);
+        let list = format!("{sort} {order}");
+        lists.push(("each order", list.clone(), vec![by.clone()]));
+        let service = json!({"serviceName": crowd::service_name(FEW_SERVICES / 2)});
+        lists.push(("serviceName, each order", list.clone(), vec![with(service)]));
+        let environment = json!({"filters": [{"key": "environmentName", "value": crowd::environment_name(3)}]});
+        lists.push(("environmentName, each order", list, vec![with(environment)]));
+    }
+    let filters = filters(site).await?;
+    for (key, values) in &filters {
+        let inputs = values.iter().map(|value| json!({"filters": [filter(key, value)]}));
+        lists.push(("each filter", (*key).to_owned(), inputs.collect()));
+    }
+    for (index, (one, values)) in filters.iter().enumerate() {
+        for (other, others) in filters.iter().skip(index + 1) {
+            let pairs = values.iter().flat_map(|value| others.iter().map(move |other| (value, other)));
+            let inputs = pairs.map(|(value, second)| json!({"filters": [filter(one, value), filter(other, second)]}));
+            lists.push(("pairs of filters", format!("{one}, {other}"), inputs.collect()));
+        }
+    }
+    Ok(lists)
+}
+
+fn filter(key: &str, value: &str) -> Value {
+    json!({"key": key, "value": value})
+}
+
+/// The values of each key: those that leave much and those that leave little.
+async fn filters(site: &Site) -> Result<Vec<(&'static str, Vec<String>)>> {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let created = points(site, "createdAt").await?;
+    let attempted = points(site, "lastDeploymentAttemptedAt").await?;
+    Ok(vec![
+        ("name", vec![crowd::instance_name(7)]),
+        ("deploymentStatus", texts(&["SUCCEEDED", "FAILED", "CANCELLED"])),
+        ("templateName", vec![crowd::template_name(2)]),
+        ("serviceName", vec![crowd::service_name(FEW_SERVICES / 2)]),
+        ("deployedTemplateVersionStatus", texts(&["UP_TO_DATE", "BEHIND_MINOR", "BEHIND_MAJOR"])),
+        ("environmentName", vec![crowd::environment_name(7)]),
+        ("lastDeploymentAttemptedAtBefore", attempted.clone()),
+        ("lastDeploymentAttemptedAtAfter", attempted),
+        ("createdAtBefore", created.clone()),
+        ("createdAtAfter", created),
+    ])
+}
+
+/// Points in time: near the first one of all instances, in the middle, and near the last.
+async fn points(site: &Site, sort: &str) -> Result<Vec<String>> {
+    let mut ends = Vec::new();
+    for order in ["ASCENDING", "DESCENDING"] {
+        let input = json!({"sortBy": sort, "sortOrder": order, "maxResults": 100});
+        let answer = PROTON.call(site.address(), "ListServiceInstances", &input).await?;
+        let at = answer.pointer(&format!("/serviceInstances/99/{sort}")).and_then(Value::as_f64);
+        ends.push(at.context("a hundred instances")?);
+    }
+    let [first, last] = ends[..] else { bail!("two ends") };
+    let parts = [0.0, 0.01, 0.5, 0.99, 1.0].map(|part| first + (last - first) * part);
+    parts.into_iter().map(instant).collect()
+}
+
+fn instant(seconds: f64) -> Result<String> {
+    #[expect(clippy::cast_possible_truncation, reason = "seconds of this century")]
+    let at = jiff::Timestamp::from_second(seconds as i64)?;
+    Ok(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+fn merged(one: &Value, other: &Value) -> Value {
+    let members = [one, other].into_iter().filter_map(Value::as_object).flatten();
+    members.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// How long each of the first pages of a list takes, in milliseconds.
+async fn walk(site: &Site, input: &Value) -> Result<Vec<f64>> {
+    let mut input = merged(input, &json!({"maxResults": 100}));
+    let mut times = Vec::new();
+    for _ in 0..PAGES {
+        let (answer, time) = timed(site, "ListServiceInstances", &input).await?;
+        times.push(time);
+        match answer.get("nextToken") {
+            Some(token) => input = merged(&input, &json!({"nextToken": token})),
+            None => break,
+        }
+    }
+    Ok(times)
+}
+
+/// One call on a connection of its own, signed and connected before the time begins.
+async fn timed(site: &Site, operation: &str, input: &Value) -> Result<(Value, f64)> {
+    let request = PROTON.request(site.address(), operation, input)?;
+    let mut connection = Connection::open(site.address()).await?;
+    let began = Instant::now();
+    let answer = connection.exchange(&request).await?;
+    let time = began.elapsed();
+    if answer.status != 200 {
+        bail!("{operation} {input} answered {}: {}", answer.status, String::from_utf8_lossy(answer.body));
+    }
+    Ok((serde_json::from_slice(answer.body)?, milliseconds(time)))
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// The smallest number that at least such a part of the numbers does not exceed.
+fn quantile(numbers: &mut [f64], part: f64) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "few")]
+    let rank = (numbers.len() as f64 * part).ceil() as usize;
+    numbers.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+}

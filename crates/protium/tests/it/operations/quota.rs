@@ -1,0 +1,105 @@
+//! Quotas: the last place is given once, whoever asks at the same time, and the next one is refused and says why.
+
+use crate::on_both;
+use crate::support::app::{Refused, TestApp};
+use crate::support::bundle::pack;
+use crate::support::double::{self, Site};
+use crate::support::race::{race, refused};
+use crate::support::service::*;
+use protium::config::Config;
+use protium_domain::quota::Quotas;
+use serde_json::{Value, json};
+
+const OVER: &str = "ServiceQuotaExceededException";
+
+/// With one place left for what the quota of `change` counts.
+async fn shop(db: &crate::support::database::TestDb, change: impl FnOnce(&mut Quotas)) -> Shop {
+    let shop = Shop::with(db, |config: &mut Config| change(&mut config.quotas)).await;
+    shop.app.upload("bundles", "env.tar.gz", pack(&double::environment(double::STACK))).await;
+    shop
+}
+
+/// One of two gets the place; a third one is told which quota is full.
+async fn last_place(app: &TestApp, create: impl Fn(&str) -> (&'static str, Value), says: &str) {
+    let answers: [Result<Value, Refused>; 2] = race(app, [create("one"), create("two")]).await;
+    assert_eq!(refused(&answers), OVER);
+    let (operation, input) = create("three");
+    let third = app.call(operation, input).await.unwrap_err();
+    assert_eq!(third.code, OVER);
+    assert!(third.message.contains(says), "{}", third.message);
+}
+
+#[test]
+fn the_defaults_are_those_of_the_newer_service_quotas_page() {
+    let Quotas {
+        templates,
+        versions_per_template,
+        environments,
+        services,
+        instances_per_service,
+        components,
+        account_connections,
+    } = Quotas::default();
+    let thousand = [templates, versions_per_template, environments, services, components, account_connections];
+    assert_eq!((thousand, instances_per_service), ([1000; 6], 20));
+}
+
+on_both! {
+    templates_of_both_kinds_share_the_last_place, async |db| {
+        // `env`, `svc` and `plain` are there.
+        let shop = shop(db, |quotas| quotas.templates = 4).await;
+        let create = |name: &str| {
+            let operation = if name == "one" { "CreateEnvironmentTemplate" } else { "CreateServiceTemplate" };
+            (operation, json!({ "name": name }))
+        };
+        last_place(&shop.app, create, "quota of 4 templates (environment and service templates together)").await;
+        let elsewhere = shop.app.in_region("eu-west-1");
+        elsewhere.ok("CreateServiceTemplate", json!({ "name": "one" })).await;
+    }
+
+    the_last_place_for_a_version_is_given_once, async |db| {
+        let shop = shop(db, |quotas| quotas.versions_per_template = 2).await;
+        let create = |name: &str| {
+            let source = json!({ "s3": { "bucket": "bundles", "key": "env.tar.gz" } });
+            ("CreateEnvironmentTemplateVersion", json!({ "templateName": "env", "description": name, "source": source }))
+        };
+        last_place(&shop.app, create, "quota of 2 versions per template").await;
+    }
+
+    the_last_place_for_an_environment_is_given_once, async |db| {
+        let shop = shop(db, |quotas| quotas.environments = 2).await;
+        last_place(&shop.app, |name| ("CreateEnvironment", double::create(name)), "quota of 2 environments").await;
+    }
+
+    the_last_place_for_a_service_is_given_once, async |db| {
+        let shop = shop(db, |quotas| quotas.services = 1).await;
+        last_place(&shop.app, |name| ("CreateService", create(name, &[("a", 1)])), "quota of 1 services").await;
+    }
+
+    a_quota_of_nothing_lets_nothing_in, async |db| {
+        let site = Site::bare(db, |config| config.quotas.templates = 0).await;
+        let refused = site.app.call("CreateServiceTemplate", json!({ "name": "a" })).await.unwrap_err();
+        assert_eq!(refused.code, OVER);
+    }
+
+    a_place_is_free_again_when_its_holder_is_gone, async |db| {
+        let shop = shop(db, |quotas| quotas.services = 1).await;
+        shop.active("web", &[("a", 1)]).await;
+        assert_eq!(shop.app.call("CreateService", create("api", &[("a", 1)])).await.unwrap_err().code, OVER);
+        shop.delete_service("web").await.unwrap();
+        assert_eq!(shop.app.call("CreateService", create("api", &[("a", 1)])).await.unwrap_err().code, OVER, "it is not gone yet");
+        shop.finish().await;
+        shop.active("api", &[("a", 1)]).await;
+    }
+
+    more_instances_than_a_service_may_have_are_refused_however_they_come, async |db| {
+        let shop = shop(db, |quotas| quotas.instances_per_service = 1).await;
+        let two = [("a", 1), ("b", 2)];
+        assert_eq!(shop.app.call("CreateService", create("web", &two)).await.unwrap_err().code, OVER);
+        shop.active("web", &two[..1]).await;
+        assert_eq!(shop.update_service("web", &spec(&two)).await.unwrap_err().code, OVER);
+        let one_more = json!({ "serviceName": "web", "name": "b", "spec": spec(&two) });
+        // This operation declares no error for quotas.
+        assert_eq!(shop.app.call("CreateServiceInstance", one_more).await.unwrap_err().code, "ValidationException");
+    }
+}
