@@ -1,7 +1,7 @@
 //! Lists of service instances: what they can be filtered and sorted by.
 
 use super::ServiceInstance;
-use crate::instant::Instant;
+use crate::moment::Moment;
 use crate::refused::Refused;
 use crate::staleness::Staleness;
 use crate::status::DeploymentStatus;
@@ -79,10 +79,10 @@ impl Filters {
             Key::DeploymentStatus => drop(self.statuses.insert(status(value)?)),
             Key::DeployedTemplateVersionStatus => drop(self.staleness.insert(staleness(value)?)),
             // Of several bounds that are alternatives the widest counts.
-            Key::AttemptedAfter => lower(&mut self.attempted.after, instant(value)?.floor),
-            Key::CreatedAfter => lower(&mut self.created.after, instant(value)?.floor),
-            Key::AttemptedBefore => raise(&mut self.attempted.before, instant(value)?.ceiling),
-            Key::CreatedBefore => raise(&mut self.created.before, instant(value)?.ceiling),
+            Key::AttemptedAfter => lower(&mut self.attempted.after, moment(value)?.floor),
+            Key::CreatedAfter => lower(&mut self.created.after, moment(value)?.floor),
+            Key::AttemptedBefore => raise(&mut self.attempted.before, moment(value)?.ceiling),
+            Key::CreatedBefore => raise(&mut self.created.before, moment(value)?.ceiling),
         }
         Ok(())
     }
@@ -127,8 +127,8 @@ fn staleness(value: &str) -> Result<Staleness, String> {
     })
 }
 
-fn instant(value: &str) -> Result<Instant, String> {
-    Instant::parse(value)
+fn moment(value: &str) -> Result<Moment, String> {
+    Moment::parse(value)
         .ok_or_else(|| format!("'{value}' is no point in time; write it in UTC, such as 2026-11-21T22:00:00.5Z"))
 }
 

@@ -5,14 +5,14 @@ const DAY: i64 = 24 * 60 * 60 * SECOND;
 
 /// A point in time that may lie between two milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Instant {
+pub struct Moment {
     /// The last whole millisecond since 1970 that is not after it.
     pub floor: i64,
     /// The first one that is not before it.
     pub ceiling: i64,
 }
 
-impl Instant {
+impl Moment {
     /// Reads `YYYY-MM-DDTHH:MM:SS`, a fraction of a second if there is one, and `Z`. `None` for all else, offsets too.
     pub fn parse(text: &str) -> Option<Self> {
         let (whole, fraction) = text.split_at_checked(19)?;
@@ -94,7 +94,7 @@ mod tests {
             ("0000-01-01T00:00:00Z", -62_167_219_200_000),
             ("9999-12-31T23:59:59.999999Z", 253_402_300_799_999),
         ] {
-            assert_eq!(Instant::parse(text).map(|instant| instant.floor), Some(floor), "{text}");
+            assert_eq!(Moment::parse(text).map(|moment| moment.floor), Some(floor), "{text}");
         }
     }
 
@@ -105,7 +105,7 @@ mod tests {
             ("1970-01-01T00:00:00.0010000Z", 1, 1),
             ("1970-01-01T00:00:00.1Z", 100, 100),
         ] {
-            assert_eq!(Instant::parse(text), Some(Instant { floor, ceiling }), "{text}");
+            assert_eq!(Moment::parse(text), Some(Moment { floor, ceiling }), "{text}");
         }
     }
 
@@ -132,7 +132,7 @@ mod tests {
             "1606603250",
             "２０２６-01-01T00:00:00Z",
         ] {
-            assert_eq!(Instant::parse(text), None, "{text}");
+            assert_eq!(Moment::parse(text), None, "{text}");
         }
     }
 }
