@@ -6,7 +6,7 @@
 use super::by_arn::{addressed, unfit};
 use super::deploy::{force, lost_update};
 use super::roll_up::roll_up;
-use super::{Context, attachment, component, environment, service, service_instance, spec};
+use super::{Context, attachment, component, environment, service, service_instance, spec, sync_blocker};
 use crate::error::{Result, conflict};
 use crate::store::{
     Target, Tx, component_in_environment, content_put, instance_in_environment, instances_of_service, pipeline_get,
@@ -19,6 +19,7 @@ use protium_domain::bundle::spec::without_instance;
 use protium_domain::service::Service;
 use protium_domain::service::change::{Change, Kind};
 use protium_domain::status::ServiceStatus;
+use protium_domain::sync_blocker::ByHand;
 use protium_domain::track::ContentHash;
 
 const WANTED: &str = "an environment, a service, a service instance or a component, which can be force-deleted (a pipeline goes \
@@ -99,6 +100,7 @@ impl Removal<'_> {
         service.modified_at = self.cx.now;
         self.save(tx, &mut service).await?;
         attachment::let_go(tx, &instance.id, self.cx.now).await?;
+        sync_blocker::by_hand(tx, self.cx, &service, ByHand::Removed(std::slice::from_ref(&instance))).await?;
         let gone = self.target(tx, Target::ServiceInstance(instance)).await?;
         roll_up(tx, self.cx.scope(), &service.id, self.cx.now).await?;
         Ok(gone)

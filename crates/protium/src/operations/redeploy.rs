@@ -8,7 +8,7 @@ use super::by_arn::{addressed, unfit};
 use super::deploy::Start;
 use super::deploy::force;
 use super::input::version_part;
-use super::{Context, environment, service, service_instance, service_pipeline, usable_version};
+use super::{Context, environment, service, service_instance, service_pipeline, sync_blocker, usable_version};
 use crate::error::{Result, conflict, invalid};
 use crate::store::{Reader, Target, Tx};
 use crate::transaction;
@@ -18,6 +18,7 @@ use protium_domain::deployment::State;
 use protium_domain::service::Service;
 use protium_domain::service::change::{Kind, Stage};
 use protium_domain::status::DeploymentStatus;
+use protium_domain::sync_blocker::ByHand;
 use protium_domain::template::{TemplateKind, TemplateVersion};
 use protium_domain::track::{Aim, Track};
 
@@ -37,6 +38,10 @@ pub(super) async fn redeploy(cx: &Context, input: RedeployInput) -> Result<Redep
         let goal = State::new(target.template(), &aim);
         let start = Start { scope: cx.scope(), now: cx.now, goal, waiting: false };
         let deployment = force::restart(tx, &mut target, start).await?;
+        if let Target::ServiceInstance(instance) = &target {
+            let service = service::find(tx, cx, &instance.service).await?;
+            sync_blocker::by_hand(tx, cx, &service, ByHand::Updated(instance)).await?;
+        }
         Ok(RedeployOutput {
             deployment_id: deployment.to_string(),
             resource_arn: target.reference(cx.scope()).arn,

@@ -44,6 +44,19 @@ async fn resolve(app: &TestApp, blocker: &Value) -> Value {
 }
 
 on_both! {
+    what_an_operator_does_to_a_synced_instance_blocks_too, async |db| {
+        let shop = synced(db, &[("a", 1), ("b", 2)]).await;
+        let arn = |name: &str| format!("{}:service/web/service-instance/{name}", shop.app.arn_prefix());
+        shop.app.ok("Redeploy", json!({ "resourceArn": arn("a") })).await;
+        assert_eq!((count(&shop.app, Some("a")).await, count(&shop.app, Some("b")).await), (1, 0));
+        let before = count(&shop.app, None).await;
+        shop.app.ok("ForceDelete", json!({ "resourceArn": arn("b"), "infrastructure": "RETAIN" })).await;
+        assert_eq!(count(&shop.app, None).await, before + 1, "the removal blocks the service");
+        shop.app.ok("ForceDelete", json!({ "resourceArn": arn("a"), "infrastructure": "DELETE" })).await;
+        shop.finish().await;
+        assert_eq!(shop.stands("web").await, "ACTIVE");
+    }
+
     an_update_of_a_synced_instance_blocks_that_instance, async |db| {
         let shop = synced(db, &[("a", 1), ("b", 2)]).await;
         let updated = shop.app.ok("UpdateServiceInstance", redeploy("a")).await["serviceInstance"].clone();
