@@ -1,10 +1,11 @@
 //! Nothing gets stuck: one test for each complaint that users of AWS Proton had, and a table of every state of
 //! everything that can be deployed with the ways out of it.
 
+use super::sync::{link, of_service, of_template};
 use crate::on_both;
 use crate::support::app::TestApp;
 use crate::support::database::TestDb;
-use crate::support::double::{create as create_environment, resize, text, version_of};
+use crate::support::double::{STACK, create as create_environment, environment, resize, text, version_of};
 use crate::support::service::*;
 use crate::support::under_way::assert_all_have_jobs;
 use protium_engines::double::{Behaviour, Takes};
@@ -119,6 +120,38 @@ on_both! {
         shop.app.ok("UpdateServiceInstance", update).await;
         shop.finish().await;
         assert_eq!((shop.stands("web").await.as_str(), shop.stands("job").await.as_str()), ("CREATE_FAILED, a SUCCEEDED", "CREATE_FAILED"));
+        assert_all_have_jobs(&shop.app).await;
+    }
+
+    // 70: a template sync never registers again after its template was made again.
+    r70_a_template_that_is_made_again_follows_its_repository_and_registers_versions, async |db| {
+        let shop = Shop::on(db).await;
+        link(&shop.app, "o/r").await;
+        for _ in 0..2 {
+            shop.app.ok("CreateEnvironmentTemplate", json!({ "name": "followed" })).await;
+            shop.app.ok("CreateTemplateSyncConfig", of_template("ENVIRONMENT", "followed")).await;
+            let version = shop.register("followed", &environment(STACK), None).await;
+            assert_eq!(version, "1.0");
+            let config = json!({ "templateType": "ENVIRONMENT", "templateName": "followed" });
+            shop.app.ok("DeleteTemplateSyncConfig", config).await;
+            shop.app.ok("DeleteEnvironmentTemplateVersion", version_of("followed", &version)).await;
+            shop.app.ok("DeleteEnvironmentTemplate", json!({ "name": "followed" })).await;
+        }
+        assert_all_have_jobs(&shop.app).await;
+    }
+
+    // 80: a service sync hangs.
+    r80_a_service_that_is_synced_is_updated_and_deleted, async |db| {
+        let shop = Shop::on(db).await;
+        link(&shop.app, "o/r").await;
+        for _ in 0..2 {
+            shop.active_plain("web", &[("a", 1)]).await;
+            shop.app.ok("CreateServiceSyncConfig", of_service("web")).await;
+            shop.update_service("web", &plain_spec(&[("a", 1), ("b", 2)])).await.unwrap();
+            shop.until("web", "ACTIVE, a SUCCEEDED, b SUCCEEDED").await;
+            shop.delete_service("web").await.unwrap();
+            shop.until("web", "gone").await;
+        }
         assert_all_have_jobs(&shop.app).await;
     }
 
