@@ -8,8 +8,8 @@ use protium_domain::status::{DeploymentStatus, ServiceStatus};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What can be deployed, by its table. One that a database does not have yet has no rows.
-const TARGETS: [&str; 3] = ["environment", "service_instance", "service_pipeline"];
+/// What can be deployed, by its table.
+const TARGETS: [&str; 4] = ["environment", "service_instance", "service_pipeline", "component"];
 
 /// Fails if anything is IN_PROGRESS, CANCELLING or DELETE_IN_PROGRESS and no job is there that ends it.
 pub async fn assert_all_have_jobs(app: &TestApp) {
