@@ -8,19 +8,21 @@ use super::settle::{put_outputs, put_unless_empty, read_outputs, settle};
 use super::{Context, attachment};
 use crate::error::{Error, Result, conflict, invalid, not_found};
 use crate::store::{
-    Reader, Target, Tx, component_get, deployment_get, environment_get, instance_get, pipeline_get, target_save,
+    Reader, Target, Tx, component_get, connection_get, deployment_get, environment_by_id, environment_get,
+    instance_get, pipeline_get, target_save,
 };
 use crate::transaction;
 use protium_api::types::{
     NotifyResourceDeploymentStatusChangeInput, NotifyResourceDeploymentStatusChangeOutput, Output,
     ResourceDeploymentStatus,
 };
-use protium_domain::arn::{self, Resource};
+use protium_domain::arn::{self, Resource, Scope};
 use protium_domain::deployment::{Deployment, Event, Purpose};
 use protium_domain::job::Job;
 use protium_domain::notification::{Effect, EndedBy, Word, effect};
 use protium_domain::outputs::{Outputs, only_notified};
 use protium_domain::provisioning::Method;
+use protium_domain::status::ConnectionStatus;
 use protium_domain::track::ProvisionedResource;
 use serde_json::Value;
 
@@ -32,24 +34,30 @@ pub(super) async fn notify(
     cx: &Context,
     input: NotifyResourceDeploymentStatusChangeInput,
 ) -> Result<NotifyResourceDeploymentStatusChangeOutput> {
-    let resource = notifiable(&input.resource_arn)?;
+    let (scope, resource) = notifiable(&input.resource_arn)?;
     let said = Said {
         word: input.status.map(word),
         outputs: input.outputs.map(outputs).transpose()?,
         message: input.status_message,
     };
     transaction!(cx.store(), async |tx| -> Result<NotifyResourceDeploymentStatusChangeOutput> {
-        let mut target = find(tx, cx, &input.resource_arn, &resource).await?;
-        let mut record = latest(tx, cx, &target, input.deployment_id.as_deref()).await?;
+        let mut target = find(tx, cx.scope(), &scope, &input.resource_arn, &resource).await?;
+        let mut record = latest(tx, &scope, &target, input.deployment_id.as_deref()).await?;
         let by = ended_by(&target, record.as_ref());
-        let (reference, status) = (target.reference(cx.scope()), target.track().status);
+        let (reference, status) = (target.reference(&scope), target.track().status);
         let effect = effect(reference.kind.noun(), &reference.arn, status, by, said.word)?;
         if let Some(outputs) = &said.outputs {
             replace(tx, &mut target, record.as_mut(), outputs).await?;
         }
         match (effect, record.as_mut()) {
             (Effect::Ends(event), Some(record)) => end(tx, cx, &mut target, record, event, &said).await?,
-            (Effect::Noted | Effect::Ends(_), record) => note(tx, cx, &mut target, record, &said).await?,
+            (Effect::Noted | Effect::Ends(_), record) => {
+                note(tx, cx, &mut target, record, &said).await?;
+                // The instance of a component reads its outputs.
+                if let Some(instance) = attachment::held(&target).filter(|_| !status.is_active()) {
+                    attachment::catch_up(tx, &scope, &instance, cx.now).await?;
+                }
+            }
         }
         Ok(NotifyResourceDeploymentStatusChangeOutput {})
     })
@@ -77,16 +85,16 @@ fn word(status: ResourceDeploymentStatus) -> Word {
     }
 }
 
-/// What the ARN names, if that kind of thing is deployed.
-fn notifiable(arn: &str) -> Result<Resource> {
+/// What the ARN names and where that is, if that kind of thing is deployed.
+fn notifiable(arn: &str) -> Result<(Scope, Resource)> {
     match arn::parse(arn) {
         Some((
-            _,
+            scope,
             resource @ (Resource::Environment(_)
             | Resource::ServiceInstance { .. }
             | Resource::ServicePipeline(_)
             | Resource::Component(_)),
-        )) => Ok(resource),
+        )) => Ok((scope, resource)),
         Some(_) | None => Err(invalid(
             "resourceArn",
             format_args!(
@@ -111,14 +119,13 @@ fn outputs(given: Vec<Output>) -> Result<Outputs> {
     Ok(outputs)
 }
 
-/// The resource of that ARN, if it is in this account and region.
-async fn find(rd: &mut Reader, cx: &Context, arn: &str, resource: &Resource) -> Result<Target> {
-    let scope = cx.scope();
+/// The resource of that ARN in `scope`, if the caller may speak of it. To all others it does not exist.
+async fn find(rd: &mut Reader, caller: &Scope, scope: &Scope, arn: &str, resource: &Resource) -> Result<Target> {
     let rest = arn.strip_prefix(&scope.arn(resource));
     // Some older clients append the pipeline's id.
-    let here = rest.is_some_and(|rest| rest.is_empty() || matches!(resource, Resource::ServicePipeline(_)));
+    let whole = rest.is_some_and(|rest| rest.is_empty() || matches!(resource, Resource::ServicePipeline(_)));
+    let here = whole && caller.region == scope.region;
     let (noun, found) = match resource {
-        _ if !here => ("resource", None),
         Resource::Environment(name) => {
             ("environment", environment_get(rd, scope, name).await?.map(Target::Environment))
         }
@@ -131,12 +138,35 @@ async fn find(rd: &mut Reader, cx: &Context, arn: &str, resource: &Resource) -> 
         Resource::Component(name) => ("component", component_get(rd, scope, name).await?.map(Target::Component)),
         _ => ("resource", None),
     };
-    found.ok_or_else(|| not_found(noun, arn))
+    match found.filter(|_| here) {
+        Some(target) if may_notify(rd, caller, scope, &target).await? => Ok(target),
+        Some(_) | None => Err(not_found(noun, arn)),
+    }
+}
+
+/// Whether the caller's account has the target, or lends the roles that provision it: what runs there may say
+/// how it went.
+async fn may_notify(rd: &mut Reader, caller: &Scope, scope: &Scope, target: &Target) -> Result<bool> {
+    if caller.account == scope.account {
+        return Ok(true);
+    }
+    let environment = match target {
+        Target::Environment(environment) => Some(environment.clone()),
+        Target::ServiceInstance(instance) => environment_by_id(rd, &instance.environment_id).await?,
+        Target::Component(component) => environment_by_id(rd, &component.environment_id).await?,
+        // Pipelines are provisioned by the account that has the service.
+        Target::ServicePipeline(_) => None,
+    };
+    let Some(id) = environment.and_then(|environment| environment.access.connection) else { return Ok(false) };
+    let connection = connection_get(rd, &scope.region, &id).await?;
+    Ok(connection.is_some_and(|found| {
+        found.status == ConnectionStatus::Connected && found.environment_account == caller.account
+    }))
 }
 
 /// The record that a notification is about: the target's latest, which must be the one that is named.
-async fn latest(rd: &mut Reader, cx: &Context, target: &Target, given: Option<&str>) -> Result<Option<Deployment>> {
-    let (scope, latest) = (cx.scope(), target.track().attempted_deployment.as_ref());
+async fn latest(rd: &mut Reader, scope: &Scope, target: &Target, given: Option<&str>) -> Result<Option<Deployment>> {
+    let latest = target.track().attempted_deployment.as_ref();
     let reference = target.reference(scope);
     let Some(id) = given else {
         return match latest {
@@ -206,14 +236,7 @@ async fn note(
         target.track_mut().message = said.message();
     }
     let status = target.track().status;
-    if !target_save(tx, target, status, cx.now).await? {
-        return Err(deploy::lost_update());
-    }
-    match attachment::held(target).filter(|_| !status.is_active()) {
-        // Its instance reads the outputs.
-        Some(instance) => attachment::catch_up(tx, cx.scope(), &instance, cx.now).await,
-        None => Ok(()),
-    }
+    if target_save(tx, target, status, cx.now).await? { Ok(()) } else { Err(deploy::lost_update()) }
 }
 
 /// Ends a self-managed deployment as the caller says.

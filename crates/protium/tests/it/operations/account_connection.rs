@@ -2,6 +2,7 @@
 
 mod cli;
 mod list;
+mod notification;
 mod provisioning;
 mod races;
 mod recovery;

@@ -54,12 +54,16 @@ fn ones() -> Vec<One> {
     let one = |number: usize| {
         let (of, index) = (number / OF_SERVICE, number % OF_SERVICE);
         // Most are alike in status and environment: filters for them leave many.
-        let status =
-            if mixed(number, 1).is_multiple_of(10) { [Failed, InProgress, Cancelled][mixed(number, 2) % 3] } else { Succeeded };
-        let environment = if mixed(number, 3).is_multiple_of(8) { ["Test", "test"][mixed(number, 4) % 2] } else { "prod" };
+        let status = if mixed(number, 1).is_multiple_of(10) {
+            [Failed, InProgress, Cancelled][mixed(number, 2) % 3]
+        } else {
+            Succeeded
+        };
+        let environment =
+            if mixed(number, 3).is_multiple_of(8) { ["Test", "test"][mixed(number, 4) % 2] } else { "prod" };
         let template = ["svc", "job", "none"][of % 3];
-        let version =
-            (!mixed(number, 5).is_multiple_of(20)).then(|| (1 + (mixed(number, 6) % 3) as i64, (mixed(number, 7) % 4) as i64));
+        let version = (!mixed(number, 5).is_multiple_of(20))
+            .then(|| (1 + (mixed(number, 6) % 3) as i64, (mixed(number, 7) % 4) as i64));
         One {
             service: format!("{}-{:02}", ["web", "Api", "a_b"][of % 3], of),
             name: format!("i{index}"),
