@@ -8,7 +8,6 @@ mod crates;
 mod imports;
 mod links;
 mod migrations;
-mod operations;
 mod rust;
 mod shape;
 mod traces;
@@ -64,7 +63,7 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn findings(tree: &Tree) -> Vec<Finding> {
-    let rules: [fn(&Tree) -> Vec<Finding>; 10] = [
+    let rules: [fn(&Tree) -> Vec<Finding>; 9] = [
         imports::check,
         crates::check,
         shape::check,
@@ -72,7 +71,6 @@ fn findings(tree: &Tree) -> Vec<Finding> {
         migrations::check,
         links::check,
         coverage::check,
-        operations::check,
         traces::check,
         imports::check_map,
     ];

@@ -495,6 +495,8 @@ on_both! {
         site.delete("prod").await.unwrap();
         site.app.work().await;
         forget_contents(&site.app).await;
+        // What this process has read it still knows.
+        let site = site.restart(db).await;
         site.finish().await;
         let (status, message) = site.status_of_summary("prod").await;
         assert_eq!(status, "DELETE_FAILED");

@@ -120,7 +120,12 @@ impl BundleStore {
     pub fn files(&self) -> Vec<String> {
         let mut names = Vec::new();
         for folder in std::fs::read_dir(self.folder.join("objects")).expect("a folder") {
-            for file in std::fs::read_dir(folder.expect("an entry").path()).expect("a folder") {
+            let folder = folder.expect("an entry").path();
+            // Beside the folders stands the lock of backups.
+            if !folder.is_dir() {
+                continue;
+            }
+            for file in std::fs::read_dir(folder).expect("a folder") {
                 names.push(file.expect("an entry").file_name().into_string().expect("a name"));
             }
         }
