@@ -167,7 +167,7 @@ on_both! {
             ("service/api/pipeline", json!({}), "ResourceNotFoundException", "service/api/pipeline"),
             ("service/none/pipeline", json!({}), "ResourceNotFoundException", "service/none"),
             ("service/web/service-instance/a", json!({ "spec": plain_spec(&[("b", 1)]) }), "ValidationException", "'a'"),
-            ("component/none", json!({}), "ResourceNotFoundException", "component/none"),
+            ("component/none", json!({}), "ValidationException", "a component has no template version, update it"),
             ("service-template/svc", json!({}), "ValidationException", "resourceArn"),
         ] {
             let refused = redeploy(&shop.app, resource, members).await.unwrap_err();
