@@ -71,8 +71,6 @@ error_codes! {
     InvalidSignature = "InvalidSignatureException", 400, FRONT_END;
     /// The request is not signed.
     MissingAuthenticationToken = "MissingAuthenticationTokenException", 400, FRONT_END;
-    /// The operation is in the model and not built yet.
-    NotImplemented = "NotImplementedException", 501, FRONT_END;
     /// The body is longer than the limit.
     RequestEntityTooLarge = "RequestEntityTooLargeException", 413, FRONT_END;
     /// The body is not what the operation takes: no JSON, or a member of another type.

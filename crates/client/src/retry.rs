@@ -81,7 +81,6 @@ mod tests {
             (service("Unknown", 502), true),
             (service("ValidationException", 400), false),
             (service("ConflictException", 400), false),
-            (service("NotImplementedException", 501), false),
             (Error::Connect { endpoint: String::new(), source: "refused".into() }, true),
             (Error::Config(String::new()), false),
         ] {

@@ -29,11 +29,6 @@ impl Rust {
         Self { text: text.to_owned(), code, strings, tests, is_generated }
     }
 
-    /// The lines of the code, from 1.
-    pub(super) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.code.lines().enumerate().map(|(index, line)| (index + 1, line))
-    }
-
     /// Whether a line, from 1, is in a test.
     pub(super) fn is_test(&self, line: usize) -> bool {
         line.checked_sub(1).and_then(|index| self.tests.get(index)).copied().unwrap_or(false)

@@ -46,114 +46,158 @@ pub use context::{Caller, Context};
 
 use crate::error::Result;
 use protium_api::{Request, Response};
+use std::pin::Pin;
+
+/// The future of one operation. All of them beside each other in the frame of [`dispatch`] would take a good part
+/// of a thread's stack.
+#[inline(never)]
+fn on_heap<F: Future>(operation: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::pin(operation())
+}
 
 /// Answers a request that is signed, read and valid.
 pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
     Ok(match request {
-        Request::AcceptEnvironmentAccountConnection(input) => account_connection::accept(cx, input).await?.into(),
-        Request::CancelComponentDeployment(input) => component::cancel(cx, input).await?.into(),
-        Request::CancelEnvironmentDeployment(input) => environment::cancel(cx, input).await?.into(),
-        Request::CancelServiceInstanceDeployment(input) => service_instance::cancel(cx, input).await?.into(),
-        Request::CancelServicePipelineDeployment(input) => service_pipeline::cancel(cx, input).await?.into(),
-        Request::CreateAccount(input) => account::create(cx, input).await?.into(),
-        Request::CreateComponent(input) => component::create(cx, input).await?.into(),
-        Request::CreateEnvironment(input) => environment::create(cx, input).await?.into(),
-        Request::CreateEnvironmentAccountConnection(input) => account_connection::create(cx, input).await?.into(),
-        Request::CreateEnvironmentTemplate(input) => template::create_environment(cx, input).await?.into(),
+        Request::AcceptEnvironmentAccountConnection(input) => {
+            on_heap(|| account_connection::accept(cx, input)).await?.into()
+        }
+        Request::CancelComponentDeployment(input) => on_heap(|| component::cancel(cx, input)).await?.into(),
+        Request::CancelEnvironmentDeployment(input) => on_heap(|| environment::cancel(cx, input)).await?.into(),
+        Request::CancelServiceInstanceDeployment(input) => {
+            on_heap(|| service_instance::cancel(cx, input)).await?.into()
+        }
+        Request::CancelServicePipelineDeployment(input) => {
+            on_heap(|| service_pipeline::cancel(cx, input)).await?.into()
+        }
+        Request::CreateAccount(input) => on_heap(|| account::create(cx, input)).await?.into(),
+        Request::CreateComponent(input) => on_heap(|| component::create(cx, input)).await?.into(),
+        Request::CreateEnvironment(input) => on_heap(|| environment::create(cx, input)).await?.into(),
+        Request::CreateEnvironmentAccountConnection(input) => {
+            on_heap(|| account_connection::create(cx, input)).await?.into()
+        }
+        Request::CreateEnvironmentTemplate(input) => on_heap(|| template::create_environment(cx, input)).await?.into(),
         Request::CreateEnvironmentTemplateVersion(input) => {
-            template_version::create_environment(cx, input).await?.into()
+            on_heap(|| template_version::create_environment(cx, input)).await?.into()
         }
-        Request::CreateRepository(input) => repository::create(cx, input).await?.into(),
-        Request::CreateService(input) => service::create(cx, input).await?.into(),
-        Request::CreateServiceInstance(input) => service_instance::create(cx, input).await?.into(),
-        Request::CreateServiceSyncConfig(input) => service_sync_config::create(cx, input).await?.into(),
-        Request::CreateServiceTemplate(input) => template::create_service(cx, input).await?.into(),
-        Request::CreateServiceTemplateVersion(input) => template_version::create_service(cx, input).await?.into(),
-        Request::CreateTemplateSyncConfig(input) => template_sync_config::create(cx, input).await?.into(),
-        Request::DeleteComponent(input) => component::delete(cx, input).await?.into(),
-        Request::DeleteDeployment(input) => deployment::delete(cx, input).await?.into(),
-        Request::DeleteEnvironment(input) => environment::delete(cx, input).await?.into(),
-        Request::DeleteEnvironmentAccountConnection(input) => account_connection::delete(cx, input).await?.into(),
-        Request::DeleteEnvironmentTemplate(input) => template::delete_environment(cx, input).await?.into(),
+        Request::CreateRepository(input) => on_heap(|| repository::create(cx, input)).await?.into(),
+        Request::CreateService(input) => on_heap(|| service::create(cx, input)).await?.into(),
+        Request::CreateServiceInstance(input) => on_heap(|| service_instance::create(cx, input)).await?.into(),
+        Request::CreateServiceSyncConfig(input) => on_heap(|| service_sync_config::create(cx, input)).await?.into(),
+        Request::CreateServiceTemplate(input) => on_heap(|| template::create_service(cx, input)).await?.into(),
+        Request::CreateServiceTemplateVersion(input) => {
+            on_heap(|| template_version::create_service(cx, input)).await?.into()
+        }
+        Request::CreateTemplateSyncConfig(input) => on_heap(|| template_sync_config::create(cx, input)).await?.into(),
+        Request::DeleteComponent(input) => on_heap(|| component::delete(cx, input)).await?.into(),
+        Request::DeleteDeployment(input) => on_heap(|| deployment::delete(cx, input)).await?.into(),
+        Request::DeleteEnvironment(input) => on_heap(|| environment::delete(cx, input)).await?.into(),
+        Request::DeleteEnvironmentAccountConnection(input) => {
+            on_heap(|| account_connection::delete(cx, input)).await?.into()
+        }
+        Request::DeleteEnvironmentTemplate(input) => on_heap(|| template::delete_environment(cx, input)).await?.into(),
         Request::DeleteEnvironmentTemplateVersion(input) => {
-            template_version::delete_environment(cx, input).await?.into()
+            on_heap(|| template_version::delete_environment(cx, input)).await?.into()
         }
-        Request::DeleteRepository(input) => repository::delete(cx, input).await?.into(),
-        Request::DeleteService(input) => service::delete(cx, input).await?.into(),
-        Request::DeleteServiceSyncConfig(input) => service_sync_config::delete(cx, input).await?.into(),
-        Request::DeleteServiceTemplate(input) => template::delete_service(cx, input).await?.into(),
-        Request::DeleteServiceTemplateVersion(input) => template_version::delete_service(cx, input).await?.into(),
-        Request::DeleteTemplateSyncConfig(input) => template_sync_config::delete(cx, input).await?.into(),
-        Request::ForceDelete(input) => force_delete::force_delete(cx, input).await?.into(),
-        Request::GetAccountSettings(input) => account_settings::get(cx, input).await?.into(),
-        Request::GetComponent(input) => component::get(cx, input).await?.into(),
-        Request::GetDeployment(input) => deployment::get(cx, input).await?.into(),
-        Request::GetEnvironment(input) => environment::get(cx, input).await?.into(),
-        Request::GetEnvironmentAccountConnection(input) => account_connection::get(cx, input).await?.into(),
-        Request::GetEnvironmentTemplate(input) => template::get_environment(cx, input).await?.into(),
-        Request::GetEnvironmentTemplateVersion(input) => template_version::get_environment(cx, input).await?.into(),
-        Request::GetRepository(input) => repository::get(cx, input).await?.into(),
-        Request::GetRepositorySyncStatus(input) => sync_status::of_repository(cx, input).await?.into(),
-        Request::GetResourcesSummary(input) => resources_summary::get(cx, input).await?.into(),
-        Request::GetService(input) => service::get(cx, input).await?.into(),
-        Request::GetServiceInstance(input) => service_instance::get(cx, input).await?.into(),
-        Request::GetServiceInstanceSyncStatus(input) => sync_status::of_service_instance(cx, input).await?.into(),
-        Request::GetServiceSyncBlockerSummary(input) => sync_blocker::summary(cx, input).await?.into(),
-        Request::GetServiceSyncConfig(input) => service_sync_config::get(cx, input).await?.into(),
-        Request::GetServiceTemplate(input) => template::get_service(cx, input).await?.into(),
-        Request::GetServiceTemplateVersion(input) => template_version::get_service(cx, input).await?.into(),
-        Request::GetTemplateSyncConfig(input) => template_sync_config::get(cx, input).await?.into(),
-        Request::GetTemplateSyncStatus(input) => sync_status::of_template(cx, input).await?.into(),
-        Request::ListAccounts(input) => account::list(cx, input).await?.into(),
-        Request::ListComponentOutputs(input) => provisioned::component_outputs(cx, input).await?.into(),
+        Request::DeleteRepository(input) => on_heap(|| repository::delete(cx, input)).await?.into(),
+        Request::DeleteService(input) => on_heap(|| service::delete(cx, input)).await?.into(),
+        Request::DeleteServiceSyncConfig(input) => on_heap(|| service_sync_config::delete(cx, input)).await?.into(),
+        Request::DeleteServiceTemplate(input) => on_heap(|| template::delete_service(cx, input)).await?.into(),
+        Request::DeleteServiceTemplateVersion(input) => {
+            on_heap(|| template_version::delete_service(cx, input)).await?.into()
+        }
+        Request::DeleteTemplateSyncConfig(input) => on_heap(|| template_sync_config::delete(cx, input)).await?.into(),
+        Request::ForceDelete(input) => on_heap(|| force_delete::force_delete(cx, input)).await?.into(),
+        Request::GetAccountSettings(input) => on_heap(|| account_settings::get(cx, input)).await?.into(),
+        Request::GetComponent(input) => on_heap(|| component::get(cx, input)).await?.into(),
+        Request::GetDeployment(input) => on_heap(|| deployment::get(cx, input)).await?.into(),
+        Request::GetEnvironment(input) => on_heap(|| environment::get(cx, input)).await?.into(),
+        Request::GetEnvironmentAccountConnection(input) => on_heap(|| account_connection::get(cx, input)).await?.into(),
+        Request::GetEnvironmentTemplate(input) => on_heap(|| template::get_environment(cx, input)).await?.into(),
+        Request::GetEnvironmentTemplateVersion(input) => {
+            on_heap(|| template_version::get_environment(cx, input)).await?.into()
+        }
+        Request::GetRepository(input) => on_heap(|| repository::get(cx, input)).await?.into(),
+        Request::GetRepositorySyncStatus(input) => on_heap(|| sync_status::of_repository(cx, input)).await?.into(),
+        Request::GetResourcesSummary(input) => on_heap(|| resources_summary::get(cx, input)).await?.into(),
+        Request::GetService(input) => on_heap(|| service::get(cx, input)).await?.into(),
+        Request::GetServiceInstance(input) => on_heap(|| service_instance::get(cx, input)).await?.into(),
+        Request::GetServiceInstanceSyncStatus(input) => {
+            on_heap(|| sync_status::of_service_instance(cx, input)).await?.into()
+        }
+        Request::GetServiceSyncBlockerSummary(input) => on_heap(|| sync_blocker::summary(cx, input)).await?.into(),
+        Request::GetServiceSyncConfig(input) => on_heap(|| service_sync_config::get(cx, input)).await?.into(),
+        Request::GetServiceTemplate(input) => on_heap(|| template::get_service(cx, input)).await?.into(),
+        Request::GetServiceTemplateVersion(input) => on_heap(|| template_version::get_service(cx, input)).await?.into(),
+        Request::GetTemplateSyncConfig(input) => on_heap(|| template_sync_config::get(cx, input)).await?.into(),
+        Request::GetTemplateSyncStatus(input) => on_heap(|| sync_status::of_template(cx, input)).await?.into(),
+        Request::ListAccounts(input) => on_heap(|| account::list(cx, input)).await?.into(),
+        Request::ListComponentOutputs(input) => on_heap(|| provisioned::component_outputs(cx, input)).await?.into(),
         Request::ListComponentProvisionedResources(input) => {
-            provisioned::component_provisioned_resources(cx, input).await?.into()
+            on_heap(|| provisioned::component_provisioned_resources(cx, input)).await?.into()
         }
-        Request::ListComponents(input) => component::list(cx, input).await?.into(),
-        Request::ListDeployments(input) => deployment::list(cx, input).await?.into(),
-        Request::ListEnvironmentAccountConnections(input) => account_connection::list(cx, input).await?.into(),
-        Request::ListEnvironmentOutputs(input) => provisioned::environment_outputs(cx, input).await?.into(),
+        Request::ListComponents(input) => on_heap(|| component::list(cx, input)).await?.into(),
+        Request::ListDeployments(input) => on_heap(|| deployment::list(cx, input)).await?.into(),
+        Request::ListEnvironmentAccountConnections(input) => {
+            on_heap(|| account_connection::list(cx, input)).await?.into()
+        }
+        Request::ListEnvironmentOutputs(input) => on_heap(|| provisioned::environment_outputs(cx, input)).await?.into(),
         Request::ListEnvironmentProvisionedResources(input) => {
-            provisioned::environment_provisioned_resources(cx, input).await?.into()
+            on_heap(|| provisioned::environment_provisioned_resources(cx, input)).await?.into()
         }
-        Request::ListEnvironmentTemplateVersions(input) => template_version::list_environment(cx, input).await?.into(),
-        Request::ListEnvironmentTemplates(input) => template::list_environment(cx, input).await?.into(),
-        Request::ListEnvironments(input) => environment::list(cx, input).await?.into(),
-        Request::ListRepositories(input) => repository::list(cx, input).await?.into(),
-        Request::ListRepositorySyncDefinitions(input) => sync_status::definitions(cx, input).await?.into(),
-        Request::ListServiceInstanceOutputs(input) => provisioned::service_instance_outputs(cx, input).await?.into(),
+        Request::ListEnvironmentTemplateVersions(input) => {
+            on_heap(|| template_version::list_environment(cx, input)).await?.into()
+        }
+        Request::ListEnvironmentTemplates(input) => on_heap(|| template::list_environment(cx, input)).await?.into(),
+        Request::ListEnvironments(input) => on_heap(|| environment::list(cx, input)).await?.into(),
+        Request::ListRepositories(input) => on_heap(|| repository::list(cx, input)).await?.into(),
+        Request::ListRepositorySyncDefinitions(input) => on_heap(|| sync_status::definitions(cx, input)).await?.into(),
+        Request::ListServiceInstanceOutputs(input) => {
+            on_heap(|| provisioned::service_instance_outputs(cx, input)).await?.into()
+        }
         Request::ListServiceInstanceProvisionedResources(input) => {
-            provisioned::service_instance_provisioned_resources(cx, input).await?.into()
+            on_heap(|| provisioned::service_instance_provisioned_resources(cx, input)).await?.into()
         }
-        Request::ListServiceInstances(input) => service_instance::list(cx, input).await?.into(),
-        Request::ListServicePipelineOutputs(input) => provisioned::service_pipeline_outputs(cx, input).await?.into(),
+        Request::ListServiceInstances(input) => on_heap(|| service_instance::list(cx, input)).await?.into(),
+        Request::ListServicePipelineOutputs(input) => {
+            on_heap(|| provisioned::service_pipeline_outputs(cx, input)).await?.into()
+        }
         Request::ListServicePipelineProvisionedResources(input) => {
-            provisioned::service_pipeline_provisioned_resources(cx, input).await?.into()
+            on_heap(|| provisioned::service_pipeline_provisioned_resources(cx, input)).await?.into()
         }
-        Request::ListServiceTemplateVersions(input) => template_version::list_service(cx, input).await?.into(),
-        Request::ListServiceTemplates(input) => template::list_service(cx, input).await?.into(),
-        Request::ListServices(input) => service::list(cx, input).await?.into(),
-        Request::ListTagsForResource(input) => tag::list(cx, input).await?.into(),
-        Request::NotifyResourceDeploymentStatusChange(input) => notification::notify(cx, input).await?.into(),
-        Request::Redeploy(input) => redeploy::redeploy(cx, input).await?.into(),
-        Request::RejectEnvironmentAccountConnection(input) => account_connection::reject(cx, input).await?.into(),
-        Request::TagResource(input) => tag::set(cx, input).await?.into(),
-        Request::UntagResource(input) => tag::unset(cx, input).await?.into(),
-        Request::UpdateAccountSettings(input) => account_settings::update(cx, input).await?.into(),
-        Request::UpdateComponent(input) => component::update(cx, input).await?.into(),
-        Request::UpdateEnvironment(input) => environment::update(cx, input).await?.into(),
-        Request::UpdateEnvironmentAccountConnection(input) => account_connection::update(cx, input).await?.into(),
-        Request::UpdateEnvironmentTemplate(input) => template::update_environment(cx, input).await?.into(),
+        Request::ListServiceTemplateVersions(input) => {
+            on_heap(|| template_version::list_service(cx, input)).await?.into()
+        }
+        Request::ListServiceTemplates(input) => on_heap(|| template::list_service(cx, input)).await?.into(),
+        Request::ListServices(input) => on_heap(|| service::list(cx, input)).await?.into(),
+        Request::ListTagsForResource(input) => on_heap(|| tag::list(cx, input)).await?.into(),
+        Request::NotifyResourceDeploymentStatusChange(input) => {
+            on_heap(|| notification::notify(cx, input)).await?.into()
+        }
+        Request::Redeploy(input) => on_heap(|| redeploy::redeploy(cx, input)).await?.into(),
+        Request::RejectEnvironmentAccountConnection(input) => {
+            on_heap(|| account_connection::reject(cx, input)).await?.into()
+        }
+        Request::TagResource(input) => on_heap(|| tag::set(cx, input)).await?.into(),
+        Request::UntagResource(input) => on_heap(|| tag::unset(cx, input)).await?.into(),
+        Request::UpdateAccountSettings(input) => on_heap(|| account_settings::update(cx, input)).await?.into(),
+        Request::UpdateComponent(input) => on_heap(|| component::update(cx, input)).await?.into(),
+        Request::UpdateEnvironment(input) => on_heap(|| environment::update(cx, input)).await?.into(),
+        Request::UpdateEnvironmentAccountConnection(input) => {
+            on_heap(|| account_connection::update(cx, input)).await?.into()
+        }
+        Request::UpdateEnvironmentTemplate(input) => on_heap(|| template::update_environment(cx, input)).await?.into(),
         Request::UpdateEnvironmentTemplateVersion(input) => {
-            template_version::update_environment(cx, input).await?.into()
+            on_heap(|| template_version::update_environment(cx, input)).await?.into()
         }
-        Request::UpdateService(input) => service::update(cx, input).await?.into(),
-        Request::UpdateServiceInstance(input) => service_instance::update(cx, input).await?.into(),
-        Request::UpdateServicePipeline(input) => service_pipeline::update(cx, input).await?.into(),
-        Request::UpdateServiceSyncBlocker(input) => sync_blocker::resolve(cx, input).await?.into(),
-        Request::UpdateServiceSyncConfig(input) => service_sync_config::update(cx, input).await?.into(),
-        Request::UpdateServiceTemplate(input) => template::update_service(cx, input).await?.into(),
-        Request::UpdateServiceTemplateVersion(input) => template_version::update_service(cx, input).await?.into(),
-        Request::UpdateTemplateSyncConfig(input) => template_sync_config::update(cx, input).await?.into(),
+        Request::UpdateService(input) => on_heap(|| service::update(cx, input)).await?.into(),
+        Request::UpdateServiceInstance(input) => on_heap(|| service_instance::update(cx, input)).await?.into(),
+        Request::UpdateServicePipeline(input) => on_heap(|| service_pipeline::update(cx, input)).await?.into(),
+        Request::UpdateServiceSyncBlocker(input) => on_heap(|| sync_blocker::resolve(cx, input)).await?.into(),
+        Request::UpdateServiceSyncConfig(input) => on_heap(|| service_sync_config::update(cx, input)).await?.into(),
+        Request::UpdateServiceTemplate(input) => on_heap(|| template::update_service(cx, input)).await?.into(),
+        Request::UpdateServiceTemplateVersion(input) => {
+            on_heap(|| template_version::update_service(cx, input)).await?.into()
+        }
+        Request::UpdateTemplateSyncConfig(input) => on_heap(|| template_sync_config::update(cx, input)).await?.into(),
     })
 }
