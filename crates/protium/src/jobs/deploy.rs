@@ -11,7 +11,6 @@ use crate::error::{Result, internal};
 use crate::operations::deploy::{self, Ending};
 use crate::store::{
     ClaimedJob, Settle, Target, Tx, content_get, content_put, deployment_by_id, job_hold, job_settle, target_get,
-    target_save,
 };
 use crate::transaction;
 use protium_domain::deployment::{Deployment, Event, Purpose};
@@ -157,9 +156,7 @@ impl Work {
                 let track = target.track_mut();
                 track.engine = Some(engine.clone());
                 track.physical.get_or_insert(Physical { name, id: None });
-                if !target_save(tx, &mut target, was, now).await? {
-                    return Err(deploy::lost_update());
-                }
+                deploy::save_target(tx, &mut target, was, now).await?;
             }
             Ok(Begun::Goes)
         })

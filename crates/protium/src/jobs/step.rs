@@ -6,7 +6,7 @@ use super::deploy::load_active;
 use crate::app::App;
 use crate::error::Result;
 use crate::operations::deploy;
-use crate::store::{ClaimedJob, Settle, Target, Tx, job_hold, job_settle, target_save};
+use crate::store::{ClaimedJob, Settle, Target, Tx, job_hold, job_settle};
 use crate::transaction;
 use protium_domain::deployment::Deployment;
 use protium_domain::id::Id;
@@ -96,7 +96,7 @@ async fn save_record(tx: &mut Tx, record: &mut Deployment, message: Option<Strin
 async fn show(tx: &mut Tx, target: &mut Target, message: Option<String>, now: i64) -> Result<()> {
     let status = target.track().status;
     target.track_mut().message = message;
-    if target_save(tx, target, status, now).await? { Ok(()) } else { Err(deploy::lost_update()) }
+    deploy::save_target(tx, target, status, now).await
 }
 
 /// When the database's clock shows that `pause` has passed, or that the deployment's time is over.

@@ -5,9 +5,9 @@
 //! one is started in the transaction in which the component settles; where the instance is busy then,
 //! it is marked, and its own end decides by what it has read whether another deployment is due.
 
-use super::deploy::{self, Start, lost_update};
+use super::deploy::{self, Start, save_target};
 use crate::error::{Error, Result, conflict};
-use crate::store::{Reader, Target, Tx, component_of_instance, component_of_service, instance_by_id, target_save};
+use crate::store::{Reader, Target, Tx, component_of_instance, component_of_service, instance_by_id};
 use protium_domain::arn::Scope;
 use protium_domain::component::Component;
 use protium_domain::deployment::{Deployment, Event, State, transition};
@@ -51,7 +51,7 @@ pub(super) async fn catch_up(tx: &mut Tx, scope: &Scope, instance: &Id, now: i64
     }
     instance.outdated = true;
     let was = instance.track.status;
-    save(tx, Target::ServiceInstance(instance), was, now).await
+    save_target(tx, &mut Target::ServiceInstance(instance), was, now).await
 }
 
 /// When the deployment `record` of a service instance has settled: deploys that one again if its
@@ -67,7 +67,7 @@ pub(crate) async fn after_instance(tx: &mut Tx, record: &Deployment, target: Tar
         return deploy_again(tx, &record.scope, instance, now).await;
     }
     let was = instance.track.status;
-    save(tx, Target::ServiceInstance(instance), was, now).await
+    save_target(tx, &mut Target::ServiceInstance(instance), was, now).await
 }
 
 /// Takes its component from an instance that is about to be removed, whatever that component is at.
@@ -75,7 +75,7 @@ pub(super) async fn let_go(tx: &mut Tx, instance: &Id, now: i64) -> Result<()> {
     let Some(mut component) = component_of_instance(tx, instance).await? else { return Ok(()) };
     component.attached = None;
     let was = component.track.status;
-    save(tx, Target::Component(component), was, now).await
+    save_target(tx, &mut Target::Component(component), was, now).await
 }
 
 /// Whether an instance has another component now, or one with other outputs, than it has `seen`.
@@ -92,14 +92,10 @@ async fn deploy_again(tx: &mut Tx, scope: &Scope, instance: ServiceInstance, now
     let mut target = Target::ServiceInstance(instance);
     if transition(was, Event::Start).is_err() {
         // What failed to be deleted is not deployed again.
-        return save(tx, target, was, now).await;
+        return save_target(tx, &mut target, was, now).await;
     }
     deploy::start(tx, &mut target, Start { scope, now, goal, waiting: false }).await?;
     Ok(())
-}
-
-async fn save(tx: &mut Tx, mut target: Target, was: DeploymentStatus, now: i64) -> Result<()> {
-    if target_save(tx, &mut target, was, now).await? { Ok(()) } else { Err(lost_update()) }
 }
 
 /// Refuses to deploy an instance while its component is under way: it would read what is about to change.

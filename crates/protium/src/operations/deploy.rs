@@ -76,7 +76,7 @@ async fn apply(
     let id = new_id();
     let record = record(id.clone(), target, Purpose::Apply, &start);
     target.track_mut().begin(id.clone(), start.goal.aim(), start.now);
-    save(tx, target, was, start.now).await?;
+    save_target(tx, target, was, start.now).await?;
     insert(tx, record, not_before).await?;
     Ok(id)
 }
@@ -96,7 +96,7 @@ async fn remove_infrastructure(
     track.status = DeploymentStatus::DeleteInProgress;
     track.message = None;
     track.attempted_deployment = Some(id.clone());
-    save(tx, target, was, now).await?;
+    save_target(tx, target, was, now).await?;
     insert(tx, record, not_before).await?;
     Ok(id)
 }
@@ -117,7 +117,7 @@ pub(crate) async fn cancel(tx: &mut Tx, target: &mut Target, scope: &Scope, now:
     record.waiting = false;
     save_record(tx, &mut record, status, now).await?;
     target.track_mut().status = DeploymentStatus::Cancelling;
-    save(tx, target, was, now).await?;
+    save_target(tx, target, was, now).await?;
     enqueue(tx, &Job::Deploy { deployment: record.id }, &record.target.id).await
 }
 
@@ -204,7 +204,7 @@ pub(crate) async fn end(
     if let Target::Component(component) = target {
         component.settle(next.to, record.goal.attachment.as_ref());
     }
-    save(tx, target, was, now).await?;
+    save_target(tx, target, was, now).await?;
     Ok(false)
 }
 
@@ -291,7 +291,7 @@ async fn active(tx: &mut Tx, target: &Target) -> Result<Deployment> {
         .ok_or_else(|| internal(anyhow::anyhow!("{id} is {} without a deployment", target.track().status)))
 }
 
-async fn save(tx: &mut Tx, target: &mut Target, was: DeploymentStatus, now: i64) -> Result<()> {
+pub(crate) async fn save_target(tx: &mut Tx, target: &mut Target, was: DeploymentStatus, now: i64) -> Result<()> {
     if target_save(tx, target, was, now).await? { Ok(()) } else { Err(lost_update()) }
 }
 

@@ -4,19 +4,18 @@
 //! What is under way is given up first (`deploy::force`). What belongs to a service goes on without the instance.
 
 use super::by_arn::{addressed, unfit};
-use super::deploy::{force, lost_update};
+use super::deploy::force;
 use super::roll_up::roll_up;
 use super::{Context, attachment, component, environment, service, service_instance, spec, sync_blocker};
 use crate::error::{Result, conflict};
 use crate::store::{
     Target, Tx, component_in_environment, content_put, instance_in_environment, instances_of_service, pipeline_get,
-    service_by_id, service_get, service_save,
+    service_by_id, service_get,
 };
 use crate::transaction;
 use protium_api::types::{ForceDeleteInput, ForceDeleteOutput, ForceDeleteStatus, Infrastructure, RetainedResource};
 use protium_domain::arn::Resource;
 use protium_domain::bundle::spec::without_instance;
-use protium_domain::service::Service;
 use protium_domain::service::change::{Change, Kind};
 use protium_domain::status::ServiceStatus;
 use protium_domain::sync_blocker::ByHand;
@@ -98,7 +97,8 @@ impl Removal<'_> {
         }
         service.spec = spec_without(tx, service.spec.clone(), name).await?;
         service.modified_at = self.cx.now;
-        self.save(tx, &mut service).await?;
+        let status = service.status;
+        service::save(tx, &mut service, status, self.cx.now).await?;
         attachment::let_go(tx, &instance.id, self.cx.now).await?;
         sync_blocker::by_hand(tx, self.cx, &service, ByHand::Removed(std::slice::from_ref(&instance))).await?;
         let gone = self.target(tx, Target::ServiceInstance(instance)).await?;
@@ -114,9 +114,7 @@ impl Removal<'_> {
         service.status = ServiceStatus::DeleteInProgress;
         service.status_message = None;
         service.modified_at = self.cx.now;
-        if !service_save(tx, &mut service, was, self.cx.now).await? {
-            return Err(lost_update());
-        }
+        service::save(tx, &mut service, was, self.cx.now).await?;
         for instance in instances_of_service(tx, self.cx.scope(), name).await? {
             attachment::let_go(tx, &instance.id, self.cx.now).await?;
             self.target(tx, Target::ServiceInstance(instance)).await?;
@@ -150,11 +148,6 @@ impl Removal<'_> {
                 Ok(true)
             }
         }
-    }
-
-    async fn save(&self, tx: &mut Tx, service: &mut Service) -> Result<()> {
-        let status = service.status;
-        if service_save(tx, service, status, self.cx.now).await? { Ok(()) } else { Err(lost_update()) }
     }
 }
 

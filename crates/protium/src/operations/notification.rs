@@ -9,7 +9,7 @@ use super::{Context, attachment};
 use crate::error::{Error, Result, conflict, invalid, not_found};
 use crate::store::{
     Reader, Target, Tx, component_get, connection_get, deployment_get, environment_by_id, environment_get,
-    instance_get, pipeline_get, target_save,
+    instance_get, pipeline_get,
 };
 use crate::transaction;
 use protium_api::types::{
@@ -236,7 +236,7 @@ async fn note(
         target.track_mut().message = said.message();
     }
     let status = target.track().status;
-    if target_save(tx, target, status, cx.now).await? { Ok(()) } else { Err(deploy::lost_update()) }
+    deploy::save_target(tx, target, status, cx.now).await
 }
 
 /// Ends a self-managed deployment as the caller says.

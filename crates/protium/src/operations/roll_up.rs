@@ -1,12 +1,12 @@
 //! What a service does when one of its parts has settled: the acts of `domain::service::change`,
 //! executed in the transaction in which the part settled.
 
-use super::deploy::{self, Ending, begin_waiting, destroy_shown, lost_update};
-use super::{service_sync_config, spec};
+use super::deploy::{self, Ending, begin_waiting, destroy_shown, save_target};
+use super::{service, service_sync_config, spec};
 use crate::error::{Result, internal};
 use crate::store::{
     Target, Tx, content_put, deployment_active, instances_of_service, pipeline_get, service_by_id, service_delete,
-    service_save, tag_drop, target_save, token_drop,
+    tag_drop, token_drop,
 };
 use protium_domain::arn::Scope;
 use protium_domain::deployment::Event;
@@ -123,7 +123,7 @@ impl Round<'_> {
         let was = self.service.status;
         self.service.status = status;
         self.service.modified_at = self.now;
-        if service_save(tx, &mut self.service, was, self.now).await? { Ok(()) } else { Err(lost_update()) }
+        service::save(tx, &mut self.service, was, self.now).await
     }
 
     /// Saves the stage that the round has come to.
@@ -193,6 +193,6 @@ impl Round<'_> {
     }
 
     async fn restore(&self, tx: &mut Tx, mut target: Target, shown: DeploymentStatus) -> Result<()> {
-        if target_save(tx, &mut target, shown, self.now).await? { Ok(()) } else { Err(lost_update()) }
+        save_target(tx, &mut target, shown, self.now).await
     }
 }

@@ -5,12 +5,14 @@ mod delete;
 mod parts;
 mod update;
 
+use super::deploy::lost_update;
 use super::page::Page;
 use super::{Context, spec, wire};
 use crate::error::{Result, not_found};
-use crate::store::{Reader, service_get, service_page, service_with_pipeline};
+use crate::store::{Reader, Tx, service_get, service_page, service_save, service_with_pipeline};
 use protium_api::types::{self as api, *};
 use protium_domain::service::{Service, ServicePipeline};
+use protium_domain::status::ServiceStatus;
 
 pub(super) use create::create;
 pub(super) use delete::delete;
@@ -71,6 +73,11 @@ pub(super) async fn find_with_pipeline(
     name: &str,
 ) -> Result<(Service, Option<ServicePipeline>)> {
     service_with_pipeline(rd, cx.scope(), name).await?.ok_or_else(|| missing(cx, name))
+}
+
+/// Saves a changed service; `was` is the status that it was read with.
+pub(super) async fn save(tx: &mut Tx, service: &mut Service, was: ServiceStatus, now: i64) -> Result<()> {
+    if service_save(tx, service, was, now).await? { Ok(()) } else { Err(lost_update()) }
 }
 
 fn missing(cx: &Context, name: &str) -> crate::error::Error {

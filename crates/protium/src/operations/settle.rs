@@ -6,8 +6,9 @@
 use super::attachment;
 use super::deploy::{self, Ending};
 use super::roll_up::roll_up;
+use super::service;
 use crate::error::{Result, internal};
-use crate::store::{Reader, Target, Tx, content_get, content_put, service_get, service_save};
+use crate::store::{Reader, Target, Tx, content_get, content_put, service_get};
 use protium_domain::bundle::spec::{merge_instance, merge_pipeline};
 use protium_domain::deployment::{Deployment, Purpose};
 use protium_domain::outputs::{Outputs, after_engine};
@@ -82,7 +83,7 @@ async fn merge_spec(tx: &mut Tx, record: &Deployment, target: &Target, service: 
     };
     service.spec = content_put(tx, merged.as_bytes()).await?;
     let was = service.status;
-    if service_save(tx, service, was, now).await? { Ok(()) } else { Err(deploy::lost_update()) }
+    service::save(tx, service, was, now).await
 }
 
 async fn text(tx: &mut Tx, hash: &str) -> Result<String> {

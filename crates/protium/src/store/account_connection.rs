@@ -5,7 +5,6 @@ use super::{DbResult, Param, Reader, Tx};
 use crate::params;
 use protium_domain::account_connection::{AccountConnection, Side};
 use protium_domain::arn::Scope;
-use protium_domain::id::Id;
 use protium_domain::status::ConnectionStatus;
 use serde_json::{Map, Value};
 
@@ -18,21 +17,7 @@ impl Resource for AccountConnection {
         params![&self.management_account, &self.environment, self.status.as_str()].to_vec()
     }
 
-    fn id(&self) -> &Id {
-        &self.id
-    }
-
-    fn created_at(&self) -> i64 {
-        self.created_at
-    }
-
-    fn revision(&self) -> i64 {
-        self.revision
-    }
-
-    fn set_revision(&mut self, revision: i64) {
-        self.revision = revision;
-    }
+    resource::members!();
 
     fn status(&self) -> &'static str {
         self.status.as_str()

@@ -4,7 +4,6 @@ use super::resource::{self, Resource};
 use super::{DbResult, Param, Reader, Tx};
 use crate::params;
 use protium_domain::arn::Scope;
-use protium_domain::id::Id;
 use protium_domain::repository::{Provider, Repository};
 use serde_json::{Map, Value};
 
@@ -17,21 +16,7 @@ impl Resource for Repository {
         params![&self.name, self.provider.as_str()].to_vec()
     }
 
-    fn id(&self) -> &Id {
-        &self.id
-    }
-
-    fn created_at(&self) -> i64 {
-        self.created_at
-    }
-
-    fn revision(&self) -> i64 {
-        self.revision
-    }
-
-    fn set_revision(&mut self, revision: i64) {
-        self.revision = revision;
-    }
+    resource::members!();
 
     /// It has none of its own: it is linked, or not there.
     fn status(&self) -> &'static str {

@@ -36,6 +36,28 @@ pub(super) trait Resource: Serialize + DeserializeOwned {
     fn detail(&self) -> Map<String, Value>;
 }
 
+/// The members of [`Resource`] that are fields of the same name, as they are in every domain struct with a row.
+macro_rules! members {
+    () => {
+        fn id(&self) -> &protium_domain::id::Id {
+            &self.id
+        }
+
+        fn created_at(&self) -> i64 {
+            self.created_at
+        }
+
+        fn revision(&self) -> i64 {
+            self.revision
+        }
+
+        fn set_revision(&mut self, revision: i64) {
+            self.revision = revision;
+        }
+    };
+}
+pub(super) use members;
+
 /// Adds a row; `false` if its name is taken.
 pub(super) async fn insert<R: Resource>(tx: &mut Tx, scope: &Scope, row: &R) -> DbResult<bool> {
     let doc = doc_text(row)?;

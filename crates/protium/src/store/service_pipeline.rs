@@ -21,21 +21,7 @@ impl Resource for ServicePipeline {
         values
     }
 
-    fn id(&self) -> &Id {
-        &self.id
-    }
-
-    fn created_at(&self) -> i64 {
-        self.created_at
-    }
-
-    fn revision(&self) -> i64 {
-        self.revision
-    }
-
-    fn set_revision(&mut self, revision: i64) {
-        self.revision = revision;
-    }
+    resource::members!();
 
     fn status(&self) -> &'static str {
         self.track.status.as_str()

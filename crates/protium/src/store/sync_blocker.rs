@@ -18,21 +18,7 @@ impl Resource for SyncBlocker {
         params![self.service_id.as_str(), instance, SyncBlocker::status(self)].to_vec()
     }
 
-    fn id(&self) -> &Id {
-        &self.id
-    }
-
-    fn created_at(&self) -> i64 {
-        self.created_at
-    }
-
-    fn revision(&self) -> i64 {
-        self.revision
-    }
-
-    fn set_revision(&mut self, revision: i64) {
-        self.revision = revision;
-    }
+    resource::members!();
 
     fn status(&self) -> &'static str {
         SyncBlocker::status(self)

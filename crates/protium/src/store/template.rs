@@ -4,7 +4,6 @@ use super::resource::{self, Resource};
 use super::{DbResult, Param, Reader, Tx};
 use crate::params;
 use protium_domain::arn::Scope;
-use protium_domain::id::Id;
 use protium_domain::template::{Template, TemplateKind};
 use protium_domain::version::Version;
 use serde_json::{Map, Value};
@@ -18,21 +17,7 @@ impl Resource for Template {
         params![self.kind.as_str(), &self.name].to_vec()
     }
 
-    fn id(&self) -> &Id {
-        &self.id
-    }
-
-    fn created_at(&self) -> i64 {
-        self.created_at
-    }
-
-    fn revision(&self) -> i64 {
-        self.revision
-    }
-
-    fn set_revision(&mut self, revision: i64) {
-        self.revision = revision;
-    }
+    resource::members!();
 
     fn status(&self) -> &'static str {
         status(self.recommended)

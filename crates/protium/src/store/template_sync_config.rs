@@ -4,7 +4,6 @@ use super::resource::{self, Resource};
 use super::{DbResult, Param, Reader, Tx};
 use crate::params;
 use protium_domain::arn::Scope;
-use protium_domain::id::Id;
 use protium_domain::repository::Provider;
 use protium_domain::sync_config::TemplateSyncConfig;
 use protium_domain::template::TemplateKind;
@@ -19,21 +18,7 @@ impl Resource for TemplateSyncConfig {
         params![self.kind.as_str(), &self.template, self.follows.provider.as_str(), &self.follows.name].to_vec()
     }
 
-    fn id(&self) -> &Id {
-        &self.id
-    }
-
-    fn created_at(&self) -> i64 {
-        self.created_at
-    }
-
-    fn revision(&self) -> i64 {
-        self.revision
-    }
-
-    fn set_revision(&mut self, revision: i64) {
-        self.revision = revision;
-    }
+    resource::members!();
 
     /// It has none of its own: it is there or not.
     fn status(&self) -> &'static str {

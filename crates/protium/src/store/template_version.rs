@@ -22,21 +22,7 @@ impl Resource for TemplateVersion {
         params![kind, &self.template, major, minor, self.template_id.as_str(), status].to_vec()
     }
 
-    fn id(&self) -> &Id {
-        &self.id
-    }
-
-    fn created_at(&self) -> i64 {
-        self.created_at
-    }
-
-    fn revision(&self) -> i64 {
-        self.revision
-    }
-
-    fn set_revision(&mut self, revision: i64) {
-        self.revision = revision;
-    }
+    resource::members!();
 
     fn status(&self) -> &'static str {
         self.status.as_str()

@@ -1,12 +1,12 @@
 //! `DeleteService`: everything the service has, then the service.
 
-use super::shown;
+use super::{save, shown};
 use crate::error::{Result, conflict};
 use crate::operations::Context;
 use crate::operations::attachment::check_no_components;
-use crate::operations::deploy::{destroy, lost_update};
+use crate::operations::deploy::destroy;
 use crate::operations::roll_up::roll_up;
-use crate::store::{Target, instances_of_service, service_save, service_with_pipeline};
+use crate::store::{Target, instances_of_service, service_with_pipeline};
 use crate::transaction;
 use protium_api::types::{DeleteServiceInput, DeleteServiceOutput};
 use protium_domain::service::change::{Change, Kind};
@@ -43,9 +43,7 @@ pub(in crate::operations) async fn delete(cx: &Context, input: DeleteServiceInpu
                 shown_pipeline = Some(pipeline);
             }
         }
-        if !service_save(tx, &mut service, was, cx.now).await? {
-            return Err(lost_update());
-        }
+        save(tx, &mut service, was, cx.now).await?;
         let answer = shown(tx, cx, &service, shown_pipeline.as_ref()).await?;
         // A service that has lost all its parts to an earlier attempt is gone at once.
         roll_up(tx, cx.scope(), &service.id, cx.now).await?;

@@ -1,14 +1,14 @@
 //! `UpdateService`: the description, or which instances there are.
 
 use super::parts::{NewInstance, add_instance, check_pipeline_role, check_settled, new_instances};
-use super::{find_with_pipeline, shown};
+use super::{find_with_pipeline, save, shown};
 use crate::error::{Result, conflict, invalid, over_quota};
 use crate::operations::attachment::check_no_component;
 use crate::operations::deploy::{self, Start, lost_update};
 use crate::operations::roll_up::roll_up;
 use crate::operations::usable_version::{self, check_built};
 use crate::operations::{Context, spec, sync_blocker};
-use crate::store::{Reader, Target, Tx, content_put, instance_save, instances_of_service, service_save, tag_list};
+use crate::store::{Reader, Target, Tx, content_put, instance_save, instances_of_service, tag_list};
 use crate::transaction;
 use protium_api::types::{UpdateServiceInput, UpdateServiceOutput};
 use protium_domain::bundle::spec::ServiceSpec;
@@ -34,9 +34,7 @@ pub(in crate::operations) async fn update(cx: &Context, input: UpdateServiceInpu
         if let Some(given) = &input.spec {
             change_instances(tx, cx, &mut service, &mut pipeline, given).await?;
         }
-        if !service_save(tx, &mut service, was, cx.now).await? {
-            return Err(lost_update());
-        }
+        save(tx, &mut service, was, cx.now).await?;
         let answer = shown(tx, cx, &service, pipeline.as_ref()).await?;
         roll_up(tx, cx.scope(), &service.id, cx.now).await?;
         Ok(UpdateServiceOutput { service: answer })
