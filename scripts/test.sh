@@ -63,8 +63,8 @@ tools() {
 documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps; }
 
 rust_tests() {
-  if command -v cargo-nextest >/dev/null; then cargo nextest run --locked --workspace; else
-    cargo test --locked --workspace --lib --bins --tests
+  if command -v cargo-nextest >/dev/null; then cargo nextest run --locked --workspace --no-fail-fast; else
+    cargo test --locked --workspace --no-fail-fast --lib --bins --tests
   fi
 }
 
