@@ -7,14 +7,14 @@ use super::Context;
 use super::deploy::lost_update;
 use super::input::{client_token, request_hash, tags};
 use super::page::Page;
+use super::quota::{Places, Quota};
 use super::token::Token;
 use super::wire::time;
 use crate::app::new_id;
-use crate::error::{Error, Result, not_found, over_quota};
+use crate::error::{Error, Result, not_found};
 use crate::store::{
-    ConnectionFilter, Reader, Tx, connection_count, connection_delete, connection_get, connection_insert,
-    connection_page, connection_save, connections_accepted_for, environment_get, environment_save, tag_drop, tag_set,
-    token_drop,
+    ConnectionFilter, Reader, Tx, connection_delete, connection_get, connection_insert, connection_page,
+    connection_save, connections_accepted_for, environment_get, environment_save, tag_drop, tag_set, token_drop,
 };
 use crate::transaction;
 use protium_api::types::{self as api, *};
@@ -37,16 +37,14 @@ pub(super) async fn create(
         token: client_token(input.client_token.as_deref()),
         request: &request_hash(&input)?,
     };
-    let (scope, quota) = (cx.scope(), cx.app.config.quotas.account_connections);
+    let (scope, places) = (cx.scope(), Places::of(cx, Quota::AccountConnections).await?);
     let connection = transaction!(cx.store(), async |tx| -> Result<AccountConnection> {
         if let Some(id) = token.made(tx, cx).await?
             && let Some(made) = connection_get(tx, &scope.region, id.as_str()).await?
         {
             return Ok(made);
         }
-        if connection_count(tx, scope).await? >= quota {
-            return Err(over_quota("environment account connections of an environment account", quota));
-        }
+        places.check(tx, cx, 1).await?;
         let connection = requested(cx, &input);
         if !connection_insert(tx, &scope.region, &connection).await? {
             return Err(lost_update());

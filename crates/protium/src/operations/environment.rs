@@ -3,15 +3,16 @@
 use super::deploy::{self, Start};
 use super::input::{request_hash, tags, version_part};
 use super::page::Page;
+use super::quota::{Places, Quota};
 use super::template::existing;
 use super::upgrade::Update;
 use super::usable_version::{self, check_built};
 use super::{Context, account_connection, repository, spec, wire};
 use crate::app::new_id;
-use crate::error::{Result, conflict, not_found, over_quota};
+use crate::error::{Result, conflict, not_found};
 use crate::store::{
-    Reader, Target, Tx, component_in_environment, content_put, environment_count, environment_get, environment_insert,
-    environment_page, environment_save, instance_in_environment, tag_set,
+    Reader, Target, Tx, component_in_environment, content_put, environment_get, environment_insert, environment_page,
+    environment_save, instance_in_environment, tag_set,
 };
 use crate::transaction;
 use protium_api::types::{self as api, *};
@@ -51,6 +52,7 @@ pub(super) async fn create(cx: &Context, input: CreateEnvironmentInput) -> Resul
     check_linked(&mut rd, cx.scope(), &access).await?;
     let text = spec::environment(&mut rd, &version, &input.spec, None).await?;
     drop(rd);
+    let places = Places::of(cx, Quota::Environments).await?;
     let now = cx.now;
     transaction!(cx.store(), async |tx| -> Result<CreateEnvironmentOutput> {
         if let Some(found) = environment_get(tx, cx.scope(), &input.name).await? {
@@ -60,10 +62,7 @@ pub(super) async fn create(cx: &Context, input: CreateEnvironmentInput) -> Resul
         let mut access = access.clone();
         connect(tx, cx, &mut access, &input.name, engine(&version)).await?;
         check_linked(tx, cx.scope(), &access).await?;
-        let limit = cx.app.config.quotas.environments;
-        if environment_count(tx, cx.scope()).await? >= limit {
-            return Err(over_quota("environments", limit));
-        }
+        places.check(tx, cx, 1).await?;
         let aim = Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? };
         let deployment = new_id();
         let goal = State::new(&version.template, &aim);

@@ -7,13 +7,13 @@ use super::Context;
 use super::deploy::lost_update;
 use super::input::{request_hash, tags};
 use super::page::Page;
-use super::quota::is_near;
+use super::quota::{Places, Quota};
 use super::wire::time;
 use crate::app::new_id;
-use crate::error::{Result, conflict, not_found, over_quota};
+use crate::error::{Result, conflict, not_found};
 use crate::store::{
-    Reader, tag_drop, tag_set, template_count, template_delete, template_get, template_insert, template_page,
-    template_save, template_sync_config_get, template_version_count,
+    Reader, tag_drop, tag_set, template_delete, template_get, template_insert, template_page, template_save,
+    template_sync_config_get, template_version_count,
 };
 use crate::transaction;
 use protium_api::types::*;
@@ -96,19 +96,14 @@ async fn create(cx: &Context, new: New) -> Result<Template> {
         unknown: Map::new(),
     };
     let arn = template_arn(scope, kind, &template.name);
-    let quota = cx.app.config.quotas.templates;
-    // With SQLite writers take turns anyway, and the writer counts best.
-    let near =
-        cx.store().db().is_embedded() || is_near(template_count(&mut cx.store().reader().await?, scope).await?, quota);
+    let places = Places::of(cx, Quota::Templates).await?;
     transaction!(cx.store(), async |tx| -> Result<_> {
         if !template_insert(tx, scope, &template).await? {
             let existing = template_get(tx, scope, kind, &template.name).await?.ok_or_else(lost_update)?;
             existing.origin.replay(&template.origin.request, kind.noun(), &existing.name)?;
             return Ok(existing);
         }
-        if near && template_count(tx, scope).await? > quota {
-            return Err(over_quota("templates (environment and service templates together)", quota));
-        }
+        places.check(tx, cx, 0).await?;
         for (key, value) in &tags {
             tag_set(tx, scope, template.id.as_str(), &arn, key, value).await?;
         }

@@ -3,14 +3,14 @@
 use super::attach::{Place, check_engine, check_environment, environment_of};
 use super::{NOUN, check_template_file};
 use crate::app::new_id;
-use crate::error::{Result, conflict, invalid, not_found, over_quota};
+use crate::error::{Result, conflict, invalid, not_found};
 use crate::operations::deploy::{self, Start};
 use crate::operations::input::{client_token, request_hash, tags};
+use crate::operations::quota::{Places, Quota};
 use crate::operations::token::Token;
 use crate::operations::{Context, wire};
 use crate::store::{
-    Target, Tx, component_by_id, component_count, component_get, component_insert, content_put, environment_get,
-    tag_set,
+    Target, Tx, component_by_id, component_get, component_insert, content_put, environment_get, tag_set,
 };
 use crate::transaction;
 use protium_api::types::{CreateComponentInput, CreateComponentOutput};
@@ -27,6 +27,7 @@ pub(in crate::operations) async fn create(cx: &Context, input: CreateComponentIn
     let hash = request_hash(&input)?;
     let token =
         Token { operation: "CreateComponent", token: client_token(input.client_token.as_deref()), request: &hash };
+    let places = Places::of(cx, Quota::Components).await?;
     transaction!(cx.store(), async |tx| -> Result<CreateComponentOutput> {
         if let Some(made) = token.made(tx, cx).await?
             && let Some(found) = component_by_id(tx, &made).await?
@@ -34,10 +35,7 @@ pub(in crate::operations) async fn create(cx: &Context, input: CreateComponentIn
             return Ok(CreateComponentOutput { component: wire::component(cx.scope(), &found, None) });
         }
         let (environment, attachment) = destination(tx, cx, &input, engine).await?;
-        let limit = cx.app.config.quotas.components;
-        if component_count(tx, cx.scope()).await? >= limit {
-            return Err(over_quota("components", limit));
-        }
+        places.check(tx, cx, 1).await?;
         let component = new_component(tx, cx, &input, environment, attachment).await?;
         if !component_insert(tx, cx.scope(), &component).await? {
             return Err(deploy::lost_update());

@@ -5,9 +5,10 @@ use super::{NOUN, shown};
 use crate::app::new_id;
 use crate::error::{Result, conflict, invalid, not_found, over_quota};
 use crate::operations::input::{request_hash, tags, version_part};
+use crate::operations::quota::{Places, Quota};
 use crate::operations::usable_version::{self, check_built};
 use crate::operations::{Context, deploy, spec};
-use crate::store::{Reader, content_put, service_count, service_insert, service_with_pipeline, tag_set, template_get};
+use crate::store::{Reader, content_put, service_insert, service_with_pipeline, tag_set, template_get};
 use crate::transaction;
 use protium_api::types::{CreateServiceInput, CreateServiceOutput};
 use protium_domain::bundle::spec::ServiceSpec;
@@ -27,13 +28,15 @@ pub(in crate::operations) async fn create(cx: &Context, input: CreateServiceInpu
     }
     let plan = plan(&mut rd, cx, &input, repository.is_some()).await?;
     drop(rd);
+    let places = Places::of(cx, Quota::Services).await?;
     transaction!(cx.store(), async |tx| -> Result<CreateServiceOutput> {
         if let Some((found, pipeline)) = service_with_pipeline(tx, cx.scope(), &input.name).await? {
             return replay(tx, cx, &found, pipeline.as_ref(), &hash).await;
         }
         usable_version::still(tx, cx.scope(), &plan.version).await?;
         let instances = new_instances(tx, cx, &plan.version, &plan.spec, &plan.names).await?;
-        check_quotas(tx, cx, instances.len()).await?;
+        check_instances(cx, instances.len())?;
+        places.check(tx, cx, 1).await?;
         let aim = Aim { version: plan.version.version, spec: content_put(tx, plan.text.as_bytes()).await? };
         let service = Service { repository: repository.clone(), ..new_service(cx, &input, &aim, &hash) };
         if !service_insert(tx, cx.scope(), &service).await? {
@@ -53,13 +56,11 @@ pub(in crate::operations) async fn create(cx: &Context, input: CreateServiceInpu
     })
 }
 
-async fn check_quotas(rd: &mut Reader, cx: &Context, instances: usize) -> Result<()> {
-    let quotas = &cx.app.config.quotas;
-    if i64::try_from(instances).unwrap_or(i64::MAX) > quotas.instances_per_service {
-        return Err(over_quota("instances of a service", quotas.instances_per_service));
-    }
-    if service_count(rd, cx.scope()).await? >= quotas.services {
-        return Err(over_quota("services", quotas.services));
+/// No more of them than a service may have.
+fn check_instances(cx: &Context, instances: usize) -> Result<()> {
+    let limit = cx.app.config.quotas.instances_per_service;
+    if i64::try_from(instances).unwrap_or(i64::MAX) > limit {
+        return Err(over_quota("instances of a service", limit));
     }
     Ok(())
 }

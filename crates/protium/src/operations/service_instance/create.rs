@@ -4,12 +4,13 @@
 use super::NOUN;
 use crate::error::{Result, conflict, invalid};
 use crate::operations::input::{client_token, inherited_tags, request_hash, tags, version_part};
+use crate::operations::quota::{Places, Quota};
 use crate::operations::service::{NewInstance, add_instance, check_settled, find_with_pipeline, new_instances};
 use crate::operations::template::existing;
 use crate::operations::token::Token;
 use crate::operations::usable_version::{self, check_built};
 use crate::operations::{Context, spec, sync_blocker, wire};
-use crate::store::{Reader, content_put, instance_by_id, instance_count, instance_get, tag_list};
+use crate::store::{Reader, Tx, content_put, instance_by_id, instance_get, tag_list};
 use crate::transaction;
 use protium_api::types::{CreateServiceInstanceInput, CreateServiceInstanceOutput};
 use protium_domain::service::{Service, ServiceInstance};
@@ -33,6 +34,7 @@ pub(in crate::operations) async fn create(
     let user_tags = tags(input.tags.as_deref())?;
     let hash = request_hash(&input)?;
     let token = client_token(input.client_token.as_deref());
+    let places = Places::of(cx, Quota::Instances { service: &input.service_name }).await?;
     transaction!(cx.store(), async |tx| -> Result<CreateServiceInstanceOutput> {
         let (service, pipeline) = find_with_pipeline(tx, cx, &input.service_name).await?;
         let request = Token { operation: OPERATION, token, request: &hash };
@@ -44,7 +46,7 @@ pub(in crate::operations) async fn create(
         }
         let (text, version, new) = plan(tx, cx, &service, &input).await?;
         check_settled(&service, pipeline.as_ref(), "create the instance")?;
-        check_place(tx, cx, &service, &input.name).await?;
+        check_place(tx, cx, &service, &input.name, &places).await?;
         let of_service = tag_list(tx, cx.scope(), service.id.as_str(), "", i64::MAX).await?;
         let tags = inherited_tags(of_service, &user_tags)?;
         let aim = Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? };
@@ -109,14 +111,14 @@ async fn version(
 }
 
 /// Whether the service has no instance of that name, and room for one more.
-async fn check_place(rd: &mut Reader, cx: &Context, service: &Service, name: &str) -> Result<()> {
-    if let Some(found) = instance_get(rd, cx.scope(), &service.name, name).await? {
+async fn check_place(tx: &mut Tx, cx: &Context, service: &Service, name: &str, places: &Places<'_>) -> Result<()> {
+    if let Some(found) = instance_get(tx, cx.scope(), &service.name, name).await? {
         let why =
             format!("the {NOUN} '{name}' of the service '{}' exists already, as {}", service.name, found.track.status);
         return Err(conflict(why));
     }
-    let limit = cx.app.config.quotas.instances_per_service;
-    if instance_count(rd, cx.scope(), &service.name).await? >= limit {
+    if places.lack(tx, cx, 1).await? {
+        let limit = places.limit;
         // The operation declares no error for quotas.
         return Err(invalid(
             "serviceName",

@@ -3,15 +3,14 @@
 use super::wire::{self, Shown};
 use super::{check_compatible, without_schema};
 use crate::app::new_id;
-use crate::error::{Result, over_quota};
+use crate::error::Result;
 use crate::operations::Context;
 use crate::operations::deploy::{enqueue, lost_update};
 use crate::operations::input::{client_token, inherited_tags, request_hash, tags, version_part};
+use crate::operations::quota::{Places, Quota};
 use crate::operations::template::{existing, template_arn};
 use crate::operations::token::Token;
-use crate::store::{
-    Tx, tag_list, tag_set, template_save, template_version_by_id, template_version_count, template_version_insert,
-};
+use crate::store::{Tx, tag_list, tag_set, template_save, template_version_by_id, template_version_insert};
 use crate::transaction;
 use protium_api::types::*;
 use protium_domain::arn::Scope;
@@ -93,7 +92,7 @@ fn source(given: TemplateVersionSourceInput) -> BundleSource {
 
 async fn create(cx: &Context, new: &New) -> Result<Shown> {
     let scope = cx.scope();
-    let quota = cx.app.config.quotas.versions_per_template;
+    let places = Places::of(cx, Quota::Versions { kind: new.kind, template: &new.template }).await?;
     let token = Token { operation: new.operation, token: new.token.as_deref(), request: &new.request };
     transaction!(cx.store(), async |tx| -> Result<_> {
         let mut template = existing(tx, scope, new.kind, &new.template).await?;
@@ -104,9 +103,7 @@ async fn create(cx: &Context, new: &New) -> Result<Shown> {
         }
         check_compatible(tx, scope, &new.compatible).await?;
         let number = template.next_version(new.major)?;
-        if template_version_count(tx, scope, new.kind, &new.template).await? >= quota {
-            return Err(over_quota("versions per template", quota));
-        }
+        places.check(tx, cx, 1).await?;
         let recommended = template.recommended;
         if !template_save(tx, &mut template, recommended, cx.now).await? {
             return Err(lost_update());

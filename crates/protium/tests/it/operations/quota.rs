@@ -3,6 +3,7 @@
 use crate::on_both;
 use crate::support::app::{Refused, TestApp};
 use crate::support::bundle::pack;
+use crate::support::component::{COMPONENT_ROLE, Workshop, detached};
 use crate::support::double::{self, Site};
 use crate::support::race::{race, refused};
 use crate::support::service::*;
@@ -74,6 +75,34 @@ on_both! {
     the_last_place_for_a_service_is_given_once, async |db| {
         let shop = shop(db, |quotas| quotas.services = 1).await;
         last_place(&shop.app, |name| ("CreateService", create(name, &[("a", 1)])), "quota of 1 services").await;
+    }
+
+    the_last_place_for_an_instance_is_given_once, async |db| {
+        let shop = shop(db, |quotas| quotas.instances_per_service = 2).await;
+        shop.active("web", &[("a", 1)]).await;
+        let create = |name: &str| {
+            let spec = spec(&[("a", 1), (name, 2)]);
+            ("CreateServiceInstance", json!({ "serviceName": "web", "name": name, "spec": spec }))
+        };
+        let answers = race(&shop.app, [create("one"), create("two")]).await;
+        // This operation declares no error for quotas.
+        assert_eq!(refused(&answers), "ValidationException");
+        let (operation, input) = create("three");
+        let third = shop.app.call(operation, input).await.unwrap_err();
+        assert!(third.message.contains("quota of 2 instances of a service"), "{}", third.message);
+    }
+
+    the_last_place_for_a_component_is_given_once, async |db| {
+        let shop = Workshop::with(db, |config| config.quotas.components = 1).await;
+        last_place(&shop.app, |name| ("CreateComponent", detached(name)), "quota of 1 components").await;
+    }
+
+    the_last_place_for_an_account_connection_is_given_once, async |db| {
+        let shop = shop(db, |quotas| quotas.account_connections = 1).await;
+        let create = |name: &str| {
+            ("CreateEnvironmentAccountConnection", json!({ "managementAccountId": "111111111111", "environmentName": name, "roleArn": COMPONENT_ROLE }))
+        };
+        last_place(&shop.app, create, "quota of 1 environment account connections").await;
     }
 
     a_quota_of_nothing_lets_nothing_in, async |db| {
