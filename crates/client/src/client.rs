@@ -6,19 +6,19 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::{HeaderMap, Uri};
 use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use protium_api::{Call, Operation, aws_json};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::connect::{Connector, connector};
 use crate::{Config, Error, ServiceError, sign};
 
 /// Calls the API at one endpoint, in one region, as one identity. Cheap to clone; clones share
 /// their connections.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
+    http: hyper_util::client::legacy::Client<Connector, Full<Bytes>>,
     uri: Uri,
     config: Arc<Config>,
 }
@@ -27,16 +27,18 @@ impl Client {
     /// A client that has made no connection yet.
     ///
     /// # Errors
-    /// [`Error::Config`] if the endpoint is not an `http://` address.
+    /// [`Error::Config`] if the endpoint is not an `http://` or `https://` address, or if there is nobody to trust
+    /// for one with `https://`.
     pub fn new(config: Config) -> Result<Self, Error> {
         let uri: Uri = config
             .endpoint
             .parse()
             .ok()
-            .filter(|uri: &Uri| uri.scheme_str() == Some("http") && uri.authority().is_some())
-            .ok_or_else(|| Error::Config(format!("endpoint {:?} is not an http:// address", config.endpoint)))?;
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
+            .filter(|uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some())
+            .ok_or_else(|| {
+                Error::Config(format!("endpoint {:?} is not an http:// or https:// address", config.endpoint))
+            })?;
+        let connector = connector(uri.scheme_str().unwrap_or_default(), config.ca_bundle.as_deref())?;
         let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
         Ok(Self { http, uri, config: Arc::new(config) })
     }

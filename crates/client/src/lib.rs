@@ -3,9 +3,8 @@
 //! It speaks to Protium, and to anything else that speaks the same API. It knows nothing of the
 //! server's insides.
 //!
-//! Connections are plain HTTP. TLS is a matter of the connector alone, and of no interface here: the
-//! day it is needed, [`Client::new`] picks one by the scheme of the endpoint; until then it refuses
-//! `https`.
+//! Connections are plain HTTP or TLS, as the scheme of the endpoint says. A server is trusted by the
+//! authorities of the system, or by those of [`Config::ca_bundle`].
 //!
 //! ```no_run
 //! use protium_client::{Client, Config, Credentials};
@@ -23,6 +22,7 @@
 
 mod client;
 mod config;
+mod connect;
 mod error;
 mod generated;
 mod paginate;

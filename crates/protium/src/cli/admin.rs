@@ -6,12 +6,23 @@ use clap::{Args, Subcommand, ValueEnum};
 use protium_client::types as api;
 use protium_client::{Client, Config, Credentials, Error};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Finds the server and its user in the variables of AWS clients: `AWS_ENDPOINT_URL_PROTON` or `AWS_ENDPOINT_URL`,
 /// `AWS_ACCESS_KEY_ID` with `AWS_SECRET_ACCESS_KEY`, or a profile file.
+#[derive(Args)]
+pub(super) struct Admin {
+    /// A PEM file with the authorities that an https endpoint is trusted by, instead of the system's; by default
+    /// the one that `AWS_CA_BUNDLE` names.
+    #[arg(long, global = true, value_name = "FILE")]
+    ca_bundle: Option<PathBuf>,
+    #[command(subcommand)]
+    task: Task,
+}
+
 #[derive(Subcommand)]
-pub(super) enum Admin {
+enum Task {
     /// The accounts of the server.
     #[command(subcommand)]
     Account(Account),
@@ -22,7 +33,7 @@ pub(super) enum Admin {
 }
 
 #[derive(Subcommand)]
-pub(super) enum Account {
+enum Account {
     /// Make an account, and print the key of its root user, this once.
     Create {
         /// Twelve digits.
@@ -34,7 +45,7 @@ pub(super) enum Account {
 }
 
 #[derive(Args)]
-pub(super) struct ForceDelete {
+struct ForceDelete {
     /// What to remove.
     #[arg(long, value_name = "ARN")]
     resource_arn: String,
@@ -50,7 +61,7 @@ enum Infrastructure {
 }
 
 #[derive(Args)]
-pub(super) struct Redeploy {
+struct Redeploy {
     /// What to deploy.
     #[arg(long, value_name = "ARN")]
     resource_arn: String,
@@ -65,13 +76,13 @@ pub(super) struct Redeploy {
     spec: Option<String>,
 }
 
-pub(super) fn run(command: Admin) -> ExitCode {
+pub(super) fn run(Admin { ca_bundle, task }: Admin) -> ExitCode {
     let settings = match ClientSettings::from_environment() {
-        Ok(settings) => settings,
+        Ok(settings) => ClientSettings { ca_bundle: ca_bundle.or(settings.ca_bundle), ..settings },
         Err(error) => return wrong(&error),
     };
-    let called = match client(settings, command.region()) {
-        Ok(client) => block_on(call(&client, command)),
+    let called = match client(settings, task.region()) {
+        Ok(client) => block_on(call(&client, task)),
         Err(error) => return wrong(&error),
     };
     match called {
@@ -95,7 +106,7 @@ fn failed(why: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-impl Admin {
+impl Task {
     /// The region of the resource that the command is about.
     fn region(&self) -> Option<String> {
         let arn = match self {
@@ -111,9 +122,9 @@ impl Admin {
 /// Requests are signed for `region`, whatever the environment says: a resource is seen in its own only.
 fn client(settings: ClientSettings, region: Option<String>) -> Result<Client, Error> {
     let region = region.unwrap_or_else(|| settings.region_or_default());
-    let ClientSettings { endpoint, access_key_id, secret_access_key, session_token, .. } = settings;
+    let ClientSettings { endpoint, access_key_id, secret_access_key, session_token, ca_bundle, .. } = settings;
     let credentials = Credentials { session_token, ..Credentials::new(access_key_id, secret_access_key) };
-    Client::new(Config::new(endpoint, region, credentials))
+    Client::new(Config { ca_bundle, ..Config::new(endpoint, region, credentials) })
 }
 
 enum Failure {
@@ -127,9 +138,9 @@ impl From<Error> for Failure {
     }
 }
 
-async fn call(client: &Client, command: Admin) -> Result<Value, Failure> {
-    Ok(match command {
-        Admin::Account(Account::Create { id }) => {
+async fn call(client: &Client, task: Task) -> Result<Value, Failure> {
+    Ok(match task {
+        Task::Account(Account::Create { id }) => {
             let made = client.create_account(api::CreateAccountInput { id }).await?;
             json!({
                 "AccountId": made.account.id,
@@ -137,18 +148,18 @@ async fn call(client: &Client, command: Admin) -> Result<Value, Failure> {
                 "SecretAccessKey": made.access_key.secret_access_key,
             })
         }
-        Admin::Account(Account::List) => {
+        Task::Account(Account::List) => {
             let accounts = client.paginate(api::ListAccountsInput::default()).all().await?;
             json!({ "accounts": accounts })
         }
-        Admin::ForceDelete(ForceDelete { resource_arn, infrastructure }) => {
+        Task::ForceDelete(ForceDelete { resource_arn, infrastructure }) => {
             let infrastructure = match infrastructure {
                 Infrastructure::Delete => api::Infrastructure::Delete,
                 Infrastructure::Retain => api::Infrastructure::Retain,
             };
             json!(client.force_delete(api::ForceDeleteInput { infrastructure, resource_arn }).await?)
         }
-        Admin::Redeploy(asked) => {
+        Task::Redeploy(asked) => {
             let input = api::RedeployInput {
                 resource_arn: asked.resource_arn,
                 spec: asked.spec.map(spec).transpose()?,

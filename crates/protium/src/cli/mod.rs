@@ -24,7 +24,6 @@ enum Command {
     /// Run the server: API, bundle store and worker in one process.
     Serve(Box<crate::config::ServeArgs>),
     /// Manage a running server: accounts, and what is stuck.
-    #[command(subcommand)]
     Admin(admin::Admin),
     /// Copy what a server stores into a folder, while it runs.
     Backup(store::Backup),

@@ -17,6 +17,8 @@ pub struct ClientSettings {
     pub access_key_id: String,
     pub secret_access_key: String,
     pub session_token: Option<String>,
+    /// A PEM file with the authorities that are trusted instead of the system's.
+    pub ca_bundle: Option<PathBuf>,
 }
 
 impl ClientSettings {
@@ -66,6 +68,7 @@ impl ClientSettings {
             access_key_id,
             secret_access_key,
             session_token,
+            ca_bundle: set("AWS_CA_BUNDLE").map(PathBuf::from),
         })
     }
 }
@@ -149,6 +152,7 @@ region = eu-west-1
             ("AWS_SESSION_TOKEN", "token"),
             ("AWS_REGION", "eu-north-1"),
             ("AWS_DEFAULT_REGION", "eu-south-1"),
+            ("AWS_CA_BUNDLE", "/authorities.pem"),
             ("AWS_ENDPOINT_URL", "http://all:1"),
             ("AWS_ENDPOINT_URL_PROTON", "http://proton:1"),
         ];
@@ -156,7 +160,8 @@ region = eu-west-1
         let keys = (found.access_key_id.as_str(), found.secret_access_key.as_str(), found.session_token.as_deref());
         assert_eq!(keys, ("AKIA", "secret", Some("token")));
         assert_eq!((found.endpoint.as_str(), found.region.as_deref()), ("http://proton:1", Some("eu-north-1")));
-        assert_eq!(read(&all[..7]).unwrap().endpoint, "http://all:1");
+        assert_eq!(found.ca_bundle, Some(PathBuf::from("/authorities.pem")));
+        assert_eq!(read(&all[..8]).unwrap().endpoint, "http://all:1");
         assert_eq!(read(&all[..3]).unwrap().endpoint, DEFAULT_ENDPOINT);
         assert_eq!(read(&all[..3]).unwrap().region_or_default(), DEFAULT_REGION);
     }

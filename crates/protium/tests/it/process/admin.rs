@@ -13,7 +13,7 @@ use crate::support::sign::Signer;
 const OTHER: &str = "222222222222";
 
 /// `protium admin` with these words and variables.
-async fn typed(words: &[&str], variables: &[(&str, &str)]) -> Ended {
+pub(super) async fn typed(words: &[&str], variables: &[(&str, &str)]) -> Ended {
     let folder = tempfile::tempdir().unwrap();
     let words: Vec<&str> = ["admin"].iter().chain(words).copied().collect();
     let start = Start::typed(folder.path(), &words);
@@ -27,7 +27,7 @@ async fn admin(program: &Program, words: &[&str]) -> Value {
     serde_json::from_str(&ended.out).unwrap_or_else(|why| panic!("{why}: {}", ended.out))
 }
 
-fn root(program: &Program) -> [(&'static str, &str); 3] {
+pub(super) fn root(program: &Program) -> [(&'static str, &str); 3] {
     [
         ("AWS_ENDPOINT_URL", &program.url),
         ("AWS_ACCESS_KEY_ID", &program.key.0),
@@ -127,9 +127,13 @@ async fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
         ended.refused(2, &[said]);
         assert!(!ended.err.contains("hush"), "{}", ended.err);
     }
-    let mut https = keys.to_vec();
-    https.push(("AWS_ENDPOINT_URL", "https://127.0.0.1:8420"));
-    typed(&["account", "list"], &https).await.refused(2, &["https://127.0.0.1:8420"]);
+    let with = |variables: &[(&'static str, &'static str)]| [&keys[..], variables].concat();
+    let elsewhere = with(&[("AWS_ENDPOINT_URL", "ftp://127.0.0.1:8420")]);
+    typed(&["account", "list"], &elsewhere).await.refused(2, &["ftp://127.0.0.1:8420", "https://"]);
+    let unreadable = with(&[("AWS_ENDPOINT_URL", "https://127.0.0.1:1"), ("AWS_CA_BUNDLE", "/none.pem")]);
+    typed(&["account", "list"], &unreadable).await.refused(2, &["/none.pem"]);
+    let flag = ["account", "list", "--ca-bundle", "/other.pem"];
+    typed(&flag, &unreadable).await.refused(2, &["/other.pem"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

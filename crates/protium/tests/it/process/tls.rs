@@ -12,6 +12,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use super::admin::{root, typed};
 use super::program::{Program, Start};
 
 /// A folder with a certificate for 127.0.0.1 and its key, and who trusts it.
@@ -77,6 +78,37 @@ async fn the_api_is_served_over_https() {
     let ended = program.stop("TERM").await;
     assert_eq!(ended.status.code(), Some(0), "{}", ended.err);
     drop(silent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_trusts_the_bundle_that_it_is_given_and_nobody_else() {
+    let (folder, _) = identity();
+    let (stranger, _) = identity();
+    let program = start(&folder).ready().await;
+    let bundle = |folder: &tempfile::TempDir| folder.path().join("cert.pem").to_str().unwrap().to_owned();
+    let (trusted, untrusted) = (bundle(&folder), bundle(&stranger));
+
+    let listed = typed(&["account", "list"], &with(&program, &trusted)).await;
+    assert_eq!(listed.status.code(), Some(0), "{}", listed.err);
+    assert!(listed.out.contains("000000000000"), "{}", listed.out);
+    // The flag wins, before the words and after them.
+    let words = ["account", "list", "--ca-bundle", &trusted];
+    let listed = typed(&words, &with(&program, &untrusted)).await;
+    assert_eq!(listed.status.code(), Some(0), "{}", listed.err);
+    let listed = typed(&["--ca-bundle", &trusted, "account", "list"], &root(&program)).await;
+    assert_eq!(listed.status.code(), Some(0), "{}", listed.err);
+
+    for variables in [with(&program, &untrusted), root(&program).to_vec()] {
+        typed(&["account", "list"], &variables).await.refused(1, &[&program.url, "certificate"]);
+    }
+    std::fs::write(folder.path().join("nothing.pem"), "nothing").unwrap();
+    let nothing = folder.path().join("nothing.pem").to_str().unwrap().to_owned();
+    typed(&["account", "list", "--ca-bundle", &nothing], &root(&program)).await.refused(2, &["nothing.pem"]);
+}
+
+/// The variables of the root user of a server who trusts a bundle.
+fn with<'a>(program: &'a Program, bundle: &'a str) -> Vec<(&'static str, &'a str)> {
+    [&root(program)[..], &[("AWS_CA_BUNDLE", bundle)]].concat()
 }
 
 /// A request without TLS.
