@@ -10,9 +10,9 @@ use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-/// The root user's key: what the operator gave, else what the store has, else a new one. The
-/// credentials file always has the one that works.
-pub(crate) async fn ensure(store: &Store, config: &Config, now: i64) -> anyhow::Result<AccessKey> {
+/// Sees to it that the store has the root user's key: what the operator gave, else what it has, else a new one.
+/// The credentials file always has the one that works.
+pub(crate) async fn ensure(store: &Store, config: &Config, now: i64) -> anyhow::Result<()> {
     let (id, secret) = match &config.root_key {
         Some(given) => given.clone(),
         None => (new_access_key_id(), new_secret()?),
@@ -36,8 +36,7 @@ pub(crate) async fn ensure(store: &Store, config: &Config, now: i64) -> anyhow::
             }
         }
     })?;
-    write_file(&config.data_dir.join("credentials"), &key)?;
-    Ok(key)
+    write_file(&config.data_dir.join("credentials"), &key)
 }
 
 fn is_same(one: &AccessKey, other: &AccessKey) -> bool {

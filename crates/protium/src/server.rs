@@ -1,7 +1,7 @@
 //! A server from its settings to its end: opens the store, finds its keys, listens, works, drains.
 
 use crate::app::{App, Engines};
-use crate::auth::{Credential, Identity, Keys, Secret};
+use crate::auth::Keys;
 use crate::bundle_source::BundleSources;
 use crate::clock::Clock;
 use crate::config::{Config, UNFINISHED, environment};
@@ -55,8 +55,7 @@ impl Server {
         let clock = Clock::default();
         let store = open_store(&config).await?;
         let keys = Arc::new(Keys::default());
-        let root = root_key::ensure(&store, &config, clock.now_ms()).await?;
-        keys.insert(Credential::new(root.id.clone(), Secret::new(root.secret.clone()), Identity::root(&root.account)));
+        root_key::ensure(&store, &config, clock.now_ms()).await?;
         let blobs = s3::Blobs::open(&config.data_dir).context("the bundle store's folder can't be opened")?;
         // What it removes was left by a process before this one: nothing waits for it.
         drop(s3::sweep(&store, &blobs).await.context("the bundle store's folder can't be listed")?);

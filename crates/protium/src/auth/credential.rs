@@ -60,6 +60,11 @@ impl Credential {
         }
     }
 
+    fn is_same(&self, other: &Self) -> bool {
+        let token = |credential: &Self| credential.session_token.as_ref().map(|token| token.expose().to_owned());
+        self.secret.expose() == other.secret.expose() && token(self) == token(other) && self.identity == other.identity
+    }
+
     /// The same key, valid only together with `token`.
     pub fn with_session_token(mut self, token: Secret) -> Self {
         self.session_token = Some(token);
@@ -78,9 +83,19 @@ impl fmt::Debug for Credential {
 }
 
 /// All keys that may sign, by access key id. Shared by every request.
+///
+/// A key that the store has is believed for a while, and is then to be looked up again: another process may have
+/// replaced it.
 #[derive(Debug, Default)]
 pub struct Keys {
-    by_id: RwLock<HashMap<String, Arc<Credential>>>,
+    by_id: RwLock<HashMap<String, Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    credential: Arc<Credential>,
+    /// In milliseconds since 1970.
+    until_ms: i64,
 }
 
 impl Keys {
@@ -93,13 +108,32 @@ impl Keys {
 
     /// The key of that id, if it may sign.
     pub fn lookup(&self, access_key_id: &str) -> Option<Arc<Credential>> {
-        self.by_id.read().unwrap_or_else(PoisonError::into_inner).get(access_key_id).cloned()
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        by_id.get(access_key_id).map(|known| Arc::clone(&known.credential))
     }
 
-    /// Adds a key, or replaces the one of that id together with what was derived from it.
+    /// Whether there is a key of that id that need not be looked up now (milliseconds since 1970).
+    pub fn is_believed(&self, access_key_id: &str, now_ms: i64) -> bool {
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        by_id.get(access_key_id).is_some_and(|known| now_ms < known.until_ms)
+    }
+
+    /// Adds a key for good, or replaces the one of that id together with what was derived from it.
     pub fn insert(&self, credential: Credential) {
+        self.believe(credential, i64::MAX);
+    }
+
+    /// Adds a key that the store has, to be looked up again from `until_ms` on (milliseconds since 1970). What was
+    /// derived from it is kept if it is the same still.
+    pub fn believe(&self, credential: Credential, until_ms: i64) {
         let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
-        by_id.insert(credential.access_key_id.clone(), Arc::new(credential));
+        match by_id.get_mut(&credential.access_key_id) {
+            Some(known) if known.credential.is_same(&credential) => known.until_ms = until_ms,
+            _ => {
+                let id = credential.access_key_id.clone();
+                by_id.insert(id, Known { credential: Arc::new(credential), until_ms });
+            }
+        }
     }
 
     /// Forgets a key. Requests that were already let in go on.
@@ -109,10 +143,11 @@ impl Keys {
 
     /// Replaces all keys at once.
     pub fn replace(&self, credentials: impl IntoIterator<Item = Credential>) {
-        let fresh = credentials
-            .into_iter()
-            .map(|credential| (credential.access_key_id.clone(), Arc::new(credential)))
-            .collect();
+        let fresh = |credential: Credential| {
+            let id = credential.access_key_id.clone();
+            (id, Known { credential: Arc::new(credential), until_ms: i64::MAX })
+        };
+        let fresh = credentials.into_iter().map(fresh).collect();
         *self.by_id.write().unwrap_or_else(PoisonError::into_inner) = fresh;
     }
 }
@@ -142,5 +177,20 @@ mod tests {
         assert!(keys.lookup("B").is_none());
         keys.insert(credential("D"));
         assert!(keys.lookup("C").is_some() && keys.lookup("D").is_some());
+    }
+
+    #[test]
+    fn a_key_is_believed_for_a_while_and_keeps_what_was_derived_from_it() {
+        let keys = Keys::default();
+        keys.believe(credential("A"), 10);
+        assert_eq!([9, 10].map(|now_ms| keys.is_believed("A", now_ms)), [true, false]);
+        assert!(!keys.is_believed("B", 0));
+        let known = keys.lookup("A").unwrap();
+        keys.believe(credential("A"), 20);
+        assert!(keys.is_believed("A", 19) && Arc::ptr_eq(&known, &keys.lookup("A").unwrap()));
+        keys.believe(Credential { secret: Secret::new("other"), ..credential("A") }, 30);
+        assert!(keys.is_believed("A", 29) && !Arc::ptr_eq(&known, &keys.lookup("A").unwrap()));
+        keys.insert(credential("A"));
+        assert!(keys.is_believed("A", i64::MAX - 1));
     }
 }

@@ -3,7 +3,7 @@
 use super::Context;
 use super::page::Page;
 use super::wire::time;
-use crate::auth::{Credential, Identity, Secret, new_access_key_id, new_secret};
+use crate::auth::{Identity, new_access_key_id, new_secret};
 use crate::error::{Error, Result, conflict, internal};
 use crate::store::{AccessKey, AccountRow, ROOT_USER, account_insert, account_list};
 use crate::transaction;
@@ -29,8 +29,6 @@ pub(super) async fn create(cx: &Context, input: CreateAccountInput) -> Result<Cr
         }
         Ok(cx.store().access_key_put(tx, &key).await?)
     })?;
-    let secret = Secret::new(key.secret.clone());
-    cx.app.keys.insert(Credential::new(key.id.clone(), secret, Identity::root(&account.id)));
     Ok(CreateAccountOutput {
         access_key: api::AccessKey { access_key_id: key.id, secret_access_key: key.secret },
         account: shown(account),

@@ -1,9 +1,13 @@
 use crate::on_both;
 use crate::support::app::{ACCOUNT, TestApp, code, message};
 use crate::support::sign::Signer;
+use protium::store::{AccessKey, DbError, ROOT_USER};
+use protium::transaction;
 use serde_json::{Value, json};
 
 const OTHER: &str = "222222222222";
+/// So long a key is believed without being looked up.
+const BELIEVED_MS: i64 = 10_000;
 
 /// The error code of a call that is signed with a key, or `OK`.
 async fn signed_with(app: &TestApp, made: &Value) -> String {
@@ -46,6 +50,36 @@ on_both! {
         // The one that nobody made is looked for, and refused.
         let nobody = json!({ "accessKey": { "accessKeyId": "AKIANOBODYNOBODYNOBO", "secretAccessKey": "no" } });
         assert!(signed_with(&app, &nobody).await.ends_with("#UnrecognizedClientException"));
+    }
+
+    a_replaced_key_stops_working_in_other_processes_too, async |db| {
+        let (here, there) = (TestApp::on(db).await, TestApp::on(db).await);
+        let made = here.ok("CreateAccount", json!({ "id": OTHER })).await;
+        for process in [&here, &there] {
+            assert!(signed_with(process, &made).await.ends_with("#ResourceNotFoundException"));
+        }
+        // As a process does that is started with another key for the root user.
+        let key = AccessKey {
+            id: "AKIAREPLACEDREPLACED".to_owned(), account: OTHER.to_owned(), user_name: ROOT_USER.to_owned(),
+            secret: "one".to_owned(), active: true, created_at: 0,
+        };
+        let store = here.store();
+        transaction!(store, async |tx| -> Result<(), DbError> { store.access_key_replace(tx, &key).await }).unwrap();
+        let with = |secret: &str| json!({ "accessKey": { "accessKeyId": key.id, "secretAccessKey": secret } });
+        for process in [&here, &there] {
+            process.pass(BELIEVED_MS);
+            assert!(signed_with(process, &made).await.ends_with("#UnrecognizedClientException"));
+            assert!(signed_with(process, &with("one")).await.ends_with("#ResourceNotFoundException"));
+        }
+        // The same key with another secret, and then locked.
+        for (change, secret, refused) in [
+            (AccessKey { secret: "two".to_owned(), ..key.clone() }, "one", "#InvalidSignatureException"),
+            (AccessKey { active: false, ..key.clone() }, "two", "#UnrecognizedClientException"),
+        ] {
+            transaction!(store, async |tx| -> Result<(), DbError> { store.access_key_put(tx, &change).await }).unwrap();
+            there.pass(BELIEVED_MS);
+            assert!(signed_with(&there, &with(secret)).await.ends_with(refused));
+        }
     }
 
     an_account_is_made_once, async |db| {
