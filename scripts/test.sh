@@ -2,7 +2,8 @@
 # Runs every check of the project, and first installs what they need (see scripts/lib.sh for how).
 #
 #   scripts/test.sh           everything, as CI does
-#   scripts/test.sh --quick   what is worth its time before every commit: no licences, documentation or end-to-end runs
+#   scripts/test.sh --quick   what is worth its time before every commit: no licences, documentation, fuzzing or
+#                             end-to-end runs
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -12,7 +13,7 @@ case "${1:-}" in
   '') ;;
   --quick) quick=yes ;;
   -h | --help)
-    sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 0
     ;;
   *)
@@ -55,9 +56,15 @@ tools() {
   if [ "$quick" = no ]; then
     need_cargo_tool machete 0.9.2
     need_cargo_tool deny 0.20.2
+    need_cargo_tool fuzz 0.13.2
     rm -rf "$CACHE_DIR/tools-target"
   fi
   note "$(rustc --version), $(python --version), $(aws --version)"
+}
+
+formatted() {
+  cargo fmt --all --check
+  cargo fmt --check --manifest-path fuzz/Cargo.toml
 }
 
 documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps; }
@@ -78,7 +85,7 @@ end_to_end() {
 }
 
 section "tools" tools
-section "format" cargo fmt --all --check
+section "format" formatted
 section "house rules" cargo xtask tidy
 section "generated code" cargo xtask codegen --check
 slow_section "unused dependencies" cargo machete --with-metadata
@@ -89,6 +96,7 @@ section "clippy" cargo clippy --locked --workspace --all-targets -- -D warnings
 slow_section "documentation" documentation
 section "tests" rust_tests
 slow_section "documentation tests" cargo test --locked --workspace --doc
+slow_section "fuzzing" scripts/fuzz.sh
 slow_section "end to end" end_to_end
 slow_section "the demo" scripts/demo.sh
 
