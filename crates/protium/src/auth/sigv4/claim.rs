@@ -44,12 +44,22 @@ pub fn signing_key(headers: &HeaderMap, query: Option<&str>) -> Option<String> {
 fn claimed_credential<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Option<Cow<'a, str>> {
     match headers.get(http::header::AUTHORIZATION) {
         Some(value) => {
-            let text = value.to_str().ok()?.strip_prefix(ALGORITHM)?;
-            let (_, rest) = text.split_once("Credential=")?;
-            Some(Cow::Borrowed(rest.split(',').next()?.trim()))
+            let (algorithm, rest) = split_algorithm(value.to_str().ok()?);
+            let credential = pieces(rest).find_map(|piece| piece.strip_prefix("Credential="))?;
+            (algorithm == ALGORITHM).then_some(Cow::Borrowed(credential))
         }
         None => Query::new(query).value("X-Amz-Credential"),
     }
+}
+
+/// The first word of an `Authorization` header, and what follows it.
+fn split_algorithm(text: &str) -> (&str, &str) {
+    text.split_once([' ', '\t']).unwrap_or((text, ""))
+}
+
+/// What stands between the commas of an `Authorization` header.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|piece| !piece.is_empty())
 }
 
 impl<'a> Claim<'a> {
@@ -69,12 +79,12 @@ impl<'a> Claim<'a> {
 
     fn in_header(headers: &'a HeaderMap) -> Result<Self, Refusal> {
         let text = only(headers, "authorization")?.unwrap_or_default();
-        let (algorithm, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
+        let (algorithm, rest) = split_algorithm(text);
         if algorithm != ALGORITHM {
             return Err(Refusal::Algorithm(algorithm.to_owned()));
         }
         let mut pairs = [("Credential", None), ("SignedHeaders", None), ("Signature", None)];
-        for piece in rest.split(',').map(str::trim).filter(|piece| !piece.is_empty()) {
+        for piece in pieces(rest) {
             let Some((name, value)) = piece.split_once('=') else {
                 return Err(malformed("Authorization header has a part that is not a key=value pair"));
             };
