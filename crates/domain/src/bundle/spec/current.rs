@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::splice::{Edit, Places, edited_or_emitted};
+use super::splice::{Edit, NAMES, Places, edited_or_emitted};
 use super::{Problem, SPEC};
 use crate::bundle::yaml::{self, Node};
 
@@ -23,8 +23,9 @@ pub fn substitute_current(new: &str, stored: Option<&str>) -> Result<String, Pro
     let read = |text: &str| yaml::parse(text).map_err(|error| error.into_problem(SPEC));
     let node = read(text)?;
     let stored = stored.map(read).transpose()?;
-    let mut substitution = Substitution { places: Places::new(text), edits: Some(Vec::new()), found: false };
-    let expected = substitution.node(&node, stored.as_ref(), 0).map_err(|error| error.into_problem(SPEC))?;
+    let mut substitution =
+        Substitution { places: Places::new(text), edits: Some(Vec::new()), found: false, instances: false };
+    let expected = substitution.node(&node, stored.as_ref(), 0, false).map_err(|error| error.into_problem(SPEC))?;
     if !substitution.found {
         return Ok(new.to_owned());
     }
@@ -36,14 +37,22 @@ struct Substitution<'a> {
     /// `None` once something cannot be done in the text.
     edits: Option<Vec<Edit>>,
     found: bool,
+    /// Within `instances`, where names are texts.
+    instances: bool,
 }
 
 impl Substitution<'_> {
     /// The value that `node` comes to; `None` if it is to be dropped.
-    fn node(&mut self, node: &Node, stored: Option<&Node>, depth: usize) -> Result<Option<Value>, yaml::YamlError> {
+    fn node(
+        &mut self,
+        node: &Node,
+        stored: Option<&Node>,
+        depth: usize,
+        is_name: bool,
+    ) -> Result<Option<Value>, yaml::YamlError> {
         if node.text() == Some(CURRENT_VAL) {
             self.found = true;
-            let Some(current) = stored.map(Node::to_value).transpose()? else { return Ok(None) };
+            let Some(current) = stored.map(|stored| scalar(stored, is_name)).transpose()? else { return Ok(None) };
             let edit = self.places.scalar(node, CURRENT_VAL).map(|range| Edit { range, text: yaml::inline(&current) });
             self.edit(edit);
             return Ok(Some(current));
@@ -67,7 +76,7 @@ impl Substitution<'_> {
         if node.text().is_none() {
             return self.items(node, |_, index| stored.and_then(|stored| stored.items().get(index)), depth).map(Some);
         }
-        node.to_value().map(Some)
+        scalar(node, is_name).map(Some)
     }
 
     fn entry(
@@ -79,13 +88,17 @@ impl Substitution<'_> {
     ) -> Result<Option<Value>, yaml::YamlError> {
         let by_name = depth == 0 && name == "instances" && !value.is_mapping() && value.text().is_none();
         if !by_name {
-            return self.node(value, stored, depth + 1);
+            let is_name = self.instances && depth == 2 && NAMES.contains(&name);
+            return self.node(value, stored, depth + 1, is_name);
         }
         let namesake = |item: &Node| {
             let name = item.get("name").and_then(Node::text)?;
             stored?.items().iter().find(|stored| stored.get("name").and_then(Node::text) == Some(name))
         };
-        self.items(value, |item, _| namesake(item), depth + 1).map(Some)
+        self.instances = true;
+        let items = self.items(value, |item, _| namesake(item), depth + 1);
+        self.instances = false;
+        items.map(Some)
     }
 
     fn items<'s>(
@@ -96,7 +109,7 @@ impl Substitution<'_> {
     ) -> Result<Value, yaml::YamlError> {
         let mut items = Vec::new();
         for (index, item) in node.items().iter().enumerate() {
-            match self.node(item, counterpart(item, index), depth + 1)? {
+            match self.node(item, counterpart(item, index), depth + 1, false)? {
                 Some(value) => items.push(value),
                 None => {
                     let range = self.places.lines(item.line, item.last_line);
@@ -112,5 +125,13 @@ impl Substitution<'_> {
             (Some(edit), Some(edits)) => edits.push(edit),
             _ => self.edits = None,
         }
+    }
+}
+
+/// The value of a node; the text of a name, whatever it reads as.
+fn scalar(node: &Node, is_name: bool) -> Result<Value, yaml::YamlError> {
+    match node.text() {
+        Some(text) if is_name && !node.is_null() => Ok(text.into()),
+        _ => node.to_value(),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::splice::{Edit, Places, block_text, edited_or_emitted};
+use super::splice::{Edit, Places, block_text, edited_or_emitted, value_of};
 use super::{Problem, SPEC, ServiceSpec};
 use crate::bundle::problem;
 use crate::bundle::yaml::{self, Node};
@@ -35,23 +35,24 @@ pub fn merge_instance(stored: &str, name: &str, new: &str) -> Result<String, Pro
         return Err(Problem::new(SPEC, message, remedy).at(instance.line));
     }
     let (stored_root, new_root) = (read(stored_text)?, read(new_text)?);
-    let Some((_, entry)) = find(&new_root, name) else {
+    let after = value(&new_root)?;
+    let found = find(&new_root, name).and_then(|(index, _)| after.get("instances")?.get(index));
+    let Some(entry) = found else {
         return Err(Problem::new(SPEC, format!("the spec has no instance `{name}`"), "add its entry to `instances`"));
     };
-    let entry = value(entry)?;
     let before = value(&stored_root)?;
     let place = find(&stored_root, name);
-    let expected = with_instance(&before, place.map(|(index, _)| index), &entry);
+    let expected = with_instance(&before, place.map(|(index, _)| index), entry);
     if expected == before {
         return Ok(stored.to_owned());
     }
-    if expected == value(&new_root)? {
+    if expected == after {
         return Ok(new.to_owned());
     }
     let places = Places::new(stored_text);
     let edit = match place {
-        Some((_, node)) => replaced(&places, node, &entry),
-        None => appended(&places, &stored_root, &entry),
+        Some((_, node)) => replaced(&places, node, entry),
+        None => appended(&places, &stored_root, entry),
     };
     Ok(edited_or_emitted(stored_text, edit.map(|edit| vec![edit]), &expected))
 }
@@ -83,18 +84,19 @@ pub fn merge_pipeline(stored: &str, new: &str) -> Result<String, Problem> {
     let (stored_text, new_text) = (without_bom(stored), without_bom(new));
     parse(new_text)?;
     let (stored_root, new_root) = (read(stored_text)?, read(new_text)?);
-    let pipeline = new_root.get("pipeline").map(value).transpose()?;
+    let after = value(&new_root)?;
+    let pipeline = after.get("pipeline");
     let before = value(&stored_root)?;
-    let expected = with_pipeline(&before, pipeline.as_ref());
+    let expected = with_pipeline(&before, pipeline);
     if expected == before {
         return Ok(stored.to_owned());
     }
-    if expected == value(&new_root)? {
+    if expected == after {
         return Ok(new.to_owned());
     }
     let places = Places::new(stored_text);
     let edit = match (stored_root.entry("pipeline"), pipeline) {
-        (Some((_, node)), Some(pipeline)) => replaced(&places, node, &pipeline),
+        (Some((_, node)), Some(pipeline)) => replaced(&places, node, pipeline),
         (Some((key, node)), None) => {
             places.lines(key.line, node.last_line).map(|range| Edit { range, text: String::new() })
         }
@@ -118,8 +120,8 @@ fn read(text: &str) -> Result<Node, Problem> {
     yaml::parse(text).map_err(|error| error.into_problem(SPEC))
 }
 
-fn value(node: &Node) -> Result<Value, Problem> {
-    node.to_value().map_err(|error| error.into_problem(SPEC))
+fn value(spec: &Node) -> Result<Value, Problem> {
+    value_of(spec).map_err(|error| error.into_problem(SPEC))
 }
 
 /// Position and entry of an instance. Names are compared as written: `name: 1e3` names `1e3`.

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::bundle::yaml::{self, Node};
+use crate::bundle::yaml::{self, Node, YamlError};
 
 /// The edited text if it reads as `expected`, else `expected` as clean YAML.
 pub(super) fn edited_or_emitted(text: &str, edits: Option<Vec<Edit>>, expected: &Value) -> String {
@@ -26,7 +26,26 @@ pub(super) struct Edit {
 }
 
 fn reads_as(text: &str, expected: &Value) -> bool {
-    yaml::parse(text).and_then(|node| node.to_value()).as_ref() == Ok(expected)
+    yaml::parse(text).and_then(|node| value_of(&node)).as_ref() == Ok(expected)
+}
+
+/// What an instance is told by; its text counts, also where it reads as a number.
+pub(super) const NAMES: [&str; 2] = ["name", "environment"];
+
+/// The value of a spec. The names in its instances are texts, so that `1e3` is still `1e3` when it is written anew.
+pub(super) fn value_of(spec: &Node) -> Result<Value, YamlError> {
+    let mut value = spec.to_value()?;
+    if let (Some(nodes), Some(Value::Array(items))) = (spec.get("instances"), value.get_mut("instances")) {
+        for (node, item) in nodes.items().iter().zip(items) {
+            for name in NAMES {
+                let text = node.get(name).filter(|node| !node.is_null()).and_then(Node::text);
+                if let (Some(text), Some(slot)) = (text, item.get_mut(name)) {
+                    *slot = text.into();
+                }
+            }
+        }
+    }
+    Ok(value)
 }
 
 fn apply(text: &str, mut edits: Vec<Edit>) -> Option<String> {

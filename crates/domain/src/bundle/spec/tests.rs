@@ -221,6 +221,24 @@ fn names_that_read_as_numbers_are_names() {
 }
 
 #[test]
+fn names_that_read_as_numbers_stay_when_the_spec_is_written_anew() {
+    let stored = "proton: ServiceSpec\ninstances: [{name: 0x10, environment: 1e3}, {name: 16, environment: e}]\n";
+    let new = "{proton: ServiceSpec, instances: [{name: 0x20, environment: 0o17}, {name: 16, environment: '${Proton::CURRENT_VAL}'}, {name: 0x10, environment: '${Proton::CURRENT_VAL}'}]}";
+    let names = |text: &str| -> Vec<(String, String)> {
+        service(text).instances.into_iter().map(|instance| (instance.name, instance.environment)).collect()
+    };
+    let pair = |name: &str, environment: &str| (name.to_owned(), environment.to_owned());
+    let kept = [pair("0x10", "1e3"), pair("16", "e")];
+    let substituted = substitute_current(new, Some(stored)).unwrap();
+    assert_eq!(names(&substituted), [pair("0x20", "0o17"), pair("16", "e"), pair("0x10", "1e3")]);
+    let merged = merge_instance(stored, "0x20", &substituted).unwrap();
+    assert_eq!(names(&merged), [&kept[..], &[pair("0x20", "0o17")]].concat());
+    assert_eq!(names(&without_instance(stored, "16").unwrap()), kept[..1]);
+    let merged = merge_pipeline(stored, "proton: ServiceSpec\npipeline: {a: 1}\n").unwrap();
+    assert_eq!(names(&merged), kept);
+}
+
+#[test]
 fn merging_refuses_a_missing_instance_and_a_move() {
     let error = merge_instance(STORED, "dvv", STORED).unwrap_err().to_string();
     assert_eq!(error, "spec: the spec has no instance `dvv` — add its entry to `instances`; did you mean `dev`?");
