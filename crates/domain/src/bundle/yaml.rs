@@ -71,6 +71,16 @@ impl YamlError {
         Self { line: span.start.line(), column: span.start.col() + 1, message: message.into() }
     }
 
+    /// The parser sees a line break at the end of any text, and what comes after it in a line that is not there;
+    /// and some columns it counts in bytes.
+    fn within(mut self, text: &str) -> Self {
+        let Some((last, line)) = lines(text).enumerate().take(self.line.max(1)).last() else { return self };
+        let end = line.chars().count() + 1;
+        self.column = if self.line > last + 1 { end } else { self.column.min(end) };
+        self.line = last + 1;
+        self
+    }
+
     /// The same as a problem of `file`.
     pub fn into_problem(self, file: &str) -> Problem {
         Problem::new(file, format!("not valid YAML: {}", self.message), "correct the YAML at this place")
@@ -187,8 +197,24 @@ pub(crate) fn excerpt(text: &str) -> String {
 /// and a document beyond the bounds.
 pub fn parse(text: &str) -> Result<Node, YamlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    read(text, lines(text).count()).map_err(|error| error.within(text))
+}
+
+/// The lines of a text; after a line break at its end comes an empty one.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut left = Some(text);
+    std::iter::from_fn(move || {
+        let text = left?;
+        let Some(end) = text.find(['\n', '\r']) else { return left.take() };
+        let (line, rest) = text.split_at(end);
+        left = rest.strip_prefix("\r\n").or(rest.get(1..));
+        Some(line)
+    })
+}
+
+fn read(text: &str, lines: usize) -> Result<Node, YamlError> {
     let mut parser = Parser::new_from_str(text);
-    let mut builder = Builder::default();
+    let mut builder = Builder { lines, ..Builder::default() };
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| YamlError {
             line: error.marker().line(),
@@ -209,6 +235,8 @@ struct Open {
 
 #[derive(Default)]
 struct Builder {
+    /// How many lines the text has.
+    lines: usize,
     root: Option<Node>,
     stack: Vec<Open>,
     anchors: HashMap<usize, Node>,
@@ -284,7 +312,9 @@ impl Builder {
         Ok(())
     }
 
-    fn add(&mut self, node: Node, span: Span) -> Result<(), YamlError> {
+    fn add(&mut self, mut node: Node, span: Span) -> Result<(), YamlError> {
+        node.line = node.line.min(self.lines);
+        node.last_line = node.last_line.min(self.lines);
         self.nodes += 1;
         self.text += node.text().map_or(0, str::len);
         self.check_budget(span)?;
