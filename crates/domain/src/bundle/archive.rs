@@ -224,7 +224,9 @@ fn unreadable(error: &io::Error, limits: &Limits) -> Problem {
     if error.kind() == io::ErrorKind::FileTooLarge {
         return too_large(limits);
     }
-    whole(format!("the archive cannot be read as tar.gz: {error}"), REPACK)
+    // The error may quote the archive.
+    let error: String = error.to_string().chars().take(200).collect();
+    whole(format!("the archive cannot be read as tar.gz: {}", error.escape_debug()), REPACK)
 }
 
 #[cfg(test)]
