@@ -1,6 +1,6 @@
 //! Protium: the AWS Proton API on the wire, provisioning behind it.
 //!
-//! Imports point right: `cli → server · backup → http · worker · root_key · tls → jobs → operations → app · error → auth · bundle_source → config → store → clock`; `config`,
+//! Imports point right: `cli → server · backup → http · worker · root_key · tls → jobs → operations → app · error → auth · bundle_source → config → store → clock · sha256`; `config`,
 //! `error` and `clock` may be imported from anywhere. `cargo xtask tidy` holds them to it.
 
 pub mod app;
@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod operations;
 mod root_key;
 pub mod server;
+mod sha256;
 pub mod store;
 mod tls;
 pub mod worker;

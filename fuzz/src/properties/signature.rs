@@ -4,7 +4,7 @@
 
 use http::HeaderValue;
 use http::request::Parts;
-use protium::auth::sigv4::{PROTON, Payload, Protocol, Request, S3, STS, Service, signed_service, signing_key, verify};
+use protium::auth::sigv4::{ClaimedCredential, PROTON, Payload, Protocol, Request, S3, STS, Service, verify};
 use protium::auth::{Credential, Identity, Keys, Secret};
 
 /// What the corpus is signed with.
@@ -21,14 +21,14 @@ const EIGHT_DAYS_MS: i64 = 8 * 24 * 60 * 60 * 1000;
 pub fn check(input: &[u8]) {
     let Some((parts, body)) = read(input) else { return };
     let (query, keys) = (parts.uri.query(), keys(SECRET));
-    let (claimed_key, claimed_service) = (signing_key(&parts.headers, query), signed_service(&parts.headers, query));
+    let claimed = ClaimedCredential::find(&parts.headers, query);
     for (service, payload) in [PROTON, STS, S3].into_iter().flat_map(|service| payloads(body).map(|one| (service, one)))
     {
         let request = Request::new(&parts, payload);
         match verify(&request, service, &keys, NOW_MS) {
             Ok(signed) => {
-                assert_eq!(claimed_key.as_deref(), Some(signed.credential.access_key_id.as_str()));
-                assert_eq!(claimed_service.as_deref(), Some(service.name));
+                let claimed = claimed.as_ref().map(|claimed| (claimed.key(), claimed.service()));
+                assert_eq!(claimed, Some((signed.credential.access_key_id.as_str(), Some(service.name))));
                 let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
                 assert!(!signed.region.is_empty() && signed.region.bytes().all(plain), "{}", signed.region);
                 only_so(&request, service);

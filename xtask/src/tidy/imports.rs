@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["auth", "bundle_source"],
     &["config"],
     &["store"],
-    &["clock"],
+    &["clock", "sha256"],
 ];
 
 const SOURCES: &str = "crates/protium/src/";

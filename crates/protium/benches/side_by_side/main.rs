@@ -32,6 +32,10 @@ use anyhow::{Result, bail};
 use figure::Figure;
 use site::Database;
 
+/// The one that Protium has, for everything that is compared with it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const USAGE: &str = "\
 usage: cargo xtask bench [--only NAME[,NAME]] [--seconds N] [--rounds N] [--services N]
 

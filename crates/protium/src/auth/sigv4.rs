@@ -12,14 +12,13 @@ mod timestamp;
 
 use std::sync::Arc;
 
-use hmac::Mac;
 use http::HeaderMap;
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::credential::{Credential, Keys};
+use crate::sha256::{HmacKey, hmac_sha256, sha256};
 use claim::Claim;
-pub use claim::{signed_service, signing_key};
+pub use claim::ClaimedCredential;
 pub use refusal::{Answer, Protocol, Refusal};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -126,7 +125,7 @@ pub fn verify(request: &Request<'_>, service: Service, keys: &Keys, now_ms: i64)
 
     let matches = |leave_out_token: bool| {
         let text = canonical::request(request, service.path, &query, &claim, payload.as_ref(), leave_out_token);
-        signature_matches(key.clone(), &claim, &text)
+        signature_matches(&key, &claim, &text)
     };
     // Some services add the token of a presigned URL after signing.
     let holds = matches(false) || (claim.expires_s.is_some() && claim.token.is_some() && matches(true));
@@ -167,7 +166,7 @@ fn payload_hash<'a>(request: &Request<'a>, claim: &Claim<'_>) -> Result<PayloadH
     let declared = request.headers.get("x-amz-content-sha256").map(|value| value.to_str());
     match request.payload {
         Payload::Whole(body) => {
-            let digits = hex_digits(&Sha256::digest(body).into());
+            let digits = hex_digits(&sha256(body));
             match declared {
                 Some(Ok(hash)) if is_sha256(hash) && hash.as_bytes() != digits => Err(Refusal::PayloadMismatch),
                 _ => Ok(PayloadHash::Computed(digits)),
@@ -188,15 +187,10 @@ fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-fn signature_matches(mut key: key::HmacSha256, claim: &Claim<'_>, canonical: &[u8]) -> bool {
-    key.update(ALGORITHM.as_bytes());
-    key.update(b"\n");
-    key.update(claim.at.as_bytes());
-    key.update(b"\n");
-    key.update(claim.scope.as_bytes());
-    key.update(b"\n");
-    key.update(&hex_digits(&Sha256::digest(canonical).into()));
-    let expected = hex_digits(&key.finalize().into_bytes().into());
+fn signature_matches(key: &HmacKey, claim: &Claim<'_>, canonical: &[u8]) -> bool {
+    let hash = hex_digits(&sha256(canonical));
+    let lines = [ALGORITHM.as_bytes(), b"\n", claim.at.as_bytes(), b"\n", claim.scope.as_bytes(), b"\n", &hash];
+    let expected = hex_digits(&hmac_sha256(key, &lines));
     expected.ct_eq(claim.signature.as_bytes()).into()
 }
 

@@ -5,10 +5,12 @@ use crate::store::{DbResult, JobCount, job_counts};
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use metrics::Recorder as _;
+use metrics::{Counter, Histogram, Recorder as _};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use protium_domain::job::Job;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Upper bounds of the latency histogram, in seconds.
@@ -21,7 +23,20 @@ static METADATA: metrics::Metadata<'static> = metrics::Metadata::new("protium", 
 pub struct Metrics {
     recorder: Arc<PrometheusRecorder>,
     handle: PrometheusHandle,
+    requests: Arc<Requests>,
 }
+
+/// What is counted at each request, found again without asking the recorder.
+#[derive(Default)]
+struct Requests {
+    known: RwLock<HashMap<OperationAndCode, (Counter, Histogram)>>,
+    unsorted: AtomicU32,
+}
+
+type OperationAndCode = (&'static str, &'static str);
+
+/// So many durations are kept before they are sorted into the histogram's buckets, scraped or not.
+const MOST_UNSORTED: u32 = 16_384;
 
 impl Metrics {
     /// Fails only if the histogram's bounds are wrong.
@@ -40,11 +55,26 @@ impl Metrics {
             "Time from a request's head to its answer.".into(),
         );
         recorder.describe_gauge("protium_jobs".into(), None, "Jobs in the store by state.".into());
-        Ok(Self { handle: recorder.handle(), recorder: Arc::new(recorder) })
+        Ok(Self { handle: recorder.handle(), recorder: Arc::new(recorder), requests: Arc::default() })
     }
 
     /// Counts one answered request.
     pub(super) fn request(&self, operation: &'static str, code: &'static str, took: Duration) {
+        let key = (operation, code);
+        let known = self.requests.known.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let (counter, histogram) = known.unwrap_or_else(|| {
+            let new = self.register(operation, code);
+            self.requests.known.write().unwrap_or_else(PoisonError::into_inner).insert(key, new.clone());
+            new
+        });
+        counter.increment(1);
+        histogram.record(took.as_secs_f64());
+        if self.requests.unsorted.fetch_add(1, Ordering::Relaxed) % MOST_UNSORTED == MOST_UNSORTED - 1 {
+            self.handle.run_upkeep();
+        }
+    }
+
+    fn register(&self, operation: &'static str, code: &'static str) -> (Counter, Histogram) {
         let counted = metrics::Key::from_parts(
             "protium_requests_total",
             vec![
@@ -52,12 +82,11 @@ impl Metrics {
                 metrics::Label::from_static_parts("code", code),
             ],
         );
-        self.recorder.register_counter(&counted, &METADATA).increment(1);
         let timed = metrics::Key::from_parts(
             "protium_request_duration_seconds",
             vec![metrics::Label::from_static_parts("operation", operation)],
         );
-        self.recorder.register_histogram(&timed, &METADATA).record(took.as_secs_f64());
+        (self.recorder.register_counter(&counted, &METADATA), self.recorder.register_histogram(&timed, &METADATA))
     }
 
     fn jobs(&self, counts: &[JobCount]) {

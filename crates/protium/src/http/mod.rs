@@ -11,7 +11,7 @@ pub mod s3;
 mod sts;
 
 use crate::app::App;
-use crate::auth::sigv4::{signed_service, signing_key};
+use crate::auth::sigv4::ClaimedCredential;
 use crate::config::Role;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -39,17 +39,20 @@ pub fn router(front: Front) -> Router {
 
 async fn route(State(front): State<Front>, request: Request) -> Response {
     let works_only = front.app.config.role == Role::Worker;
-    if let Some(key) = signing_key(request.headers(), request.uri().query()) {
-        keys::learn(&front.app, &key).await;
+    let claimed = ClaimedCredential::find(request.headers(), request.uri().query());
+    if let Some(claimed) = &claimed {
+        keys::learn(&front.app, claimed.key()).await;
     }
-    match destination(&request, front.app.config.s3_domain.as_deref()) {
+    let signed_for = claimed.as_ref().and_then(ClaimedCredential::service);
+    // The large futures of the rare ones are made apart, so that all requests needn't carry their size.
+    match destination(&request, signed_for, front.app.config.s3_domain.as_deref()) {
         Destination::Sts | Destination::S3 if works_only => health::only_a_worker(),
         Destination::Health => health::alive(),
         Destination::Ready => health::ready(&front.app).await,
-        Destination::Metrics => front.metrics.render(&front.app).await,
+        Destination::Metrics => Box::pin(front.metrics.render(&front.app)).await,
         Destination::Proton => aws_json::answer(&front, request).await,
-        Destination::Sts => sts::answer(&front.app, request).await,
-        Destination::S3 => front.s3.answer(request).await,
+        Destination::Sts => Box::pin(sts::answer(&front.app, request)).await,
+        Destination::S3 => Box::pin(front.s3.answer(request)).await,
     }
 }
 
@@ -63,7 +66,7 @@ enum Destination {
     S3,
 }
 
-fn destination(request: &Request<Body>, s3_domain: Option<&str>) -> Destination {
+fn destination(request: &Request<Body>, signed_for: Option<&str>, s3_domain: Option<&str>) -> Destination {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let query = request.uri().query().unwrap_or_default();
     let presigned = query.split('&').any(|pair| pair.starts_with("X-Amz-Credential="));
@@ -76,7 +79,7 @@ fn destination(request: &Request<Body>, s3_domain: Option<&str>) -> Destination 
             _ => {}
         }
     }
-    match signed_service(request.headers(), request.uri().query()).as_deref() {
+    match signed_for {
         Some("s3") => return Destination::S3,
         Some("sts") => return Destination::Sts,
         Some("proton") => return Destination::Proton,
@@ -112,7 +115,9 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        destination(&request.body(Body::empty()).expect("a request"), Some("buckets.example"))
+        let request = request.body(Body::empty()).expect("a request");
+        let claimed = ClaimedCredential::find(request.headers(), request.uri().query());
+        destination(&request, claimed.as_ref().and_then(ClaimedCredential::service), Some("buckets.example"))
     }
 
     fn scope(service: &str) -> String {

@@ -3,13 +3,13 @@
 //! Owns the reading. What a repeated request or a given version means is decided elsewhere.
 
 use crate::error::{Result, internal, invalid};
+use crate::sha256::sha256_hex;
 use protium_api::types::Tag;
 use protium_domain::tag;
 use protium_domain::track::ContentHash;
 use protium_domain::version;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 /// The hash by which two requests are the same: of all members but the client token, whatever the
 /// order of the tags. No tags and an empty list of tags are the same.
@@ -24,7 +24,7 @@ pub(super) fn request_hash<T: Serialize>(input: &T) -> Result<ContentHash> {
             }
         }
     }
-    Ok(hex::encode(Sha256::digest(canonical(value).to_string())))
+    Ok(sha256_hex(canonical(value).to_string().as_bytes()))
 }
 
 /// The same value with the members of its objects in the order of their names.

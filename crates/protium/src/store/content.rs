@@ -2,15 +2,14 @@
 //!
 //! Owns: putting and getting. Rows refer to a content by its hash; lists never load it.
 
-use sha2::{Digest, Sha256};
-
 use super::db_error::{DbError, DbResult};
 use super::tx::{Reader, Tx};
 use crate::params;
+use crate::sha256::sha256_hex;
 
 /// Stores `body` unless it is stored already. Returns its SHA-256 in lower-case hexadecimal.
 pub async fn content_put(tx: &mut Tx, body: &[u8]) -> DbResult<String> {
-    let sha256 = hex::encode(Sha256::digest(body));
+    let sha256 = sha256_hex(body);
     tx.defer("INSERT INTO content (sha256, body) VALUES ($1, $2) ON CONFLICT DO NOTHING", params![&sha256, body])
         .await?;
     Ok(sha256)

@@ -28,12 +28,12 @@ pub fn newest_version() -> i64 {
 /// Errors: [`DbErrorKind::Refused`] if a newer program migrated it, which this one must not touch.
 pub(super) async fn migrate(db: &Db) -> DbResult<i64> {
     let mut tx = db.begin(Isolation::Exclusive).await?;
-    let outcome = apply(&mut tx).await;
+    let outcome = apply(db, &mut tx).await;
     tx.end(outcome.is_ok()).await?;
     outcome
 }
 
-async fn apply(tx: &mut Tx) -> DbResult<i64> {
+async fn apply(db: &Db, tx: &mut Tx) -> DbResult<i64> {
     tx.batch(
         "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)",
     )
@@ -50,7 +50,11 @@ async fn apply(tx: &mut Tx) -> DbResult<i64> {
         ));
     }
     for (version, sql) in (1_i64..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
-        tx.batch(sql).await?;
+        // SQLite's own order is that of the bytes; naming it so would make it ask us about each pair of keys.
+        match db.is_embedded() {
+            true => tx.batch(&sql.replace(" COLLATE \"C\"", "")).await?,
+            false => tx.batch(sql).await?,
+        }
         let now = tx.now_ms().await?;
         tx.execute("INSERT INTO schema_version (version, applied_at) VALUES ($1, $2)", params![version, now]).await?;
         tracing::info!("the database was migrated to the schema version {version}");

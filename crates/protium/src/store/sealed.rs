@@ -11,10 +11,10 @@ use std::path::Path;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use sha2::{Digest, Sha256};
 
 use super::db::Db;
 use super::db_error::{DbError, DbErrorKind, DbResult};
+use crate::sha256::sha256_hex;
 use crate::{params, transaction};
 
 const KEY_BYTES: usize = 32;
@@ -58,8 +58,7 @@ impl MasterKey {
 
     /// Takes the key itself.
     pub fn from_bytes(bytes: &[u8; KEY_BYTES]) -> Self {
-        let digest = Sha256::new().chain_update(b"protium master key id\0").chain_update(bytes).finalize();
-        let mut id = hex::encode(digest);
+        let mut id = sha256_hex(&[b"protium master key id\0".as_slice(), bytes].concat());
         id.truncate(16);
         Self { cipher: XChaCha20Poly1305::new(&(*bytes).into()), id }
     }

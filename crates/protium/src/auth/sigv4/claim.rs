@@ -29,26 +29,32 @@ pub(super) struct Claim<'a> {
     pub(super) expires_s: Option<i64>,
 }
 
-/// The service name in the credential scope of a header or a presigned URL, before anything is
-/// checked: to route a request, not to believe it.
-pub fn signed_service(headers: &HeaderMap, query: Option<&str>) -> Option<String> {
-    Some(claimed_credential(headers, query)?.split('/').nth(3)?.to_owned())
-}
+/// The credential of a header or a presigned URL before anything is checked: to route a request and to know its key,
+/// not to believe it.
+#[derive(Debug)]
+pub struct ClaimedCredential<'a>(Cow<'a, str>);
 
-/// The access key id in the credential scope, before anything is checked: to know the key, not to believe it.
-pub fn signing_key(headers: &HeaderMap, query: Option<&str>) -> Option<String> {
-    Some(claimed_credential(headers, query)?.split('/').next()?.to_owned())
-}
-
-/// The credential scope of a header or a presigned URL.
-fn claimed_credential<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Option<Cow<'a, str>> {
-    match headers.get(http::header::AUTHORIZATION) {
-        Some(value) => {
-            let (algorithm, rest) = split_algorithm(value.to_str().ok()?);
-            let credential = pieces(rest).find_map(|piece| piece.strip_prefix("Credential="))?;
-            (algorithm == ALGORITHM).then_some(Cow::Borrowed(credential))
+impl<'a> ClaimedCredential<'a> {
+    /// `None` if the request doesn't say that it is signed, or not so that anything can be read of it.
+    pub fn find(headers: &'a HeaderMap, query: Option<&'a str>) -> Option<Self> {
+        match headers.get(http::header::AUTHORIZATION) {
+            Some(value) => {
+                let (algorithm, rest) = split_algorithm(value.to_str().ok()?);
+                let credential = pieces(rest).find_map(|piece| piece.strip_prefix("Credential="))?;
+                (algorithm == ALGORITHM).then_some(Self(Cow::Borrowed(credential)))
+            }
+            None => Query::new(query).value("X-Amz-Credential").map(Self),
         }
-        None => Query::new(query).value("X-Amz-Credential"),
+    }
+
+    /// The access key id.
+    pub fn key(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
+
+    /// The service that was signed for.
+    pub fn service(&self) -> Option<&str> {
+        self.0.split('/').nth(3)
     }
 }
 

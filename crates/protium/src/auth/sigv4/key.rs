@@ -5,10 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
-pub(super) type HmacSha256 = Hmac<Sha256>;
+use crate::sha256::{HmacKey, hmac_key, hmac_sha256};
 
 /// So many scopes are remembered per credential; a caller has one a day for each region and service.
 const REMEMBERED: usize = 64;
@@ -16,17 +13,17 @@ const REMEMBERED: usize = 64;
 /// The derived keys of one credential, by `date/region/service`.
 #[derive(Default)]
 pub(crate) struct DerivedKeys {
-    by_scope: RwLock<HashMap<Box<str>, HmacSha256>>,
+    by_scope: RwLock<HashMap<Box<str>, HmacKey>>,
 }
 
 impl DerivedKeys {
     /// The key for `scope`, if a request was let in with it before.
-    pub(super) fn get(&self, scope: &str) -> Option<HmacSha256> {
+    pub(super) fn get(&self, scope: &str) -> Option<HmacKey> {
         self.by_scope.read().unwrap_or_else(PoisonError::into_inner).get(scope).cloned()
     }
 
     /// Remembers a key. Only after a signature held: strangers must not fill the memory.
-    pub(super) fn keep(&self, scope: &str, key: HmacSha256) {
+    pub(super) fn keep(&self, scope: &str, key: HmacKey) {
         let mut by_scope = self.by_scope.write().unwrap_or_else(PoisonError::into_inner);
         if by_scope.len() >= REMEMBERED {
             by_scope.clear();
@@ -36,20 +33,10 @@ impl DerivedKeys {
 }
 
 /// Derives the signing key of `secret` for a date (`YYYYMMDD`), region and service.
-pub(super) fn derive(secret: &str, date: &str, region: &str, service: &str) -> HmacSha256 {
+pub(super) fn derive(secret: &str, date: &str, region: &str, service: &str) -> HmacKey {
     let start = zeroize::Zeroizing::new(format!("AWS4{secret}"));
-    let mut key = keyed(start.as_bytes());
-    for part in [date, region, service, super::TERMINATOR] {
-        key.update(part.as_bytes());
-        key = keyed(&key.finalize().into_bytes());
-    }
-    key
-}
-
-fn keyed(key: &[u8]) -> HmacSha256 {
-    // HMAC takes a key of any length, so the error case does not exist; an empty key would sign
-    // nothing that anybody sent.
-    HmacSha256::new_from_slice(key).unwrap_or_else(|_| HmacSha256::new(&Default::default()))
+    let parts = [date, region, service, super::TERMINATOR];
+    parts.iter().fold(hmac_key(start.as_bytes()), |key, part| hmac_key(&hmac_sha256(&key, &[part.as_bytes()])))
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use s3s::{S3Error, S3ErrorCode};
-use sha2::{Digest, Sha256};
 
 use super::Caller;
 use super::digest::Expected;
@@ -15,6 +14,7 @@ use super::failure::{named, refusal};
 use super::incoming::hash_mismatch;
 use crate::auth::Keys;
 use crate::auth::sigv4::{self, Payload, Protocol, Refusal, Request};
+use crate::sha256::sha256_hex;
 
 /// The largest body of a command (a list of keys or of parts), in bytes.
 const COMMAND_LIMIT: usize = 4 * 1024 * 1024;
@@ -69,7 +69,7 @@ pub(super) async fn read_command(parts: &Parts, body: Body) -> Result<Bytes, S3E
         }
         Err(_) => return Err(refusal(S3ErrorCode::IncompleteBody, "The body ended early.")),
     };
-    if declared.len() == 64 && declared != hex::encode(Sha256::digest(&body)) {
+    if declared.len() == 64 && declared != sha256_hex(&body) {
         return Err(hash_mismatch());
     }
     // The checksums that complete an upload are those of the object that comes of it.

@@ -214,7 +214,8 @@ fn connect(path: &Path) -> DbResult<rusqlite::Connection> {
     Ok(connection)
 }
 
-/// Every text key is compared by its bytes.
+/// Every text key is compared by its bytes, as SQLite does by itself. Databases of before the first release name
+/// PostgreSQL's name for that order.
 pub(super) fn with_collation(connection: &rusqlite::Connection) -> DbResult<()> {
     Ok(connection.create_collation("C", |a, b| a.cmp(b))?)
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 use protium::auth::sigv4::{
-    Answer, PROTON, PathStyle, Payload, Protocol, Refusal, Request, S3, STS, Service, Signed, signed_service, verify,
+    Answer, ClaimedCredential, PROTON, PathStyle, Payload, Protocol, Refusal, Request, S3, STS, Service, Signed, verify,
 };
 use protium::auth::{Credential, Identity, Keys, Secret};
 
@@ -578,10 +578,12 @@ fn a_request_of_the_store_must_declare_its_body() {
 #[test]
 fn the_service_is_read_from_header_and_link_before_anything_is_checked() {
     let header = signer("proton").sign(call());
-    assert_eq!(signed_service(header.headers(), header.uri().query()).as_deref(), Some("proton"));
+    let claimed = ClaimedCredential::find(header.headers(), header.uri().query()).unwrap();
+    assert_eq!((claimed.key(), claimed.service()), ("AKIDTESTS", Some("proton")));
     let link = Signer { expires_in: Some(Duration::from_secs(60)), ..signer("s3") }.sign(get("/b/k"));
-    assert_eq!(signed_service(link.headers(), link.uri().query()).as_deref(), Some("s3"));
-    assert_eq!(signed_service(call().headers(), None), None);
+    let claimed = ClaimedCredential::find(link.headers(), link.uri().query()).unwrap();
+    assert_eq!((claimed.key(), claimed.service()), ("AKIDTESTS", Some("s3")));
+    assert!(ClaimedCredential::find(call().headers(), None).is_none());
 }
 
 // ---------------------------------------------------------------- hostile input
@@ -628,7 +630,9 @@ proptest! {
                 let answer = refusal.as_ref().map(|refusal| refusal.answer(protocol));
                 prop_assert!(answer.is_some_and(|answer| matches!(answer.status, 400..=499)));
             }
-            signed_service(&headers, query.as_deref());
+            if let Some(claimed) = ClaimedCredential::find(&headers, query.as_deref()) {
+                prop_assert!(!claimed.key().contains('/'));
+            }
         }
     }
 
