@@ -13,7 +13,8 @@ use protium_domain::arn::Scope;
 use protium_domain::quota::Quotas;
 use protium_domain::template::TemplateKind;
 
-/// More creates than can be under way at once: each of them holds a connection to the database.
+/// More creates than can be under way at once or begin while a count is taken for that of now: each of them holds a
+/// connection to the database.
 const UNDER_WAY: i64 = 256;
 
 /// What a quota counts.
@@ -40,10 +41,13 @@ impl<'a> Places<'a> {
     pub(super) async fn of(cx: &Context, quota: Quota<'a>) -> Result<Self> {
         let limit = quota.limit(&cx.app.config.quotas);
         // With SQLite writers take turns anyway, and the writer counts best.
-        let near = cx.store().db().is_embedded()
-            || is_near(0, limit)
-            || is_near(quota.count(&mut cx.store().reader().await?, cx.scope()).await?, limit);
+        let near = cx.store().db().is_embedded() || is_near(0, limit) || is_near(quota.counted(cx).await?, limit);
         Ok(Self { quota, limit, near })
+    }
+
+    /// Whether the transaction has to count.
+    pub(super) fn are_near(&self) -> bool {
+        self.near
     }
 
     /// Whether there are fewer than `more` places left.
@@ -79,6 +83,18 @@ impl Quota<'_> {
             Self::Instances { .. } => "instances of a service, those that failed to delete included",
             Self::Components => "components",
             Self::AccountConnections => "environment account connections of an environment account",
+        }
+    }
+
+    /// The count of about now.
+    async fn counted(self, cx: &Context) -> DbResult<i64> {
+        let count = async |mut reader: Reader| self.count(&mut reader, cx.scope()).await;
+        match self {
+            // They have counts of their own for each parent.
+            Self::Versions { .. } | Self::Instances { .. } => count(cx.store().reader().await?).await,
+            Self::Templates | Self::Environments | Self::Services | Self::Components | Self::AccountConnections => {
+                cx.store().counted(cx.scope(), self.noun(), count).await
+            }
         }
     }
 

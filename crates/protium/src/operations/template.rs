@@ -12,8 +12,8 @@ use super::wire::time;
 use crate::app::new_id;
 use crate::error::{Result, conflict, not_found};
 use crate::store::{
-    Reader, tag_drop, tag_set, template_delete, template_get, template_insert, template_page, template_save,
-    template_sync_config_get, template_version_count,
+    DbResult, Reader, Tx, tag_drop, tag_set, template_add, template_delete, template_get, template_insert,
+    template_page, template_save, template_sync_config_get, template_version_count,
 };
 use crate::transaction;
 use protium_api::types::*;
@@ -97,6 +97,24 @@ async fn create(cx: &Context, new: New) -> Result<Template> {
     };
     let arn = template_arn(scope, kind, &template.name);
     let places = Places::of(cx, Quota::Templates).await?;
+    let set_tags = async |tx: &mut Tx| -> DbResult<()> {
+        for (key, value) in &tags {
+            tag_set(tx, scope, template.id.as_str(), &arn, key, value).await?;
+        }
+        Ok(())
+    };
+    if !places.are_near() {
+        // As a rule the name is free, and all of it can be sent at once.
+        let added = transaction!(cx.store(), async |tx| -> DbResult<()> {
+            template_add(tx, scope, &template).await?;
+            set_tags(tx).await
+        });
+        match added {
+            Ok(()) => return Ok(template),
+            Err(error) if error.is_unique_violation() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
     transaction!(cx.store(), async |tx| -> Result<_> {
         if !template_insert(tx, scope, &template).await? {
             let existing = template_get(tx, scope, kind, &template.name).await?.ok_or_else(lost_update)?;
@@ -104,9 +122,7 @@ async fn create(cx: &Context, new: New) -> Result<Template> {
             return Ok(existing);
         }
         places.check(tx, cx, 0).await?;
-        for (key, value) in &tags {
-            tag_set(tx, scope, template.id.as_str(), &arn, key, value).await?;
-        }
+        set_tags(tx).await?;
         Ok(template.clone())
     })
 }

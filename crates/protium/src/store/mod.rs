@@ -8,6 +8,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
+
+use protium_domain::arn::Scope;
 
 mod account;
 mod account_connection;
@@ -15,6 +18,7 @@ mod account_settings;
 mod component;
 mod content;
 mod contents;
+mod counts;
 mod db;
 mod db_error;
 mod deployment;
@@ -104,6 +108,7 @@ impl StoreOptions {
 pub struct Store {
     db: Db,
     master_key: Arc<MasterKey>,
+    counts: Arc<counts::Counts>,
 }
 
 impl Store {
@@ -116,7 +121,7 @@ impl Store {
         let db = Db::open(&options.db).await?;
         migrate::migrate(&db).await?;
         let master_key = sealed::unlock(&db, &options.master_key_file).await?;
-        let store = Self { db, master_key: Arc::new(master_key) };
+        let store = Self { db, master_key: Arc::new(master_key), counts: Arc::default() };
         let taken_back = store.job_take_back_all().await?;
         if taken_back > 0 {
             tracing::info!("{taken_back} jobs that the last process had not finished go on");
@@ -137,6 +142,20 @@ impl Store {
     /// The key that seals the store's secrets.
     pub fn master_key(&self) -> &MasterKey {
         &self.master_key
+    }
+
+    /// What `count` counts in a scope, or what it counted within the last ten milliseconds.
+    pub async fn counted<F>(&self, scope: &Scope, what: &'static str, count: impl FnOnce(Reader) -> F) -> DbResult<i64>
+    where
+        F: Future<Output = DbResult<i64>>,
+    {
+        let now = Instant::now();
+        if let Some(count) = self.counts.get(scope, what, now) {
+            return Ok(count);
+        }
+        let count = count(self.reader().await?).await?;
+        self.counts.keep(scope, what, now, count);
+        Ok(count)
     }
 
     /// See [`Db::reader`].

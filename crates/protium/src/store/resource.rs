@@ -61,28 +61,42 @@ pub(super) use members;
 /// Adds a row; `false` if its name is taken.
 pub(super) async fn insert<R: Resource>(tx: &mut Tx, scope: &Scope, row: &R) -> DbResult<bool> {
     let doc = doc_text(row)?;
+    let (sql, values) = insert_statement(scope, row, &doc);
+    let added = tx.execute(&format!("{sql} ON CONFLICT DO NOTHING"), &values).await? == 1;
+    if added {
+        append(tx, row, 0, row.status(), None, row.created_at()).await?;
+    }
+    Ok(added)
+}
+
+/// Adds a row of which nothing has to be known before the commit: that fails with a unique violation if the name is
+/// taken.
+pub(super) async fn add<R: Resource>(tx: &mut Tx, scope: &Scope, row: &R) -> DbResult<()> {
+    let doc = doc_text(row)?;
+    let (sql, values) = insert_statement(scope, row, &doc);
+    tx.defer(&sql, &values).await?;
+    append(tx, row, 0, row.status(), None, row.created_at()).await
+}
+
+fn insert_statement<'a, R: Resource>(scope: &'a Scope, row: &'a R, doc: &'a str) -> (String, Vec<Param<'a>>) {
     let fixed: [Param<'_>; 6] = [
         (&scope.account).into(),
         (&scope.region).into(),
         row.id().as_str().into(),
         row.created_at().into(),
-        (&doc).into(),
+        doc.into(),
         0.into(),
     ];
     let mut values = fixed.to_vec();
     values.extend(row.values());
     let places: Vec<String> = (1..=values.len()).map(|number| format!("${number}")).collect();
     let sql = format!(
-        "INSERT INTO {} (account, region, id, created_at, doc, revision, {}) VALUES ({}) ON CONFLICT DO NOTHING",
+        "INSERT INTO {} (account, region, id, created_at, doc, revision, {}) VALUES ({})",
         R::TABLE,
         R::COLUMNS.join(", "),
         places.join(", ")
     );
-    let added = tx.execute(&sql, &values).await? == 1;
-    if added {
-        append(tx, row, 0, row.status(), None, row.created_at()).await?;
-    }
-    Ok(added)
+    (sql, values)
 }
 
 /// Saves a changed row, and its event if the status is another than `was`. `false` if somebody

@@ -38,6 +38,11 @@ pub async fn template_insert(tx: &mut Tx, scope: &Scope, template: &Template) ->
     resource::insert(tx, scope, template).await
 }
 
+/// Adds a template whose name nobody is known to have; the commit is a unique violation if somebody has.
+pub async fn template_add(tx: &mut Tx, scope: &Scope, template: &Template) -> DbResult<()> {
+    resource::add(tx, scope, template).await
+}
+
 pub async fn template_get(
     rd: &mut Reader,
     scope: &Scope,
