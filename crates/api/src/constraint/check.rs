@@ -91,6 +91,10 @@ impl Walk {
     fn string(&mut self, value: &Value, length: &Length, pattern: Option<&Pattern>, path: Path<'_>, hidden: bool) {
         let Value::String(text) = value else { return };
         let value = shown(value, hidden);
+        // No name, file or protocol behind the API takes one, and PostgreSQL's texts don't either.
+        if text.contains('\0') {
+            self.violations.add(path, value, "Member must not contain the character U+0000");
+        }
         // Bytes bound characters: most strings need no count.
         let short = text.len() >= length.min * 4 && length.max.is_none_or(|max| text.len() <= max);
         let searchable = short || self.length(text.chars().count(), length, value, path);

@@ -73,6 +73,23 @@ fn a_null_element_is_a_serialization_error() {
 }
 
 #[test]
+fn a_text_with_nul_is_refused_by_name_and_kept_secret_where_it_is_one() {
+    let nul = "Member must not contain the character U+0000";
+    assert_eq!(
+        refusal(Operation::UpdateServiceSyncBlocker, r#"{"id":"a\u0000","resolvedReason":"b"}"#),
+        format!(
+            "ValidationException: 1 validation error detected: Value 'a\0' at 'id' failed to satisfy constraint: {nul}"
+        )
+    );
+    assert_eq!(
+        refusal(Operation::UpdateService, r#"{"name":"a","description":"b\u0000c"}"#),
+        format!(
+            "ValidationException: 1 validation error detected: Value at 'description' failed to satisfy constraint: {nul}"
+        )
+    );
+}
+
+#[test]
 fn a_wrong_type_is_named_with_its_place() {
     for (operation, body, expected) in [
         (Operation::GetService, r#"{"name":1}"#, "'name' must be a string, not a number"),
