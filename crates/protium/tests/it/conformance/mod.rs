@@ -1,0 +1,186 @@
+//! Conformance: for every operation of the models, requests made of the model, sent signed through the real router to
+//! a site that has what the operation needs.
+//!
+//! Each is answered with a success, or with an error that the operation declares and which leaves nothing changed;
+//! what the model forbids is refused by the name of the member. Every operation and every member is in a request that
+//! succeeds, or in [`report::UNPROVED`]. `cargo nextest run -p protium --test it conformance --success-output final`
+//! shows the counts.
+
+mod form;
+mod model;
+mod report;
+mod site;
+mod variant;
+
+use crate::support::database::TestDb;
+use form::{Form, Ids, forms};
+use model::Model;
+use protium_api::{Operation, Response};
+use report::Counts;
+use serde_json::Value;
+use site::Site;
+use std::collections::{BTreeMap, BTreeSet};
+use variant::{Expected, Kind, Variant, variants};
+
+/// So many failures are told.
+const TOLD: usize = 40;
+
+/// Sends all variants of the operations of a noun, and says what was wrong.
+async fn prove(db: &TestDb, noun: &str, kinds: &[Kind]) {
+    let (model, site) = (Model::read(), Site::on(db).await);
+    let (_, forms) = forms(&site.ids).into_iter().find(|(known, _)| *known == noun).expect("a noun");
+    let mut proof = Proof { model: &model, site: &site, counts: BTreeMap::new(), wrong: Vec::new() };
+    let before = site.shown().await;
+    let mut seen = BTreeMap::<&str, BTreeSet<String>>::new();
+    for form in &forms {
+        proof.form(form, kinds, seen.entry(form.operation).or_default()).await;
+        for (was, is) in before.iter().zip(site.shown().await) {
+            proof.check(*was == is, || format!("{}: {} has become {}", form.operation, was.0, is.1));
+        }
+    }
+    for (operation, counts) in &proof.counts {
+        proof.wrong.extend(counts.gaps(model.operation(operation)));
+    }
+    println!("{}", report::table(&proof.counts));
+    let (count, told) = (proof.wrong.len(), proof.wrong.iter().take(TOLD).cloned().collect::<Vec<_>>());
+    assert!(told.is_empty(), "{count} are wrong:\n{}", told.join("\n"));
+}
+
+struct Proof<'a> {
+    model: &'a Model,
+    site: &'a Site,
+    counts: BTreeMap<&'static str, Counts>,
+    wrong: Vec<String>,
+}
+
+impl Proof<'_> {
+    fn check(&mut self, is_right: bool, wrong: impl FnOnce() -> String) {
+        if !is_right {
+            self.wrong.push(wrong());
+        }
+    }
+
+    async fn form(&mut self, form: &Form, kinds: &[Kind], seen: &mut BTreeSet<String>) {
+        let base = self.site.with_token(form).await;
+        let all = variants(self.model.operation(form.operation), &base, seen);
+        for variant in all.into_iter().filter(|variant| kinds.contains(&variant.kind)) {
+            self.variant(form, &variant).await;
+        }
+    }
+
+    async fn variant(&mut self, form: &Form, variant: &Variant) {
+        let (is_ok, answer) = self.site.send(form.who, form.operation, &variant.body).await;
+        let refused = (!is_ok).then(|| error(&answer));
+        let code = refused.as_ref().map(|(code, _)| code.as_str());
+        self.counts.entry(form.operation).or_default().note(&variant.members, code);
+        let changed = self.site.changed().await;
+        let operation = self.model.operation(form.operation);
+        if let Some(wrong) = judge(operation, variant, refused.as_ref(), &answer) {
+            let body = String::from_utf8_lossy(&variant.body);
+            let body: String = body.chars().take(600).collect();
+            self.wrong.push(format!("{}, {}: {wrong}\n    {body}", form.operation, variant.what));
+        }
+        if !changed.is_empty() {
+            let may_change = is_ok && !operation.only_reads();
+            self.check(may_change, || format!("{}, {}: it changed {changed:?}", form.operation, variant.what));
+            self.site.restore(&changed).await;
+        }
+    }
+}
+
+/// What is wrong with an answer.
+fn judge(
+    operation: model::Operation<'_>,
+    variant: &Variant,
+    refused: Option<&(String, String)>,
+    answer: &[u8],
+) -> Option<String> {
+    let Some((code, message)) = refused else {
+        if !matches!(variant.expected, Expected::Success | Expected::Declared) {
+            return Some("it succeeded".to_owned());
+        }
+        let known = Operation::ALL.iter().find(|known| known.name() == operation.name).expect("an operation");
+        let shaped = Response::parse(*known, answer);
+        return shaped.err().map(|why| format!("the answer has not its shape: {why}"));
+    };
+    let is_right = match &variant.expected {
+        Expected::Success => false,
+        Expected::Declared => operation.errors().contains(code.as_str()) && !message.is_empty(),
+        Expected::Invalid(member) => code == "ValidationException" && message.contains(&format!("'{member}'")),
+        Expected::Serialization => code == "SerializationException",
+    };
+    (!is_right).then(|| format!("{code}: {message}"))
+}
+
+/// The code and the message of an error.
+fn error(answer: &[u8]) -> (String, String) {
+    let body: Value = serde_json::from_slice(answer).expect("answers are JSON");
+    let code = body["__type"].as_str().and_then(|kind| kind.rsplit_once('#')).expect("a code").1;
+    (code.to_owned(), body["message"].as_str().expect("a message").to_owned())
+}
+
+/// A test of each noun: on SQLite every variant, on PostgreSQL those whose answer the database could decide.
+macro_rules! nouns {
+    ($($noun:ident)*) => {
+        const NOUNS: &[&str] = &[$(stringify!($noun)),*];
+
+        $(mod $noun {
+            use super::*;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn behave_as_the_model_says_on_sqlite() {
+                prove(&TestDb::sqlite().await, stringify!($noun), &[Kind::Set, Kind::Nul, Kind::Model]).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn take_the_same_members_and_texts_on_postgres() {
+                prove(&TestDb::postgres().await, stringify!($noun), &[Kind::Set, Kind::Nul]).await;
+            }
+        })*
+    };
+}
+
+nouns! { templates versions environments accounts services parts components syncs records }
+
+#[test]
+fn every_operation_of_the_models_has_a_request_in_one_noun() {
+    let (model, forms) = (Model::read(), forms(&Ids::default()));
+    let nouns: Vec<&str> = forms.iter().map(|(noun, _)| *noun).collect();
+    assert_eq!(nouns, NOUNS);
+    let modelled: BTreeSet<&str> = model.operations().map(|operation| operation.name).collect();
+    let mut found = BTreeSet::new();
+    for (noun, forms) in &forms {
+        let here: BTreeSet<&str> = forms.iter().map(|form| form.operation).collect();
+        for operation in here {
+            assert!(found.insert(operation), "{noun}: {operation} has requests in two nouns");
+        }
+    }
+    assert_eq!(found, modelled);
+}
+
+#[test]
+fn every_operation_of_proton_has_one_line_in_the_page_on_compatibility() {
+    let page = include_str!("../../../../../docs/compatibility.md");
+    let lines = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    let mut told = BTreeMap::new();
+    for (operation, rest) in lines {
+        assert!(told.insert(operation, rest).is_none(), "{operation} has two lines");
+    }
+    let model = Model::read();
+    assert_eq!(told.keys().copied().collect::<BTreeSet<_>>(), model.of_proton());
+    for (name, why) in report::UNPROVED {
+        let operation = name.split('.').next().expect("a name");
+        assert!(told[operation].contains(why), "the line of {operation} does not say of {name}: {why}");
+    }
+}
+
+#[test]
+fn what_is_unproved_is_in_the_models() {
+    let model = Model::read();
+    for (name, why) in report::UNPROVED {
+        let (operation, member) = name.split_once('.').map_or((name, None), |(name, member)| (name, Some(member)));
+        let paths = model.operation(operation).paths();
+        assert!(member.is_none_or(|member| paths.contains(member)), "{name} is not in the model");
+        assert!(!why.is_empty(), "{name} needs a reason");
+    }
+}
