@@ -13,15 +13,19 @@ mod site;
 mod variant;
 
 use crate::support::database::TestDb;
+use crate::support::service::but;
 use form::{Form, Ids, forms};
 use model::Model;
 use protium_api::{Operation, Response};
 use report::Counts;
-use serde_json::Value;
+use serde_json::{Value, json};
 use site::Site;
 use std::collections::{BTreeMap, BTreeSet};
 use variant::{Expected, Kind, Variant, variants};
 
+/// Members that an answer may show as they were: those of the last successful deployment, until the next one is.
+const TELLS_OF_SUCCESS: [&str; 5] =
+    ["spec", "templateMajorVersion", "templateMinorVersion", "serviceName", "serviceInstanceName"];
 /// So many failures are told.
 const TOLD: usize = 40;
 
@@ -41,7 +45,7 @@ async fn prove(db: &TestDb, noun: &str, kinds: &[Kind]) {
     for (operation, counts) in &proof.counts {
         proof.wrong.extend(counts.gaps(model.operation(operation)));
     }
-    println!("{}", report::table(&proof.counts));
+    println!("{}", report::table(&model, &proof.counts));
     let (count, told) = (proof.wrong.len(), proof.wrong.iter().take(TOLD).cloned().collect::<Vec<_>>());
     assert!(told.is_empty(), "{count} are wrong:\n{}", told.join("\n"));
 }
@@ -60,11 +64,16 @@ impl Proof<'_> {
         }
     }
 
+    /// First without a token of the next page: with it, any other filter would be refused for the token.
     async fn form(&mut self, form: &Form, kinds: &[Kind], seen: &mut BTreeSet<String>) {
-        let base = self.site.with_token(form).await;
-        let all = variants(self.model.operation(form.operation), &base, seen);
-        for variant in all.into_iter().filter(|variant| kinds.contains(&variant.kind)) {
-            self.variant(form, &variant).await;
+        let input = self.site.with_token(form).await;
+        let is_paged = input["nextToken"].as_str().is_some_and(|token| !token.is_empty());
+        let first = is_paged.then(|| but(input.clone(), json!({ "nextToken": null })));
+        for base in first.into_iter().chain([input]) {
+            let all = variants(self.model.operation(form.operation), &base, seen);
+            for variant in all.into_iter().filter(|variant| kinds.contains(&variant.kind)) {
+                self.variant(form, &variant).await;
+            }
         }
     }
 
@@ -99,17 +108,41 @@ fn judge(
         if !matches!(variant.expected, Expected::Success | Expected::Declared) {
             return Some("it succeeded".to_owned());
         }
-        let known = Operation::ALL.iter().find(|known| known.name() == operation.name).expect("an operation");
-        let shaped = Response::parse(*known, answer);
-        return shaped.err().map(|why| format!("the answer has not its shape: {why}"));
+        return shaped(operation, answer).or_else(|| other_than_given(operation, &variant.body, answer));
     };
     let is_right = match &variant.expected {
         Expected::Success => false,
+        Expected::Declared if code == "ValidationException" => {
+            // It says which member is wrong.
+            operation.paths().iter().any(|path| message.contains(path.rsplit('.').next().unwrap_or(path)))
+        }
         Expected::Declared => operation.errors().contains(code.as_str()) && !message.is_empty(),
         Expected::Invalid(member) => code == "ValidationException" && message.contains(&format!("'{member}'")),
         Expected::Serialization => code == "SerializationException",
     };
     (!is_right).then(|| format!("{code}: {message}"))
+}
+
+/// What keeps an answer from being the output of its operation.
+fn shaped(operation: model::Operation<'_>, answer: &[u8]) -> Option<String> {
+    let known = Operation::ALL.iter().find(|known| known.name() == operation.name).expect("an operation");
+    Response::parse(*known, answer).err().map(|why| format!("the answer has not its shape: {why}"))
+}
+
+/// The texts of the resource in the answer that are not as they were given.
+fn other_than_given(operation: model::Operation<'_>, body: &[u8], answer: &[u8]) -> Option<String> {
+    if operation.only_reads() {
+        return None;
+    }
+    let body = if body.is_empty() { b"{}" } else { body };
+    let [given, answer]: [Value; 2] = [body, answer].map(|text| serde_json::from_slice(text).expect("JSON"));
+    let resource = answer.as_object()?.values().find(|value| value.is_object())?;
+    let members = given.as_object()?.iter().filter(|(name, _)| !TELLS_OF_SUCCESS.contains(&name.as_str()));
+    // Of structures an answer shows more than a request.
+    let members = members.filter(|(_, value)| value.is_string());
+    let other = members.filter(|(name, value)| resource.get(*name).is_some_and(|shown| shown != *value));
+    let other: Vec<&str> = other.map(|(name, _)| name.as_str()).collect();
+    (!other.is_empty()).then(|| format!("the answer shows other {}: {resource}", other.join(", ")))
 }
 
 /// The code and the message of an error.

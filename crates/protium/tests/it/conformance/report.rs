@@ -1,6 +1,6 @@
 //! What was proved: how often each operation succeeded and was refused, and with which members it succeeded.
 
-use super::model::Operation;
+use super::model::{Model, Operation};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -46,14 +46,16 @@ impl Counts {
 }
 
 /// The counts as a table in Markdown.
-pub(super) fn table(counts: &BTreeMap<&str, Counts>) -> String {
+pub(super) fn table(model: &Model, counts: &BTreeMap<&str, Counts>) -> String {
     let mut table =
-        "| operation | variants | succeeded | members proved | refused |\n|---|---|---|---|---|\n".to_owned();
+        "| operation | variants | succeeded | members that did | refused |\n|---|---|---|---|---|\n".to_owned();
     for (operation, counts) in counts {
         let refused = counts.refused.iter().map(|(code, count)| format!("{code} {count}"));
         let refused = refused.collect::<Vec<_>>().join(", ");
-        let Counts { variants, succeeded, members, .. } = counts;
-        let line = format!("| `{operation}` | {variants} | {succeeded} | {} | {refused} |", members.len());
+        let all = model.operation(operation).paths();
+        let (proved, all) = (all.intersection(&counts.members).count(), all.len());
+        let Counts { variants, succeeded, .. } = counts;
+        let line = format!("| `{operation}` | {variants} | {succeeded} | {proved} of {all} | {refused} |");
         writeln!(table, "{line}").expect("a string takes all");
     }
     table
