@@ -1,7 +1,7 @@
 //! The one durable loop: claim → run → settle; nothing else.
 //!
-//! A job is leased while it runs and the lease is renewed beside it. A worker that lost its lease
-//! stops the job at once: whoever has it now goes on from the last saved step.
+//! A job is leased while it runs and the lease is renewed beside it. A worker that lost its lease, or could not renew
+//! it before its end, stops the job at once: whoever has it now goes on from the last saved step.
 
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -14,9 +14,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// How long a lease lasts.
-const LEASE: Duration = Duration::from_secs(15);
+const LEASE_MS: i64 = 15_000;
 /// How often it is renewed.
-const RENEW: Duration = Duration::from_secs(5);
+const RENEW_MS: i64 = 5_000;
 /// How many jobs run at the same time in one process.
 const JOBS: usize = 16;
 /// How long the loop sleeps at most when nothing wakes it.
@@ -67,12 +67,13 @@ async fn work(app: Arc<App>, name: &str, mut stopped: watch::Receiver<Stop>) {
     while stopped.borrow().is_none() {
         let wake = woken.notified();
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-        let lease = i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
-        match app.store.job_claim(name, lease).await {
+        // The lease begins later, when the database hears of it: here it is over no later than there.
+        let asked_at = app.clock.elapsed_ms();
+        match app.store.job_claim(name, LEASE_MS).await {
             Ok(Some(job)) => {
                 let (app, stopped) = (Arc::clone(&app), stopped.clone());
                 running.spawn(async move {
-                    hold(&app, &job, stopped).await;
+                    hold(&app, &job, asked_at, stopped).await;
                     drop(slot);
                 });
                 while running.try_join_next().is_some() {}
@@ -106,7 +107,7 @@ async fn until_due(app: &App) -> Duration {
 }
 
 /// Runs a job while its lease is renewed, and stops it when the lease is lost or the process ends.
-async fn hold(app: &App, job: &ClaimedJob, mut stopped: watch::Receiver<Stop>) {
+async fn hold(app: &App, job: &ClaimedJob, asked_at: i64, mut stopped: watch::Receiver<Stop>) {
     let drained = async {
         // Closed means that whoever started the loop is gone, and nobody waits.
         let drain = stopped.wait_for(Option::is_some).await.map_or(None, |stop| *stop);
@@ -114,7 +115,7 @@ async fn hold(app: &App, job: &ClaimedJob, mut stopped: watch::Receiver<Stop>) {
     };
     tokio::select! {
         () = run(app, job) => {}
-        () = keep(app, job) => tracing::warn!(job = %job.id, "the lease of the job {} is lost; it is stopped here", job.kind),
+        () = keep(app, job, asked_at) => tracing::warn!(job = %job.id, "the lease of the job {} is lost; it is stopped here", job.kind),
         () = drained => {
             if let Err(error) = app.store.job_give_back(job).await {
                 tracing::warn!(job = %job.id, "the lease can't be given back and will expire: {error}");
@@ -123,15 +124,28 @@ async fn hold(app: &App, job: &ClaimedJob, mut stopped: watch::Receiver<Stop>) {
     }
 }
 
-/// Renews the lease until it is lost.
-async fn keep(app: &App, job: &ClaimedJob) {
-    let lease = i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
+/// Renews the lease until it is lost: another worker has it, or its time is over. It was asked for at `asked_at`.
+async fn keep(app: &App, job: &ClaimedJob, mut asked_at: i64) {
     loop {
-        tokio::time::sleep(RENEW).await;
-        match app.store.job_renew(job, lease).await {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(error) => tracing::warn!(job = %job.id, "the lease can't be renewed: {error}"),
+        let renewed = async {
+            let mut asked = asked_at;
+            loop {
+                app.clock.sleep_until(asked.saturating_add(RENEW_MS)).await;
+                asked = app.clock.elapsed_ms();
+                match app.store.job_renew(job, LEASE_MS).await {
+                    Ok(renewed) => return renewed.then_some(asked),
+                    Err(error) => tracing::warn!(job = %job.id, "the lease can't be renewed: {error}"),
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            // Then others may do what this job does: whatever it is in the middle of ends here.
+            () = app.clock.sleep_until(asked_at.saturating_add(LEASE_MS)) => return,
+            asked = renewed => match asked {
+                Some(asked) => asked_at = asked,
+                None => return,
+            },
         }
     }
 }
@@ -173,8 +187,7 @@ fn chain(error: &Error) -> String {
 /// Claims and runs one job that is due, as the loop does. `false` if none is. For tests and tools
 /// that step by step see what happens.
 pub async fn run_one(app: &App, name: &str) -> Result<bool> {
-    let lease = i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
-    match app.store.job_claim(name, lease).await? {
+    match app.store.job_claim(name, LEASE_MS).await? {
         Some(job) => {
             run(app, &job).await;
             Ok(true)

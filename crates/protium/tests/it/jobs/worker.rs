@@ -1,13 +1,17 @@
 //! The loop itself: jobs run without being told to, and are left to others when it ends.
 
 use crate::on_both;
-use crate::support::database::SOON;
-use crate::support::double::{Site, create, resize};
-use protium::store::Call;
+use crate::support::app::TestApp;
+use crate::support::database::{SOON, TestDb};
+use crate::support::double::{STACK, Site, create, environment, resize};
+use async_trait::async_trait;
+use protium::store::{Call, DbError, DbErrorKind};
 use protium::worker::Worker;
-use protium_engines::double::Disturbance;
+use protium_engines::double::{Disturbance, Double};
+use protium_engines::{Cursor, Engine, Order, Step, Transient};
 use serde_json::json;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -42,7 +46,87 @@ async fn until_status(site: &Site, committed: &Notify, name: &str, status: &str)
     until(committed, status, async || site.status(name).await.0 == status).await;
 }
 
+/// An engine that never answers.
+#[derive(Default)]
+struct Hangs {
+    asked: Notify,
+    /// Whether whoever asked has gone away.
+    left: AtomicBool,
+    leaves: Notify,
+}
+
+#[async_trait]
+impl Engine for Hangs {
+    async fn step(&self, _: &Order, _: Option<&Cursor>) -> Result<Step, Transient> {
+        let _leaves = Leaves(self);
+        self.asked.notify_one();
+        std::future::pending().await
+    }
+}
+
+struct Leaves<'a>(&'a Hangs);
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.left.store(true, Ordering::SeqCst);
+        self.0.leaves.notify_one();
+    }
+}
+
+/// A worker in the middle of a step that does not end; it is told of each renewal of its lease, which succeed or not.
+async fn in_a_step(db: &TestDb, engine: &Arc<Hangs>, succeed: bool) -> (Site, Worker, Arc<Notify>) {
+    let engine = Arc::clone(engine);
+    let app = TestApp::with_engine(db, Arc::clone(&engine) as Arc<dyn Engine>).await;
+    let site = Site { app, double: Arc::new(Double::start().await.unwrap()) };
+    site.published("env", &environment(STACK), None).await;
+    site.app.ok("CreateEnvironment", create("prod")).await;
+    let renewals = Arc::new(Notify::new());
+    let told = Arc::clone(&renewals);
+    site.app.store().db().set_probe(Some(Arc::new(move |call| match call {
+        Call::Statement(sql) if sql.starts_with("UPDATE job SET lease_until = $3") => {
+            told.notify_one();
+            match succeed {
+                true => Ok(()),
+                false => Err(DbError::new(DbErrorKind::Unavailable, "away, for the test")),
+            }
+        }
+        _ => Ok(()),
+    })));
+    let worker = start(&site, "one");
+    soon(engine.asked.notified()).await;
+    (site, worker, renewals)
+}
+
+async fn soon(happens: impl Future<Output = ()>) {
+    tokio::time::timeout(SOON, happens).await.expect("it happens soon");
+}
+
 on_both! {
+    a_step_goes_on_while_its_lease_is_renewed, async |db| {
+        let engine = Arc::new(Hangs::default());
+        let (site, worker, renewals) = in_a_step(db, &engine, true).await;
+        for _ in 0..4 {
+            site.app.app.clock.advance(6_000);
+            soon(renewals.notified()).await;
+        }
+        assert!(!engine.left.load(Ordering::SeqCst), "for longer than a lease");
+        worker.stop_within(Duration::ZERO).await;
+        assert!(engine.left.load(Ordering::SeqCst));
+    }
+
+    a_step_whose_lease_can_not_be_renewed_stops_when_the_lease_is_over, async |db| {
+        let engine = Arc::new(Hangs::default());
+        let (site, worker, renewals) = in_a_step(db, &engine, false).await;
+        for _ in 0..2 {
+            site.app.app.clock.advance(6_000);
+            soon(renewals.notified()).await;
+        }
+        assert!(!engine.left.load(Ordering::SeqCst), "the lease is not over yet");
+        site.app.app.clock.advance(6_000);
+        soon(engine.leaves.notified()).await;
+        worker.stop().await;
+    }
+
     the_loop_runs_what_requests_leave, async |db| {
         let site = Site::on(db).await;
         let committed = commits(&site);

@@ -18,9 +18,9 @@ use protium::store::{ClaimedJob, Store};
 use protium::worker::run_one;
 use protium_api::Operation;
 use protium_domain::arn::Scope;
-use protium_engines::SelfManaged;
 use protium_engines::aws::{Aws, Credentials, Settings};
 use protium_engines::cloudformation::CloudFormation;
+use protium_engines::{Engine, SelfManaged};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -74,6 +74,15 @@ impl TestApp {
 
     /// With changed settings.
     pub async fn with(db: &TestDb, change: impl FnOnce(&mut Config)) -> Self {
+        Self::built(db, change, |aws| Arc::new(CloudFormation::new(aws, None))).await
+    }
+
+    /// With the default settings and another engine in the place of CloudFormation.
+    pub async fn with_engine(db: &TestDb, engine: Arc<dyn Engine>) -> Self {
+        Self::built(db, |_| {}, |_| engine).await
+    }
+
+    async fn built(db: &TestDb, change: impl FnOnce(&mut Config), engine: impl FnOnce(Aws) -> Arc<dyn Engine>) -> Self {
         let args = ServeArgs { data_dir: Some(db.folder().to_owned()), ..ServeArgs::default() };
         let mut config = Config::new(args).unwrap();
         change(&mut config);
@@ -91,8 +100,7 @@ impl TestApp {
                 as futures::future::BoxFuture<'static, _>
         });
         let bundles = BundleSources::new(store.clone(), open, aws.clone(), config.bundle_stores.clone());
-        let cloudformation = Arc::new(CloudFormation::new(aws, None));
-        let engines = Engines { cloudformation, self_managed: Arc::new(SelfManaged) };
+        let engines = Engines { cloudformation: engine(aws), self_managed: Arc::new(SelfManaged) };
         let app = Arc::new(App { config, store, keys, clock, engines, bundles });
         let front = Front { app: Arc::clone(&app), s3: Arc::new(s3), metrics: Metrics::new().unwrap() };
         let region = "us-east-1".to_owned();

@@ -11,6 +11,7 @@ use protium::worker::run_one;
 use protium_engines::double::Double;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::AbortHandle;
 
@@ -32,7 +33,7 @@ const ROUNDS: usize = 300;
 /// An application whose outbound calls go to a double of its own.
 pub struct Site {
     pub app: TestApp,
-    pub double: Double,
+    pub double: Arc<Double>,
 }
 
 impl Site {
@@ -51,9 +52,14 @@ impl Site {
 
     /// Without any template.
     pub async fn bare(db: &TestDb, change: impl FnOnce(&mut Config)) -> Self {
-        let double = Double::start().await.unwrap();
+        let double = Arc::new(Double::start().await.unwrap());
         let app = app_at(db, &double.url(), change).await;
         Self { app, double }
+    }
+
+    /// The same application in another region, where there is nothing yet.
+    pub fn in_region(&self, region: &str) -> Self {
+        Self { app: self.app.in_region(region), double: Arc::clone(&self.double) }
     }
 
     /// Ends the process, and begins another one on the same database with the default settings.
