@@ -441,7 +441,8 @@ on_both! {
         assert_eq!(site.status("prod").await, timed_out);
         let record = site.records("prod").await[0].clone();
         let took = record["completedAt"].as_f64().unwrap() - record["createdAt"].as_f64().unwrap();
-        assert!((3600.0..3601.0).contains(&took), "not a second late: {took}");
+        // A machine that is busy takes a while; a look that came too late would take 30 s.
+        assert!((3600.0..3620.0).contains(&took), "not late: {took}");
         site.double.behave(|_| Behaviour::done());
         site.update(json!({ "name": "prod", "deploymentType": "CURRENT_VERSION" })).await.unwrap();
         site.finish().await;
