@@ -272,4 +272,4 @@ fn quiet(command: &mut Command) -> &mut Command {
 }
 
 /// How long a test waits for something that happens soon, before it fails.
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_secs(60);
