@@ -2,7 +2,7 @@
 //!
 //! `operations` are single calls and what they answer, `jobs` what becomes of them, `http` the
 //! listener, `store` the tables, `process` the program itself. `corpus` replays what fuzzers are given,
-//! `conformance` sends what the API models say.
+//! `conformance` sends what the API models say, `schedules` two requests whose calls of the store come in every order.
 
 #![expect(unreachable_pub, reason = "one binary, whose modules share with each other")]
 
@@ -12,5 +12,6 @@ mod http;
 mod jobs;
 mod operations;
 mod process;
+mod schedules;
 mod store;
 mod support;

@@ -24,7 +24,7 @@ mod service_instance;
 mod service_pipeline;
 mod service_sync_config;
 mod stuck;
-mod sync;
+pub(crate) mod sync;
 mod sync_blocker;
 mod sync_status;
 mod tag;

@@ -4,13 +4,13 @@ use crate::support::app::TestApp;
 use serde_json::{Value, json};
 
 /// The repository `name` of GitHub.
-pub(super) async fn link(app: &TestApp, name: &str) {
+pub(crate) async fn link(app: &TestApp, name: &str) {
     let connection = "arn:aws:codeconnections:us-east-1:123456789012:connection/c";
     app.ok("CreateRepository", json!({ "provider": "GITHUB", "name": name, "connectionArn": connection })).await;
 }
 
 /// The input of a configuration for a template, on the branch `main` of `o/r`.
-pub(super) fn of_template(kind: &str, name: &str) -> Value {
+pub(crate) fn of_template(kind: &str, name: &str) -> Value {
     json!({
         "templateType": kind, "templateName": name,
         "repositoryProvider": "GITHUB", "repositoryName": "o/r", "branch": "main",
@@ -18,7 +18,7 @@ pub(super) fn of_template(kind: &str, name: &str) -> Value {
 }
 
 /// The input of a configuration for a service, on the branch `main` of `o/r`.
-pub(super) fn of_service(name: &str) -> Value {
+pub(crate) fn of_service(name: &str) -> Value {
     json!({
         "serviceName": name, "filePath": "ops/proton-ops.yaml",
         "repositoryProvider": "GITHUB", "repositoryName": "o/r", "branch": "main",
@@ -26,7 +26,7 @@ pub(super) fn of_service(name: &str) -> Value {
 }
 
 /// The input with another value of one member.
-pub(super) fn with(mut input: Value, member: &str, value: impl Into<Value>) -> Value {
+pub(crate) fn with(mut input: Value, member: &str, value: impl Into<Value>) -> Value {
     input[member] = value.into();
     input
 }

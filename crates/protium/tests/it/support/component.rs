@@ -65,6 +65,11 @@ impl Workshop {
         let shop = Shop::with(db, change).await;
         let role = json!({ "name": "prod", "deploymentType": "NONE", "componentRoleArn": COMPONENT_ROLE });
         shop.app.ok("UpdateEnvironment", role).await;
+        Self::bare(shop).await
+    }
+
+    /// On a shop with an environment `prod` for components, which may still be under way.
+    pub async fn bare(shop: Shop) -> Self {
         let template = json!({ "name": "tool", "pipelineProvisioning": "CUSTOMER_MANAGED" });
         shop.app.ok("CreateServiceTemplate", template).await;
         shop.published("tool", &files(USER, USER), None, &["env:1"]).await;

@@ -51,7 +51,12 @@ impl Shop {
 
     /// With changed settings.
     pub async fn with(db: &TestDb, change: impl FnOnce(&mut Config)) -> Self {
-        let shop = Self { site: Site::with(db, change).await };
+        Self::of(Site::with(db, change).await).await
+    }
+
+    /// On a site that has the template `env`.
+    pub async fn of(site: Site) -> Self {
+        let shop = Self { site };
         shop.app.ok("UpdateAccountSettings", json!({ "pipelineServiceRoleArn": ROLE })).await;
         shop.app.ok("CreateServiceTemplate", json!({ "name": "svc" })).await;
         shop.app

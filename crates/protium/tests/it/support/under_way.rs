@@ -13,14 +13,23 @@ const TARGETS: [&str; 4] = ["environment", "service_instance", "service_pipeline
 
 /// Fails if anything is IN_PROGRESS, CANCELLING or DELETE_IN_PROGRESS and no job is there that ends it.
 pub async fn assert_all_have_jobs(app: &TestApp) {
+    check(app, "1 = 1").await;
+}
+
+/// The same of one region, where there are many.
+pub async fn assert_all_here_have_jobs(app: &TestApp) {
+    check(app, &format!("region = '{}'", app.scope().region)).await;
+}
+
+async fn check(app: &TestApp, place: &str) {
     let mut rd = app.store().snapshot().await.unwrap();
     for table in TARGETS {
-        for row in rows(&mut rd, table).await {
+        for row in rows(&mut rd, table, place).await {
             check_target(&mut rd, table, &row).await;
         }
     }
-    for row in rows(&mut rd, "service").await {
-        check_service(&mut rd, &row).await;
+    for row in rows(&mut rd, "service", place).await {
+        check_service(&mut rd, &row, place).await;
     }
     check_records(&mut rd).await;
     check_registrations(&mut rd).await;
@@ -33,8 +42,9 @@ struct Row {
     doc: Value,
 }
 
-async fn rows(rd: &mut Reader, table: &str) -> Vec<Row> {
-    let found = rd.query(&format!("SELECT id, status, doc FROM {table}"), params![]).await.unwrap();
+async fn rows(rd: &mut Reader, table: &str, place: &str) -> Vec<Row> {
+    let sql = format!("SELECT id, status, doc FROM {table} WHERE {place}");
+    let found = rd.query(&sql, params![]).await.unwrap();
     found
         .into_iter()
         .map(|mut row| Row {
@@ -77,17 +87,18 @@ async fn check_target(rd: &mut Reader, table: &str, row: &Row) {
 /// What is under way for the service of an instance or a pipeline.
 async fn change_of(rd: &mut Reader, row: &Row) -> Value {
     let service = row.doc["service_id"].as_str().expect("it belongs to a service").to_owned();
-    let of = rows(rd, "service").await.into_iter().find(|row| row.id == service).expect("its service is there");
+    let of =
+        rows(rd, "service", "1 = 1").await.into_iter().find(|row| row.id == service).expect("its service is there");
     of.doc["change"].clone()
 }
 
 /// A service is under way if and only if it has a change, which has something to wait for.
-async fn check_service(rd: &mut Reader, row: &Row) {
+async fn check_service(rd: &mut Reader, row: &Row, place: &str) {
     let Row { id, status, doc } = row;
     let active = ServiceStatus::parse(status).unwrap().is_active();
     assert_eq!(doc["change"].is_object(), active, "service {id} is {status}");
-    let mut parts = rows(rd, "service_instance").await;
-    parts.extend(rows(rd, "service_pipeline").await);
+    let mut parts = rows(rd, "service_instance", place).await;
+    parts.extend(rows(rd, "service_pipeline", place).await);
     let waits = parts.iter().any(|part| part.doc["service_id"] == **id && is_active(&part.status));
     assert!(!active || waits, "service {id} is {status} and waits for nothing");
 }
@@ -99,7 +110,9 @@ async fn check_records(rd: &mut Reader) {
         let (target, status) = (record.text(0).unwrap(), record.text(1).unwrap());
         let mut found = Vec::new();
         for table in TARGETS {
-            found.extend(rows(rd, table).await.into_iter().filter(|row| row.id == target).map(|row| row.status));
+            found.extend(
+                rows(rd, table, "1 = 1").await.into_iter().filter(|row| row.id == target).map(|row| row.status),
+            );
         }
         assert_eq!(found, [status], "the target {target} of a deployment that is under way");
     }
