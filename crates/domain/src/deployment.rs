@@ -384,20 +384,79 @@ mod tests {
         assert_eq!(serde_json::from_value::<State>(written).expect("it is read back"), full);
     }
 
+    /// All statuses that events of that kind lead to, one after the other.
+    fn reachable(from: DeploymentStatus, events: &[Event]) -> Vec<DeploymentStatus> {
+        let mut found = vec![from];
+        let mut at = 0;
+        while let Some(status) = found.get(at).copied() {
+            let next = events.iter().filter_map(|event| transition(status, *event).ok()).map(|next| next.to);
+            for to in next {
+                if !found.contains(&to) {
+                    found.push(to);
+                }
+            }
+            at += 1;
+        }
+        found
+    }
+
+    #[test]
+    fn the_operations_of_aws_lead_from_every_status_to_deletion_and_to_success_unless_it_is_being_deleted() {
+        use DeploymentStatus as S;
+        let aws = [Event::Start, Event::Cancel, Event::Destroy, Event::Succeeded, Event::Failed, Event::Cancelled];
+        for from in S::ALL.iter().filter(|status| **status != S::DeleteComplete) {
+            let found = reachable(*from, &aws);
+            assert!(found.contains(&S::DeleteComplete), "{from}: {found:?}");
+            let doomed = matches!(from, S::DeleteInProgress | S::DeleteFailed);
+            assert_eq!(found.contains(&S::Succeeded), !doomed, "{from}: {found:?}");
+            assert!(reachable(*from, &EVENTS).contains(&S::Succeeded), "{from}");
+        }
+        assert_eq!(reachable(S::DeleteComplete, &EVENTS), [S::DeleteComplete], "what is gone stays gone");
+    }
+
+    /// What a target went through: the deployments that are under way, and how each of its last ones ended.
+    #[derive(Default)]
+    struct Life {
+        running: i32,
+        purpose: Option<Purpose>,
+        deployed: bool,
+        gone: bool,
+    }
+
     proptest! {
-        /// Whatever happens, in whatever order: work is under way exactly between a start and an end.
+        /// Whatever happens, in whatever order: work is under way exactly between a start and an end, one at a time;
+        /// only what was worked on succeeds or goes; what is gone stays gone.
         #[test]
-        fn any_sequence_keeps_one_deployment_at_a_time(events in proptest::collection::vec(0usize..9, 0..60)) {
+        fn any_sequence_keeps_the_invariants(events in proptest::collection::vec(0usize..9, 0..80)) {
             let mut status = DeploymentStatus::InProgress;
-            let mut running = 1;
+            let mut life = Life { running: 1, purpose: Some(Purpose::Apply), ..Life::default() };
             for event in events.into_iter().map(|at| EVENTS[at]) {
-                let Ok(next) = transition(status, event) else { continue };
-                running -= i32::from(next.actions.contains(&Action::GiveUp));
-                running += i32::from(next.actions.contains(&Action::Deploy));
-                running -= i32::from(next.actions.contains(&Action::RollUp));
+                let Ok(next) = transition(status, event) else {
+                    let always = matches!(event, Event::Restart | Event::ForceDestroy | Event::Release);
+                    prop_assert!(!always || life.gone, "{status} refuses {event:?}");
+                    prop_assert!(!(status.is_active() && event == Event::Failed), "{status} does not fail");
+                    continue;
+                };
+                prop_assert!(!life.gone, "{status} takes {event:?} although it is gone");
+                let does = |action: Action| next.actions.contains(&action);
+                let ends = matches!(event, Event::Succeeded | Event::Failed | Event::Cancelled);
+                prop_assert_eq!(does(Action::RollUp), ends, "the service hears of each end, once");
+                prop_assert!(!(does(Action::GiveUp) && (event == Event::Start || event == Event::Destroy || ends)));
+                prop_assert_eq!(does(Action::Promote), event == Event::Succeeded && life.purpose == Some(Purpose::Apply));
+                prop_assert_eq!(does(Action::Remove), next.to == DeploymentStatus::DeleteComplete);
+                prop_assert!(!does(Action::Hurry) || (life.running == 1 && next.to.is_active()));
+                life.running -= i32::from(does(Action::GiveUp)) + i32::from(does(Action::RollUp));
+                prop_assert!(life.running >= 0, "what ends was under way");
+                if does(Action::Deploy) {
+                    life.running += 1;
+                    let destroys = next.to == DeploymentStatus::DeleteInProgress;
+                    life.purpose = Some(if destroys { Purpose::Destroy } else { Purpose::Apply });
+                }
+                life.deployed |= does(Action::Promote);
+                life.gone = does(Action::Remove);
                 status = next.to;
-                prop_assert_eq!(running == 1, status.is_active(), "{:?}", status);
-                if status == DeploymentStatus::DeleteComplete { break }
+                prop_assert_eq!(life.running, i32::from(status.is_active()), "{:?}", status);
+                prop_assert!(status != DeploymentStatus::Succeeded || life.deployed);
             }
         }
     }
