@@ -2,9 +2,11 @@
 //!
 //! An operation is added by a row in the table of its class.
 
+use super::sync::{of_service, of_template};
 use crate::on_both;
-use crate::support::app::{Refused, TestApp};
+use crate::support::app::{ACCOUNT, Refused, TestApp};
 use crate::support::bundle::pack;
+use crate::support::component::{COMPONENT_ROLE, OTHER_BUCKET, detached};
 use crate::support::double;
 use crate::support::race::race;
 use crate::support::service::*;
@@ -16,24 +18,6 @@ const LIFE_MS: i64 = 8 * 60 * 60 * 1000;
 /// More than passes by itself while a test runs.
 const MARGIN_MS: i64 = 10 * 60 * 1000;
 const MISMATCH: &str = "Idempotent parameter mismatch";
-
-/// Operations of the API that are idempotent and have no row yet: those of nouns that came after this table.
-const WITHOUT_ROW: [&str; 14] = [
-    "AcceptEnvironmentAccountConnection",
-    "CreateComponent",
-    "CreateEnvironmentAccountConnection",
-    "CreateRepository",
-    "CreateServiceSyncConfig",
-    "CreateTemplateSyncConfig",
-    "DeleteComponent",
-    "DeleteEnvironmentAccountConnection",
-    "DeleteRepository",
-    "DeleteServiceSyncConfig",
-    "DeleteTemplateSyncConfig",
-    "RejectEnvironmentAccountConnection",
-    "UpdateComponent",
-    "UpdateEnvironmentAccountConnection",
-];
 
 /// A create that takes a client token.
 struct TokenCreate {
@@ -52,6 +36,10 @@ struct TokenCreate {
     delete: Delete,
     /// Whether the name is in the request: then a second one is a conflict.
     is_named: bool,
+    /// What somebody does with it before it is asked for again, where nothing goes on by itself.
+    then: Option<&'static str>,
+    /// Whether what it is made for must be there.
+    has_parent: bool,
 }
 
 enum Delete {
@@ -75,6 +63,8 @@ fn token_creates() -> Vec<TokenCreate> {
         get: (get, &["templateName", "majorVersion", "minorVersion"]),
         delete: Delete::By(delete),
         is_named: false,
+        then: None,
+        has_parent: true,
     };
     vec![
         version(
@@ -104,8 +94,48 @@ fn token_creates() -> Vec<TokenCreate> {
             get: ("GetServiceInstance", &["serviceName", "name"]),
             delete: Delete::Update(spec(&[("a", 1)])),
             is_named: true,
+            then: None,
+            has_parent: true,
+        },
+        TokenCreate {
+            operation: "CreateComponent",
+            input: detached("one"),
+            other: json!({ "templateFile": OTHER_BUCKET }),
+            answer: "component",
+            list: ("ListComponents", json!({}), "components"),
+            get: ("GetComponent", &["name"]),
+            delete: Delete::By("DeleteComponent"),
+            is_named: true,
+            then: None,
+            has_parent: true,
+        },
+        TokenCreate {
+            operation: "CreateEnvironmentAccountConnection",
+            input: lent(),
+            other: json!({ "environmentName": "another" }),
+            answer: "environmentAccountConnection",
+            list: (
+                "ListEnvironmentAccountConnections",
+                json!({ "requestedBy": "ENVIRONMENT_ACCOUNT" }),
+                "environmentAccountConnections",
+            ),
+            get: ("GetEnvironmentAccountConnection", &["id"]),
+            delete: Delete::By("DeleteEnvironmentAccountConnection"),
+            is_named: false,
+            then: Some("AcceptEnvironmentAccountConnection"),
+            has_parent: false,
         },
     ]
+}
+
+/// A request for a connection, of the account with itself.
+fn lent() -> Value {
+    json!({ "managementAccountId": ACCOUNT, "environmentName": "far", "roleArn": double::ROLE })
+}
+
+fn linked(name: &str) -> Value {
+    let connection = "arn:aws:codeconnections:us-east-1:123456789012:connection/c";
+    json!({ "provider": "GITHUB", "name": name, "connectionArn": connection })
 }
 
 /// A create that is told apart by the name in it.
@@ -114,11 +144,11 @@ struct NamedCreate {
     input: Value,
     other: Value,
     answer: &'static str,
-    get: &'static str,
-    /// An update that changes nothing but that there was one.
-    update: (&'static str, Value),
-    /// What the resource's ARN ends with, to tag it.
-    arn: &'static str,
+    get: (&'static str, Value),
+    /// An update that changes nothing but that there was one, where there is such an operation.
+    update: Option<(&'static str, Value)>,
+    /// What the resource's ARN ends with, to tag it, where that can be done.
+    arn: Option<&'static str>,
 }
 
 fn named_creates() -> Vec<NamedCreate> {
@@ -127,9 +157,9 @@ fn named_creates() -> Vec<NamedCreate> {
         input,
         other: json!({ "description": "another" }),
         answer,
-        get,
-        update,
-        arn,
+        get: (get, json!({ "name": "new" })),
+        update: Some(update),
+        arn: Some(arn),
     };
     vec![
         row(
@@ -164,6 +194,34 @@ fn named_creates() -> Vec<NamedCreate> {
             ("UpdateService", json!({ "name": "new", "description": "new" })),
             "service/new",
         ),
+        NamedCreate {
+            operation: "CreateRepository",
+            input: linked("o/r"),
+            other: json!({ "connectionArn": "arn:aws:codeconnections:us-east-1:123456789012:connection/d" }),
+            answer: "repository",
+            get: ("GetRepository", json!({ "provider": "GITHUB", "name": "o/r" })),
+            update: None,
+            arn: Some("repository/github:o/r"),
+        },
+        // Of what the rows before have made.
+        NamedCreate {
+            operation: "CreateTemplateSyncConfig",
+            input: of_template("ENVIRONMENT", "new"),
+            other: json!({ "branch": "another" }),
+            answer: "templateSyncConfig",
+            get: ("GetTemplateSyncConfig", json!({ "templateType": "ENVIRONMENT", "templateName": "new" })),
+            update: Some(("UpdateTemplateSyncConfig", of_template("ENVIRONMENT", "new"))),
+            arn: None,
+        },
+        NamedCreate {
+            operation: "CreateServiceSyncConfig",
+            input: of_service("new"),
+            other: json!({ "branch": "another" }),
+            answer: "serviceSyncConfig",
+            get: ("GetServiceSyncConfig", json!({ "serviceName": "new" })),
+            update: Some(("UpdateServiceSyncConfig", of_service("new"))),
+            arn: None,
+        },
     ]
 }
 
@@ -177,6 +235,22 @@ fn deletes() -> Vec<(&'static str, Value, Value)> {
         ("DeleteEnvironmentTemplate", json!({ "name": "empty" }), json!({ "name": "none" })),
         ("DeleteServiceTemplate", json!({ "name": "empty" }), json!({ "name": "none" })),
         ("DeleteDeployment", json!({ "id": "of prod" }), json!({ "id": "ffffffff-ffff-4fff-bfff-ffffffffffff" })),
+        (
+            "DeleteEnvironmentAccountConnection",
+            json!({ "id": "lent" }),
+            json!({ "id": "ffffffff-ffff-4fff-bfff-ffffffffffff" }),
+        ),
+        (
+            "DeleteTemplateSyncConfig",
+            json!({ "templateType": "ENVIRONMENT", "templateName": "env" }),
+            json!({ "templateType": "SERVICE", "templateName": "none" }),
+        ),
+        ("DeleteServiceSyncConfig", json!({ "serviceName": "web" }), json!({ "serviceName": "none" })),
+        (
+            "DeleteRepository",
+            json!({ "provider": "GITHUB", "name": "o/r" }),
+            json!({ "provider": "BITBUCKET", "name": "o/r" }),
+        ),
     ]
 }
 
@@ -184,8 +258,23 @@ fn deletes() -> Vec<(&'static str, Value, Value)> {
 fn slow_deletes() -> Vec<(&'static str, Value, &'static str, Value)> {
     let none = || json!({ "name": "none" });
     vec![
+        ("DeleteComponent", json!({ "name": "one" }), "/component/deploymentStatus", none()),
         ("DeleteService", json!({ "name": "web" }), "/service/status", none()),
         ("DeleteEnvironment", json!({ "name": "prod" }), "/environment/deploymentStatus", none()),
+    ]
+}
+
+/// Updates that take a client token: without it and without their kind, the member of the answer, and what lists their
+/// deployments.
+fn token_updates() -> Vec<(&'static str, Value, &'static str, Value)> {
+    vec![
+        (
+            "UpdateServiceInstance",
+            json!({ "serviceName": "web", "name": "a" }),
+            "serviceInstance",
+            json!({ "serviceName": "web", "serviceInstanceName": "a" }),
+        ),
+        ("UpdateComponent", json!({ "name": "one" }), "component", json!({ "componentName": "one" })),
     ]
 }
 
@@ -194,6 +283,9 @@ fn repeatable() -> Vec<(&'static str, Value)> {
     vec![
         ("TagResource", json!({ "resourceArn": "service/web", "tags": [{ "key": "k", "value": "v" }] })),
         ("UntagResource", json!({ "resourceArn": "service/web", "tagKeys": ["k", "never set"] })),
+        ("UpdateEnvironmentAccountConnection", json!({ "id": "lent", "componentRoleArn": double::ROLE })),
+        ("AcceptEnvironmentAccountConnection", json!({ "id": "lent" })),
+        ("RejectEnvironmentAccountConnection", json!({ "id": "refused" })),
     ]
 }
 
@@ -201,9 +293,45 @@ impl Shop {
     /// With the service `web` and bundles for more versions.
     async fn prepared(self) -> Self {
         self.active("web", &[("a", 1)]).await;
+        self.lets_components().await;
         self.app.upload("bundles", "env.tar.gz", pack(&double::environment(double::STACK))).await;
         self.app.upload("bundles", "svc.tar.gz", pack(&files(INSTANCE, PIPELINE))).await;
         self
+    }
+
+    /// Components may be made in `prod`.
+    async fn lets_components(&self) {
+        let input = json!({ "name": "prod", "deploymentType": "NONE", "componentRoleArn": COMPONENT_ROLE });
+        self.app.ok("UpdateEnvironment", input).await;
+    }
+
+    /// A connection that is not answered yet; its id.
+    async fn lent(&self) -> Value {
+        let made = self.app.ok("CreateEnvironmentAccountConnection", lent()).await;
+        made["environmentAccountConnection"]["id"].clone()
+    }
+
+    /// What [`deletes`] deletes, and the inputs with their ids.
+    async fn to_delete(&self) -> Vec<(&'static str, Value, Value)> {
+        self.register("env", &double::environment(double::STACK), Some("1")).await;
+        self.draft("svc", &files(INSTANCE, PIPELINE), Some("1"), &["env:1"]).await;
+        self.active_plain("web", &[("a", 1)]).await;
+        for (operation, input) in [
+            ("CreateEnvironmentTemplate", json!({ "name": "empty" })),
+            ("CreateServiceTemplate", json!({ "name": "empty" })),
+            ("CreateRepository", linked("o/r")),
+            ("CreateTemplateSyncConfig", of_template("ENVIRONMENT", "env")),
+            ("CreateServiceSyncConfig", of_service("web")),
+        ] {
+            self.app.ok(operation, input).await;
+        }
+        let (deployment, connection) = (self.records("prod").await[0]["id"].clone(), self.lent().await);
+        let input = |input: Value| match input["id"].as_str() {
+            Some("of prod") => json!({ "id": deployment }),
+            Some("lent") => json!({ "id": connection }),
+            _ => input,
+        };
+        deletes().into_iter().map(|(operation, what, never)| (operation, input(what), never)).collect()
     }
 
     async fn count(&self, row: &TokenCreate) -> usize {
@@ -213,7 +341,10 @@ impl Shop {
 
     async fn deleted(&self, row: &TokenCreate, made: &Value) {
         match &row.delete {
-            Delete::By(operation) => drop(self.app.ok(operation, names(row, made)).await),
+            Delete::By(operation) => {
+                self.app.ok(operation, names(row, made)).await;
+                self.finish().await;
+            }
             Delete::Update(spec) => {
                 self.update_service("web", spec).await.unwrap();
                 self.until("web", "ACTIVE, a SUCCEEDED, pipeline SUCCEEDED").await;
@@ -261,7 +392,7 @@ async fn is_new(shop: &Shop, row: &TokenCreate, input: Value, why: &str) {
 }
 
 #[test]
-fn every_operation_that_the_api_calls_idempotent_has_a_row_or_waits_for_one() {
+fn every_operation_that_the_api_calls_idempotent_has_a_row() {
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../api/model/proton-2020-07-20.json");
     let model: Value = serde_json::from_str(&std::fs::read_to_string(model).unwrap()).unwrap();
     let operations = model["operations"].as_object().unwrap();
@@ -274,7 +405,7 @@ fn every_operation_that_the_api_calls_idempotent_has_a_row_or_waits_for_one() {
     let rows = rows.chain(deletes().into_iter().map(|(operation, ..)| operation));
     let rows = rows.chain(slow_deletes().into_iter().map(|(operation, ..)| operation));
     let rows = rows.chain(repeatable().into_iter().map(|(operation, _)| operation));
-    let rows = rows.chain(["UpdateServiceInstance"]).chain(WITHOUT_ROW);
+    let rows = rows.chain(token_updates().into_iter().map(|(operation, ..)| operation));
     assert_eq!(rows.map(str::to_owned).collect::<BTreeSet<_>>(), expected);
 }
 
@@ -289,6 +420,9 @@ on_both! {
             let born = shop.app.app.clock.now_ms();
             assert_eq!(shop.app.ok(row.operation, same()).await[row.answer], made, "{}", row.operation);
             shop.finish().await;
+            if let Some(then) = row.then {
+                shop.app.ok(then, names(&row, &made)).await;
+            }
             let now = current(&shop.app, &row, &made).await;
             assert_ne!(without_schema(now.clone()), made, "{}: it went on", row.operation);
             let again = shop.app.ok(row.operation, same()).await[row.answer].clone();
@@ -302,8 +436,14 @@ on_both! {
             is_new(&shop, &row, with("T", &json!({})), "case matters").await;
             is_new(&shop, &row, with("", &json!({})), "an empty token is none").await;
             is_new(&shop, &row, with("", &json!({})), "nor is the second one").await;
-            let elsewhere = shop.app.in_region("eu-west-1").call(row.operation, same()).await.unwrap_err();
-            assert_eq!(elsewhere.code, "ResourceNotFoundException", "{}: tokens are of a region", row.operation);
+            let elsewhere = shop.app.in_region("eu-west-1").call(row.operation, same()).await;
+            match elsewhere {
+                Ok(answer) => assert!(!row.has_parent && answer[row.answer] != made, "{}: another one", row.operation),
+                Err(refused) => {
+                    assert_eq!(refused.code, "ResourceNotFoundException", "{}: tokens are of a region", row.operation);
+                    assert!(row.has_parent, "{}: {}", row.operation, refused.message);
+                }
+            }
             let age = shop.app.app.clock.now_ms() - born;
             shop.app.pass(LIFE_MS - age - MARGIN_MS);
             let before = shop.count(&row).await;
@@ -350,10 +490,12 @@ on_both! {
             assert_eq!(shop.app.ok(row.operation, same()).await[row.answer], made, "{}", row.operation);
             shop.finish().await;
             // That its deployment ends and that it is tagged are no modifications.
-            let arn = format!("{}:{}", shop.app.arn_prefix(), row.arn);
-            shop.app.ok("TagResource", json!({ "resourceArn": arn, "tags": [{ "key": "later", "value": "" }] })).await;
+            if let Some(arn) = row.arn {
+                let arn = format!("{}:{arn}", shop.app.arn_prefix());
+                shop.app.ok("TagResource", json!({ "resourceArn": arn, "tags": [{ "key": "later", "value": "" }] })).await;
+            }
             shop = shop.restart(db).await;
-            let mut now = shop.app.ok(row.get, json!({ "name": "new" })).await[row.answer].clone();
+            let mut now = shop.app.ok(row.get.0, row.get.1).await[row.answer].clone();
             let mut again = shop.app.ok(row.operation, same()).await[row.answer].clone();
             for answer in [&mut now, &mut again] {
                 // CreateEnvironment does not show the spec.
@@ -363,7 +505,8 @@ on_both! {
             mismatch(shop.app.call(row.operation, but(same(), row.other.clone())).await, row.operation);
             shop.app.pass(LIFE_MS * 100);
             shop.app.ok(row.operation, same()).await;
-            shop.app.ok(row.update.0, row.update.1).await;
+            let Some((update, input)) = row.update else { continue };
+            shop.app.ok(update, input).await;
             conflict(shop.app.call(row.operation, same()).await, row.operation);
             mismatch(shop.app.call(row.operation, but(same(), row.other.clone())).await, row.operation);
         }
@@ -380,13 +523,7 @@ on_both! {
 
     what_is_deleted_or_never_was_is_answered_with_nothing, async |db| {
         let shop = Shop::on(db).await;
-        shop.register("env", &double::environment(double::STACK), Some("1")).await;
-        shop.draft("svc", &files(INSTANCE, PIPELINE), Some("1"), &["env:1"]).await;
-        shop.app.ok("CreateEnvironmentTemplate", json!({ "name": "empty" })).await;
-        shop.app.ok("CreateServiceTemplate", json!({ "name": "empty" })).await;
-        let deployment = shop.records("prod").await[0]["id"].clone();
-        for (operation, input, never) in deletes() {
-            let input = if input.get("id").is_some() { json!({ "id": deployment }) } else { input };
+        for (operation, input, never) in shop.to_delete().await {
             let first = shop.app.ok(operation, input.clone()).await;
             assert_eq!(first.as_object().unwrap().len(), 1, "{operation}: what was deleted: {first}");
             assert_eq!(shop.app.ok(operation, input).await, json!({}), "{operation}");
@@ -396,13 +533,7 @@ on_both! {
 
     two_deletes_at_the_same_time_both_succeed, async |db| {
         let shop = Shop::on(db).await;
-        shop.register("env", &double::environment(double::STACK), Some("1")).await;
-        shop.draft("svc", &files(INSTANCE, PIPELINE), Some("1"), &["env:1"]).await;
-        shop.app.ok("CreateEnvironmentTemplate", json!({ "name": "empty" })).await;
-        shop.app.ok("CreateServiceTemplate", json!({ "name": "empty" })).await;
-        let deployment = shop.records("prod").await[0]["id"].clone();
-        for (operation, input, _) in deletes() {
-            let input = if input.get("id").is_some() { json!({ "id": deployment }) } else { input };
+        for (operation, input, _) in shop.to_delete().await {
             let answers = race(&shop.app, [(operation, input.clone()), (operation, input.clone())]).await;
             let full = answers.iter().filter(|answer| answer.as_ref().unwrap() != &json!({})).count();
             assert_eq!(full, 1, "{operation}: {answers:?}");
@@ -412,6 +543,9 @@ on_both! {
     a_deletion_under_way_is_answered_as_it_stands, async |db| {
         let shop = Shop::on(db).await;
         shop.active("web", &[("a", 1)]).await;
+        shop.lets_components().await;
+        shop.app.ok("CreateComponent", detached("one")).await;
+        shop.finish().await;
         for (operation, input, status, never) in slow_deletes() {
             for _ in 0..3 {
                 let answer = shop.app.ok(operation, input.clone()).await;
@@ -425,13 +559,19 @@ on_both! {
         }
         let mut deleted = shop.done("DeleteStack");
         deleted.sort();
-        assert_eq!(deleted, ["prod", "web", "web-a"], "each once");
+        assert_eq!(deleted, ["one", "prod", "web", "web-a"], "each once");
     }
 
     a_change_that_was_made_is_made_again_without_effect, async |db| {
         let shop = Shop::on(db).await;
         shop.active("web", &[("a", 1)]).await;
+        let (lent, refused) = (shop.lent().await, shop.lent().await);
         for (operation, mut input) in repeatable() {
+            match input["id"].as_str() {
+                Some("lent") => input["id"] = lent.clone(),
+                Some("refused") => input["id"] = refused.clone(),
+                _ => {}
+            }
             if let Some(arn) = input.get_mut("resourceArn") {
                 *arn = format!("{}:{}", shop.app.arn_prefix(), arn.as_str().unwrap()).into();
             }
@@ -440,34 +580,38 @@ on_both! {
         }
     }
 
-    a_token_updates_an_instance_once_in_eight_hours, async |db| {
-        let mut shop = Shop::on(db).await;
-        shop.active("web", &[("a", 1)]).await;
-        let update = |token: &str, kind: &str| json!({ "serviceName": "web", "name": "a", "deploymentType": kind, "clientToken": token });
-        let records = async |shop: &Shop| {
-            let of = json!({ "serviceName": "web", "serviceInstanceName": "a" });
-            shop.app.ok("ListDeployments", of).await["deployments"].as_array().unwrap().len()
-        };
-        shop.app.ok("UpdateServiceInstance", update("t", "CURRENT_VERSION")).await;
-        let born = shop.app.app.clock.now_ms();
+    a_token_updates_once_in_eight_hours, async |db| {
+        let mut shop = Shop::on(db).await.prepared().await;
+        shop.app.ok("CreateComponent", detached("one")).await;
         shop.finish().await;
-        shop = shop.restart(db).await;
-        let age = shop.app.app.clock.now_ms() - born;
-        shop.app.pass(LIFE_MS - age - MARGIN_MS);
-        let again = shop.app.ok("UpdateServiceInstance", update("t", "CURRENT_VERSION")).await;
-        assert_eq!((&again["serviceInstance"]["deploymentStatus"], records(&shop).await), (&json!("SUCCEEDED"), 2));
-        mismatch(shop.app.call("UpdateServiceInstance", update("t", "NONE")).await, "another deployment type");
-        shop.app.pass(2 * MARGIN_MS);
-        shop.app.ok("UpdateServiceInstance", update("t", "CURRENT_VERSION")).await;
-        assert_eq!(records(&shop).await, 3, "forgotten after eight hours");
-        shop.finish().await;
-        // An update that deploys nothing has a token like any other.
-        let nothing = shop.app.ok("UpdateServiceInstance", update("n", "NONE")).await;
-        assert_eq!(nothing["serviceInstance"]["lastClientRequestToken"], "n");
-        assert_eq!(shop.instance("web", "a").await["lastClientRequestToken"], "n");
-        assert_eq!(shop.app.ok("UpdateServiceInstance", update("n", "NONE")).await, nothing);
-        mismatch(shop.app.call("UpdateServiceInstance", update("n", "CURRENT_VERSION")).await, "a deployment");
-        // Tokens are of an operation: the create of another instance does not know it.
+        for (operation, input, answer, list) in token_updates() {
+            let update = |token: &str, kind: &str| but(input.clone(), json!({ "deploymentType": kind, "clientToken": token }));
+            let records = async |shop: &Shop| shop.app.ok("ListDeployments", list.clone()).await["deployments"].as_array().unwrap().len();
+            shop.app.ok(operation, update("t", "CURRENT_VERSION")).await;
+            let born = shop.app.app.clock.now_ms();
+            shop.finish().await;
+            shop = shop.restart(db).await;
+            let age = shop.app.app.clock.now_ms() - born;
+            shop.app.pass(LIFE_MS - age - MARGIN_MS);
+            let again = shop.app.ok(operation, update("t", "CURRENT_VERSION")).await;
+            assert_eq!((&again[answer]["deploymentStatus"], records(&shop).await), (&json!("SUCCEEDED"), 2), "{operation}");
+            mismatch(shop.app.call(operation, update("t", "NONE")).await, operation);
+            shop.app.pass(2 * MARGIN_MS);
+            shop.app.ok(operation, update("t", "CURRENT_VERSION")).await;
+            assert_eq!(records(&shop).await, 3, "{operation}: forgotten after eight hours");
+            shop.finish().await;
+            // An update that deploys nothing has a token like any other.
+            let nothing = shop.app.ok(operation, update("n", "NONE")).await;
+            assert_eq!(nothing[answer]["lastClientRequestToken"], "n", "{operation}");
+            assert_eq!(shop.app.ok(operation, update("n", "NONE")).await, nothing, "{operation}");
+            mismatch(shop.app.call(operation, update("n", "CURRENT_VERSION")).await, operation);
+            let both = || (operation, update("r", "CURRENT_VERSION"));
+            let [left, right] = race(&shop.app, [both(), both()]).await;
+            assert_eq!(left.unwrap(), right.unwrap(), "{operation}");
+            assert_eq!(records(&shop).await, 4, "{operation}: once, by both");
+            shop.finish().await;
+        }
+        // Tokens are of an operation: the create of another instance does not know those of updates.
         let create = json!({ "serviceName": "web", "name": "b", "spec": spec(&[("a", 1), ("b", 2)]), "clientToken": "n" });
         let made = shop.app.ok("CreateServiceInstance", create).await;
         assert_eq!(made["serviceInstance"]["lastClientRequestToken"], "n");
