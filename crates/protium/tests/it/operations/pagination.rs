@@ -1,12 +1,16 @@
 //! Pages: each list operation, by a row. A list is added by a row, and an arm for what it lists.
 
 use super::seed;
+use super::sync::{link, of_template};
 use crate::on_both;
 use crate::support::app::{Refused, TestApp};
+use crate::support::component::{COMPONENT_ROLE, detached};
 use crate::support::service::Shop;
-use protium::store::{DbError, Target};
+use protium::store::{DbError, Target, connection_insert};
 use protium::{params, transaction};
-use protium_domain::status::{DeploymentStatus, ServiceStatus};
+use protium_domain::account_connection::AccountConnection;
+use protium_domain::environment::Roles;
+use protium_domain::status::{ConnectionStatus, DeploymentStatus, ServiceStatus};
 use protium_domain::template::TemplateKind;
 use serde_json::{Value, json};
 
@@ -19,6 +23,9 @@ enum Noun {
     Service,
     Instance,
     Deployment,
+    Component,
+    Connection,
+    Repository,
     Tag,
 }
 
@@ -92,6 +99,31 @@ fn rows() -> Vec<Row> {
             "createdAt",
         ),
         row(
+            "ListComponents",
+            Noun::Component,
+            json!({}),
+            Some(json!({ "environmentName": "tagged" })),
+            "components",
+            "name",
+        ),
+        row(
+            "ListEnvironmentAccountConnections",
+            Noun::Connection,
+            json!({ "requestedBy": "ENVIRONMENT_ACCOUNT" }),
+            Some(json!({ "requestedBy": "MANAGEMENT_ACCOUNT" })),
+            "environmentAccountConnections",
+            "environmentName",
+        ),
+        row(
+            "ListEnvironmentAccountConnections",
+            Noun::Connection,
+            json!({ "requestedBy": "MANAGEMENT_ACCOUNT", "statuses": ["PENDING"] }),
+            Some(json!({ "requestedBy": "MANAGEMENT_ACCOUNT", "statuses": ["CONNECTED"] })),
+            "environmentAccountConnections",
+            "environmentName",
+        ),
+        row("ListRepositories", Noun::Repository, json!({}), None, "repositories", "name"),
+        row(
             "ListTagsForResource",
             Noun::Tag,
             json!({ "resourceArn": "service/tagged" }),
@@ -105,9 +137,10 @@ fn rows() -> Vec<Row> {
 /// What the list of the row shows without being filled.
 fn is_own(row: &Row, entry: &str) -> bool {
     match row.noun {
-        Noun::Template(_) | Noun::Environment | Noun::Service | Noun::Instance => entry.starts_with("entry-"),
-        Noun::Tag => entry.starts_with("entry-"),
-        Noun::Minor(_) | Noun::Deployment => true,
+        Noun::Template(_) | Noun::Environment | Noun::Service | Noun::Instance | Noun::Tag => {
+            entry.starts_with("entry-")
+        }
+        Noun::Minor(_) | Noun::Deployment | Noun::Component | Noun::Connection | Noun::Repository => true,
     }
 }
 
@@ -128,12 +161,45 @@ async fn add(app: &TestApp, noun: Noun, place: i64) {
             // The newest come first.
             seed::deployment(app, &target, DeploymentStatus::Succeeded, (99 - place) * 1000, |_| {}).await;
         }
+        Noun::Component => {
+            let base = seed::environment(app, &format!("base-{place:02}"), track.clone()).await;
+            seed::component(app, &name, &base, None, track).await;
+        }
+        // The newest come first.
+        Noun::Connection => connection(app, &name, (99 - place) * 1000).await,
+        Noun::Repository => {
+            let connection = "arn:aws:codeconnections:us-east-1:123456789012:connection/c";
+            let input = json!({ "provider": "GITHUB", "name": format!("o/{name}"), "connectionArn": connection });
+            app.ok("CreateRepository", input).await;
+        }
         Noun::Tag => {
             let arn = format!("{}:service/tagged", app.arn_prefix());
             let tags = json!([{ "key": name, "value": "v" }]);
             app.ok("TagResource", json!({ "resourceArn": arn, "tags": tags })).await;
         }
     }
+}
+
+/// A connection of the account with itself, requested at that time.
+async fn connection(app: &TestApp, environment: &str, at: i64) {
+    let account = app.scope().account;
+    let connection = AccountConnection {
+        revision: 0,
+        id: seed::id(),
+        environment_account: account.clone(),
+        management_account: account,
+        environment: environment.into(),
+        status: ConnectionStatus::Pending,
+        roles: Roles::default(),
+        created_at: at,
+        modified_at: at,
+        unknown: serde_json::Map::new(),
+    };
+    let region = app.scope().region;
+    let insert = transaction!(app.store(), async |tx| -> Result<bool, DbError> {
+        connection_insert(tx, &region, &connection).await
+    });
+    assert!(insert.unwrap());
 }
 
 /// Removes it.
@@ -150,6 +216,13 @@ async fn remove(app: &TestApp, noun: Noun, place: i64) {
             Noun::Deployment => {
                 tx.execute("DELETE FROM deployment WHERE created_at = $1", params![number * 1000]).await?
             }
+            Noun::Component => tx.execute("DELETE FROM component WHERE name = $1", params![&name]).await?,
+            Noun::Connection => {
+                tx.execute("DELETE FROM account_connection WHERE environment = $1", params![&name]).await?
+            }
+            Noun::Repository => {
+                tx.execute("DELETE FROM repository WHERE name = $1", params![&format!("o/{name}")]).await?
+            }
             Noun::Tag => tx.execute("DELETE FROM tag WHERE key = $1", params![&name]).await?,
         };
         assert_eq!(removed, 1, "{noun:?}");
@@ -162,6 +235,7 @@ async fn remove(app: &TestApp, noun: Noun, place: i64) {
 fn entry(noun: Noun, place: i64) -> String {
     match noun {
         Noun::Minor(_) | Noun::Deployment => (99 - place).to_string(),
+        Noun::Repository => format!("o/entry-{place:02}"),
         _ => format!("entry-{place:02}"),
     }
 }
@@ -326,6 +400,14 @@ on_both! {
     lists_without_pages_take_the_empty_token_only, async |db| {
         let shop = Shop::on(db).await;
         shop.active("web", &[("a", 1)]).await;
+        let role = json!({ "name": "prod", "deploymentType": "NONE", "componentRoleArn": COMPONENT_ROLE });
+        shop.app.ok("UpdateEnvironment", role).await;
+        shop.app.ok("CreateComponent", detached("one")).await;
+        link(&shop.app, "o/r").await;
+        shop.app.ok("CreateTemplateSyncConfig", of_template("ENVIRONMENT", "env")).await;
+        shop.finish().await;
+        let component = json!({ "componentName": "one" });
+        let repository = json!({ "repositoryProvider": "GITHUB", "repositoryName": "o/r", "syncType": "TEMPLATE_SYNC" });
         let instance = json!({ "serviceName": "web", "serviceInstanceName": "a" });
         for (operation, input, entries) in [
             ("ListEnvironmentOutputs", json!({ "environmentName": "prod" }), "outputs"),
@@ -334,6 +416,9 @@ on_both! {
             ("ListEnvironmentProvisionedResources", json!({ "environmentName": "prod" }), "provisionedResources"),
             ("ListServiceInstanceProvisionedResources", instance, "provisionedResources"),
             ("ListServicePipelineProvisionedResources", json!({ "serviceName": "web" }), "provisionedResources"),
+            ("ListComponentOutputs", component.clone(), "outputs"),
+            ("ListComponentProvisionedResources", component, "provisionedResources"),
+            ("ListRepositorySyncDefinitions", repository, "syncDefinitions"),
         ] {
             let with = |token: &str| {
                 let mut input = input.clone();
