@@ -4,10 +4,12 @@
 use super::sync::{link, of_service, of_template};
 use crate::on_both;
 use crate::support::app::TestApp;
+use crate::support::component::{Workshop, attached, deploy, detached};
 use crate::support::database::TestDb;
 use crate::support::double::{STACK, create as create_environment, environment, resize, text, version_of};
 use crate::support::service::*;
 use crate::support::under_way::assert_all_have_jobs;
+use protium::config::Config;
 use protium_engines::double::{Behaviour, Takes};
 use serde_json::{Value, json};
 
@@ -257,10 +259,57 @@ async fn instance_in(shop: &Shop, service: &str, status: &'static str) {
     assert_all_have_jobs(&shop.app).await;
 }
 
-async fn shop_that_is_patient(db: &TestDb) -> Shop {
-    // Nothing ends because its time is over: only what the table says leads out.
+/// Nothing ends because its time is over: only what the table says leads out.
+fn patient(config: &mut Config) {
     let long = std::time::Duration::from_secs(365 * 24 * 60 * 60);
-    Shop::with(db, |config| (config.deployment_deadline, config.cancel_deadline) = (long, long)).await
+    (config.deployment_deadline, config.cancel_deadline) = (long, long);
+}
+
+async fn shop_that_is_patient(db: &TestDb) -> Shop {
+    Shop::with(db, patient).await
+}
+
+/// Brings a new component to the status.
+async fn component_in(shop: &Shop, input: Value, status: &'static str) {
+    let name = text(&input["name"]).to_owned();
+    let first = if status.starts_with("DELETE_") { "SUCCEEDED" } else { status };
+    behave(shop, first);
+    shop.app.ok("CreateComponent", input).await;
+    let cancel = json!({ "componentName": name });
+    match status {
+        "IN_PROGRESS" => shop.app.work().await,
+        "CANCELLING" => {
+            shop.app.work().await;
+            shop.app.ok("CancelComponentDeployment", cancel).await;
+            shop.app.work().await;
+        }
+        "CANCELLED" => {
+            shop.app.ok("CancelComponentDeployment", cancel).await;
+            shop.finish().await;
+        }
+        _ => shop.finish().await,
+    }
+    if first != status {
+        behave(shop, status);
+        shop.app.ok("DeleteComponent", json!({ "name": name })).await;
+        match status {
+            "DELETE_FAILED" => shop.finish().await,
+            _ => shop.app.work().await,
+        }
+    }
+    assert_eq!(component_stands(shop, &name).await, status, "{name}");
+    assert_all_have_jobs(&shop.app).await;
+}
+
+/// The status of a component, or `gone`.
+async fn component_stands(shop: &Shop, name: &str) -> String {
+    match shop.app.call("GetComponent", json!({ "name": name })).await {
+        Ok(answer) => text(&answer["component"]["deploymentStatus"]).to_owned(),
+        Err(refused) => {
+            assert_eq!(refused.code, "ResourceNotFoundException");
+            "gone".to_owned()
+        }
+    }
 }
 
 on_both! {
@@ -347,6 +396,53 @@ on_both! {
                     ("anew", "DELETE_IN_PROGRESS") | ("delete" | "retain", _) => assert_eq!(stands, "gone", "{way} from {status}"),
                     _ => assert!(stands.ends_with("pipeline SUCCEEDED"), "{way} from {status}: {stands}"),
                 }
+            }
+        }
+    }
+
+    from_every_status_a_component_is_updated_or_deleted, async |db| {
+        let shop = Workshop::with(db, patient).await.shop;
+        for (number, status) in STATUSES.into_iter().enumerate() {
+            for way in ["delete", "retain"] {
+                let name = format!("{way}{number}");
+                component_in(&shop, detached(&name), status).await;
+                let resource = format!("component/{name}");
+                match way {
+                    "delete" => drop(force(&shop.app, &resource, "DELETE").await),
+                    _ => assert_eq!(force(&shop.app, &resource, "RETAIN").await["status"], "DELETED"),
+                }
+                settle(&shop).await;
+                assert_eq!(component_stands(&shop, &name).await, "gone", "{way} from {status}");
+            }
+            if ["IN_PROGRESS", "CANCELLING", "DELETE_IN_PROGRESS"].contains(&status) {
+                continue;
+            }
+            // The operations of AWS do as well.
+            let name = format!("aws{number}");
+            component_in(&shop, detached(&name), status).await;
+            shop.release();
+            if status != "DELETE_FAILED" {
+                shop.app.ok("UpdateComponent", deploy(&name, json!({}))).await;
+                settle(&shop).await;
+                assert_eq!(component_stands(&shop, &name).await, "SUCCEEDED", "updated from {status}");
+            }
+            shop.app.ok("DeleteComponent", json!({ "name": name })).await;
+            settle(&shop).await;
+            assert_eq!(component_stands(&shop, &name).await, "gone", "deleted from {status}");
+        }
+    }
+
+    from_every_status_a_component_lets_its_instance_go, async |db| {
+        let shop = Workshop::with(db, patient).await.shop;
+        // One that is deleted is attached to nothing.
+        for status in STATUSES.into_iter().filter(|status| !status.starts_with("DELETE_")) {
+            for infrastructure in ["DELETE", "RETAIN"] {
+                component_in(&shop, attached("one"), status).await;
+                force(&shop.app, "component/one", infrastructure).await;
+                settle(&shop).await;
+                assert_eq!(component_stands(&shop, "one").await, "gone", "{infrastructure} from {status}");
+                assert_eq!(shop.stands("web").await, "ACTIVE, a SUCCEEDED", "{infrastructure} from {status}");
+                assert_eq!(shop.outputs_of("web", Some("a")).await["Sees"], "nothing -", "{infrastructure} from {status}");
             }
         }
     }
