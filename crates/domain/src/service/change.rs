@@ -300,3 +300,5 @@ pub fn reverted_spec(previous: &str, now: &str) -> Result<String, Problem> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk;
