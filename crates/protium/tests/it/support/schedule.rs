@@ -11,7 +11,7 @@ use protium::store::Call;
 use protium::{params, worker::run_one};
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 tokio::task_local! {
@@ -21,6 +21,9 @@ tokio::task_local! {
 
 /// How long one that passed a gate is waited for before the database is asked whether it waits for a lock.
 const PATIENCE: Duration = Duration::from_millis(3);
+
+/// How long one that neither comes to a gate nor is known to wait for another is waited for alone.
+const LONG: Duration = Duration::from_secs(3);
 
 /// What one of the actors is answered.
 pub type Answer = Result<Value, Refused>;
@@ -121,15 +124,20 @@ pub async fn run(app: &TestApp, actors: Vec<Actor>, mut order: Order) -> Run {
         }))
     };
     let running: Vec<_> = actors.into_iter().enumerate().map(spawn).collect();
-    let since = Instant::now();
+    let mut since = Instant::now();
     let mut trace = Vec::new();
     loop {
         match gates.watch() {
             Quiet::Over => break,
-            Quiet::Gates => trace.push(gates.release(&mut order, trace.last().copied())),
+            Quiet::Gates => {
+                trace.push(gates.release(&mut order, trace.last().copied()));
+                since = Instant::now();
+            }
             Quiet::Not => {
-                assert!(since.elapsed() < SOON, "nobody gets on: {:?}", gates.lock().places);
-                if !gates.embedded && gates.running() <= waiting_for_locks(app).await {
+                let places = format!("{:?}", gates.lock().places);
+                assert!(since.elapsed() < SOON, "nobody gets on: {places}");
+                let waits = if gates.embedded { 0 } else { waiting_for_locks(app).await };
+                if gates.running() <= waits || since.elapsed() > LONG {
                     gates.block();
                 }
             }
@@ -233,6 +241,8 @@ impl Drop for Over {
     fn drop(&mut self) {
         let mut inner = self.0.lock();
         inner.leave(self.1);
+        inner.queue.retain(|other| *other != self.1);
+        inner.sharing.retain(|other| *other != self.1);
         inner.places[self.1].state = State::Over;
         self.0.changed.notify_all();
     }
@@ -247,7 +257,7 @@ impl Gates {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap()
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits at a gate until it is let through.
