@@ -244,6 +244,22 @@ def route_tables_are_deleted_with_their_stack():
 
 
 @fix
+def buckets_that_hold_objects_are_not_deleted():
+    # moto leaves such a bucket alone and tells CloudFormation that it is gone.
+    from moto.s3 import exceptions, models
+
+    def make(original):
+        def delete(cls, resource_name, cloudformation_json, account_id, region_name):
+            if models.s3_backends[account_id]["aws"].get_bucket(resource_name).keys:
+                raise exceptions.BucketNotEmpty(resource_name)
+            return original(resource_name, cloudformation_json, account_id, region_name)
+
+        return classmethod(delete)
+
+    replace(models.FakeBucket, "delete_from_cloudformation_json", make)
+
+
+@fix
 def inline_code_is_packed_at_an_update_too():
     # moto packs the source text of Code.ZipFile when it creates a function, and takes it for an archive afterwards.
     from moto.awslambda.models import LambdaFunction
