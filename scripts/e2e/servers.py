@@ -4,6 +4,7 @@ Each is a context manager that starts its process on a free port of 127.0.0.1 an
 """
 
 import glob
+import json
 import os
 import pathlib
 import pwd
@@ -103,13 +104,14 @@ class Postgres:
 class Protium:
     """The server. It can be killed and started again, on the same port and with the same data."""
 
-    def __init__(self, program, folder, emulator, database_url, account):
+    def __init__(self, program, folder, emulator, database_url, account, *more):
         self.folder, self.data = folder, folder / "data"
         self.port = free_port()
         self.command = [program, "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data]
         self.command += ["--aws-endpoint-url", emulator.url, "--account-id", account]
         if database_url:
             self.command += ["--database-url", database_url]
+        self.command += more
         self.url = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self):
@@ -130,6 +132,18 @@ class Protium:
         self.process.kill()
         self.process.wait()
         self.start()
+
+    def make_account(self, account):
+        """Makes another account on this server; the key of its root user."""
+        root = {
+            "AWS_ENDPOINT_URL": self.url, "AWS_REGION": "us-east-1",
+            "AWS_SHARED_CREDENTIALS_FILE": str(self.data / "credentials"),
+        }
+        command = [self.command[0], "admin", "account", "create", "--id", account]
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **root})
+        if done.returncode:
+            sys.exit(f"protium admin account create failed: {done.stderr}")
+        return json.loads(done.stdout)
 
     def __exit__(self, kind, *_):
         self.process.terminate()

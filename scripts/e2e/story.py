@@ -1,5 +1,5 @@
 """The whole story, with the plain AWS CLI against a running server: bundles, templates, an environment,
-services with and without a pipeline, outputs, updates, an upgrade, a cancel, a failure, deletes, and
+another account, services with and without a pipeline, outputs, updates, an upgrade, a cancel, a failure, deletes, and
 `kill -9` in each phase. Run it through story.sh.
 """
 
@@ -18,6 +18,7 @@ import time
 from servers import PROJECT, Emulator, Postgres, Protium
 
 ACCOUNT = "123456789012"
+OTHER_ACCOUNT = "222222222222"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/protium"
 CONNECTION = f"arn:aws:codestar-connections:us-east-1:{ACCOUNT}:connection/2f7c1d8e-5a54-4c0b-9d63-0f6f5a3c9b11"
 EXAMPLES = PROJECT / "examples/templates"
@@ -29,15 +30,18 @@ def note(text):
 
 
 class Cli:
-    """The AWS CLI as a user has it, with one variable set."""
+    """The AWS CLI as a user has it, with one variable set; `key` is one of another account."""
 
-    def __init__(self, protium):
+    def __init__(self, protium, key=None):
         self.environment = {
             **os.environ,
             "AWS_ENDPOINT_URL": protium.url,
             "AWS_SHARED_CREDENTIALS_FILE": str(protium.data / "credentials"),
             "AWS_DEFAULT_REGION": "us-east-1",
         }
+        if key:
+            self.environment["AWS_ACCESS_KEY_ID"] = key["AccessKeyId"]
+            self.environment["AWS_SECRET_ACCESS_KEY"] = key["SecretAccessKey"]
 
     def run(self, *words):
         command = [pathlib.Path(sys.executable).parent / "aws", "--output", "json", *map(str, words)]
@@ -225,6 +229,32 @@ class Story:
         assert "EnvironmentSpec" in message, message
         self.cli.refused("ResourceNotFoundException", "proton", "get-environment", "--name", name)
 
+    def connection(self, name, template):
+        """An environment in another account, through a connection that it requests and this one accepts."""
+        other = Cli(self.protium, self.protium.make_account(OTHER_ACCOUNT))
+        request = proton(
+            other, "create-environment-account-connection", management_account_id=ACCOUNT, environment_name=name,
+            role_arn=f"arn:aws:iam::{OTHER_ACCOUNT}:role/protium",
+        )["environmentAccountConnection"]
+        assert request["status"] == "PENDING", request
+        self.protium.kill()
+        other.refused("AccessDeniedException", "proton", "accept-environment-account-connection", "--id", request["id"])
+        proton(self.cli, "accept-environment-account-connection", id=request["id"])
+        self.while_frozen(
+            lambda: proton(
+                self.cli, "create-environment", name=name, template_name=template, template_major_version=1,
+                environment_account_connection_id=request["id"], spec=f"file://{EXAMPLES / template / 'spec.yaml'}",
+            ),
+            lambda answer: self.check_status(answer["environment"], "IN_PROGRESS"),
+        )
+        wait(self.cli, "environment-deployed", name=name)
+        [stack] = proton(self.cli, "list-environment-provisioned-resources", environment_name=name)["provisionedResources"]
+        assert f":{OTHER_ACCOUNT}:stack/" in stack["identifier"], stack
+        self.cli.refused("ConflictException", "proton", "reject-environment-account-connection", "--id", request["id"])
+        self.delete_environment(name)
+        proton(other, "delete-environment-account-connection", id=request["id"])
+        note(f"{name} was deployed in the account {OTHER_ACCOUNT}, after kill -9, and deleted")
+
     def settled(self, noun, **members):
         while True:
             now = proton(self.cli, f"get-{noun}", **members)[noun]
@@ -388,6 +418,7 @@ class Story:
         functions = self.environment("lambda-dev", "lambda-environment")
         self.upgrade("fargate-dev", "fargate-environment")
         self.cancel("fargate-cancelled", "fargate-environment")
+        self.connection("lambda-shared", "lambda-environment")
         missing_role = self.cli.refused(
             "ValidationException", "proton", "create-service", "--name", "storefront", "--template-name",
             "load-balanced-service", "--template-major-version", "1", "--spec",
