@@ -5,6 +5,7 @@
 PROJECT_DIR=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE_DIR="$PROJECT_DIR/.cache"
 PYTHON_DIR="$CACHE_DIR/python"
+NODE_DIR="$CACHE_DIR/node"
 TOOLS_DIR="$CACHE_DIR/tools"
 
 # One folder for everything that cargo builds, so that no script builds a second time what another one built.

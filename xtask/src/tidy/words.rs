@@ -25,8 +25,13 @@ const TOTAL: &[&str] = &[
 ];
 
 /// Where printing is the purpose.
-const PRINTERS: &[&str] =
-    &["crates/protium/src/cli/", "crates/protium/src/main.rs", "crates/protium/benches/", "xtask/"];
+const PRINTERS: &[&str] = &[
+    "crates/protium/src/cli/",
+    "crates/protium/src/main.rs",
+    "crates/protium/benches/",
+    "scripts/e2e/clients/rust/",
+    "xtask/",
+];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let sources = tree.rust().filter(|(_, source)| !source.is_generated);
