@@ -305,7 +305,6 @@ class Story:
         self.call("update_component", name="spare", deploymentType="CURRENT_VERSION", templateFile=broken)
         self.call("update_service_pipeline", serviceName="shop", deploymentType="CURRENT_VERSION", spec=spec)
         self.call("update_service_instance", **self.instance("prod"), deploymentType="CURRENT_VERSION", spec=spec)
-        # Nothing of it while the component and its instance are idle: to detach is a deployment of both.
         self.call(
             "update_component", name="uploads", deploymentType="CURRENT_VERSION", serviceName="", serviceInstanceName=""
         )
