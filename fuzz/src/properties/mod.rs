@@ -14,8 +14,11 @@ pub mod template;
 use protium_domain::bundle::problem::Problem;
 use serde_json::Value;
 
+/// Panics if what must hold doesn't hold for an input.
+pub type Check = fn(&[u8]);
+
 /// Every target by its name, which is also that of its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+pub const TARGETS: [(&str, Check); 7] = [
     ("archive", archive::check),
     ("manifest", manifest::check),
     ("request", request::check),
