@@ -8,20 +8,24 @@ use super::print;
 /// The arguments of a call, in the order that the function names them.
 pub(super) struct Arguments {
     positional: std::vec::IntoIter<Value>,
-    named: Kwargs,
+    /// `None` if there are none, as with most calls: asking for one remembers its name on the heap.
+    named: Option<Kwargs>,
 }
 
 impl Arguments {
     /// What the engine hands over.
     pub(super) fn new(Rest(positional): Rest<Value>, named: Kwargs) -> Self {
+        // Nothing was used yet: only if there is nothing, all is.
+        let named = named.assert_all_used().is_err().then_some(named);
         Self { positional: positional.into_iter(), named }
     }
 
     /// The next argument, or the one of that name; `None` counts as not given.
     pub(super) fn value(&mut self, name: &str) -> Result<Option<Value>, Error> {
-        let value = match self.positional.next() {
-            Some(value) => Some(value),
-            None => self.named.get::<Option<Value>>(name)?,
+        let value = match (self.positional.next(), &self.named) {
+            (Some(value), _) => Some(value),
+            (None, Some(named)) => named.get::<Option<Value>>(name)?,
+            (None, None) => None,
         };
         Ok(value.filter(|value| !value.is_none()))
     }
@@ -51,6 +55,6 @@ impl Arguments {
         if self.positional.next().is_some() {
             return Err(Error::from(ErrorKind::TooManyArguments));
         }
-        self.named.assert_all_used()
+        self.named.map_or(Ok(()), |named| named.assert_all_used())
     }
 }

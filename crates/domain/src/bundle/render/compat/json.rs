@@ -137,9 +137,14 @@ impl Writer {
 
     /// ASCII only, as `json.dumps` writes by default.
     fn string(&mut self, text: &str) {
+        self.out.reserve(text.len() + 2);
         self.out.push('"');
-        for c in text.chars() {
-            match c {
+        let mut rest = text;
+        while let Some(plain) = rest.bytes().position(|byte| self.is_special(byte)) {
+            let (before, after) = rest.split_at(plain);
+            self.out.push_str(before);
+            let mut after = after.chars();
+            match after.next().unwrap_or_default() {
                 '"' => self.out.push_str("\\\""),
                 '\\' => self.out.push_str("\\\\"),
                 '\n' => self.out.push_str("\\n"),
@@ -147,12 +152,21 @@ impl Writer {
                 '\t' => self.out.push_str("\\t"),
                 '\u{8}' => self.out.push_str("\\b"),
                 '\u{c}' => self.out.push_str("\\f"),
-                '<' | '>' | '&' | '\'' if self.html => self.escaped(c),
-                ' '..='\u{7f}' => self.out.push(c),
                 c => self.escaped(c),
             }
+            rest = after.as_str();
         }
+        self.out.push_str(rest);
         self.out.push('"');
+    }
+
+    /// Whether a character that begins with this byte is written otherwise than it is.
+    fn is_special(&self, byte: u8) -> bool {
+        match byte {
+            b'"' | b'\\' => true,
+            b'<' | b'>' | b'&' | b'\'' => self.html,
+            byte => !matches!(byte, b' '..=0x7f),
+        }
     }
 
     fn escaped(&mut self, c: char) {
