@@ -4,7 +4,8 @@
 //! that is killed anywhere is followed by another that goes on from the last saved step.
 
 use super::order::Prepared;
-use super::render::{self, Unprepared};
+use super::render;
+use super::unprepared::Unprepared;
 use super::{ending, step};
 use crate::app::App;
 use crate::error::{Result, internal};

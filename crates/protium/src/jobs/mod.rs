@@ -10,6 +10,7 @@ mod order;
 mod register_version;
 mod render;
 mod step;
+mod unprepared;
 
 use crate::app::App;
 use crate::error::{Result, internal};

@@ -1,17 +1,18 @@
 //! Prepares a deployment: reads what its templates may see, renders them, and says who works where.
 
 use super::order::Prepared;
+use super::unprepared::{
+    Preparing, Unprepared, missing_version, no_component_role, no_part, no_role, not_built, pipeline_role, refuse,
+};
 use crate::app::App;
-use crate::error::{Error, internal};
+use crate::error::internal;
 use crate::operations::managed_tags::managed_of_target;
 use crate::store::{
     Reader, Target, account_settings_get, component_of_instance, connection_get, content_get, environment_by_id,
     instance_by_id, instances_of_service, pipeline_get, service_get, tag_list, template_version_get,
 };
-use protium_domain::account::AccountSettings;
 use protium_domain::account_connection::AccountConnection;
 use protium_domain::bundle::manifest::{Infrastructure, Manifest};
-use protium_domain::bundle::problem::{Problem, summary};
 use protium_domain::bundle::render::namespace::{
     self, AttachedInstance, ComponentView, EnvironmentView, InstanceView, ServiceView,
 };
@@ -31,22 +32,6 @@ use protium_domain::template::{RegisteredPart, TemplateKind, TemplateVersion};
 use protium_domain::track::{Seen, Track};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-
-/// Why there is no order.
-pub(super) enum Unprepared {
-    /// The deployment fails with this message; trying again would not help.
-    Refused(String),
-    /// Something of ours failed; it is tried again.
-    Error(Error),
-}
-
-impl<E: Into<Error>> From<E> for Unprepared {
-    fn from(error: E) -> Self {
-        Self::Error(error.into())
-    }
-}
-
-type Preparing<T> = Result<T, Unprepared>;
 
 /// Reads everything in one snapshot and renders.
 pub(super) async fn prepare(app: &App, record: &Deployment, target: &Target) -> Preparing<Prepared> {
@@ -445,59 +430,4 @@ fn as_outputs(inputs: &Value) -> Map<String, Value> {
     };
     let members = inputs.as_object().into_iter().flatten();
     members.map(|(name, value)| (name.clone(), Value::String(text(value)))).collect()
-}
-
-fn refuse(problems: &[Problem]) -> Unprepared {
-    Unprepared::Refused(summary(problems))
-}
-
-fn missing_version(template: &str, version: protium_domain::version::Version) -> Unprepared {
-    Unprepared::Refused(format!("Version {version} of the template '{template}' does not exist any more"))
-}
-
-/// Without a role of the user's, the server would work in its own name.
-fn no_role(environment: &Environment) -> Unprepared {
-    if let Some(id) = &environment.access.connection {
-        return Unprepared::Refused(format!(
-            "The environment account connection {id} of the environment '{}' has no roleArn, in whose name it and its \
-             service instances are provisioned; set it in the account {} with UpdateEnvironmentAccountConnection, and try again",
-            environment.name,
-            environment.access.environment_account.as_deref().unwrap_or("of the connection")
-        ));
-    }
-    Unprepared::Refused(format!(
-        "The environment '{}' has no protonServiceRoleArn, in whose name it and its service instances are provisioned; \
-         give it one with UpdateEnvironment and deploymentType NONE, and try again",
-        environment.name
-    ))
-}
-
-fn no_component_role(environment: &Environment) -> Unprepared {
-    Unprepared::Refused(format!(
-        "The environment '{}' has no componentRoleArn, in whose name its components are provisioned; give it one with \
-         UpdateEnvironment and deploymentType NONE, or its account connection with \
-         UpdateEnvironmentAccountConnection, and try again",
-        environment.name
-    ))
-}
-
-/// The role that pipelines of that method are provisioned with. Whoever applies files of a self-managed one
-/// has roles of their own.
-fn pipeline_role(settings: AccountSettings, method: Option<Method>) -> Preparing<Option<String>> {
-    let why = "The account has no pipelineServiceRoleArn, in whose name pipelines are provisioned; set one with \
-               UpdateAccountSettings, and try again";
-    match method {
-        Some(Method::SelfManaged) => Ok(None),
-        Some(Method::CloudFormation) | None => {
-            settings.pipeline_service_role.map(Some).ok_or_else(|| Unprepared::Refused(why.to_owned()))
-        }
-    }
-}
-
-fn not_built(part: &RegisteredPart) -> Unprepared {
-    Unprepared::Refused(format!("The engine '{}' is not built yet", part.engine))
-}
-
-fn no_part(version: &TemplateVersion, folder: &str) -> Unprepared {
-    Unprepared::Refused(format!("Version {} of '{}' has no {folder}", version.version, version.template))
 }
