@@ -181,7 +181,7 @@ on_both! {
         app.ok("CreateEnvironmentTemplate", json!({ "name": "env" })).await;
         let bundles: [(Vec<(&str, &str)>, &str); 4] = [
             (vec![("schema/schema.yml", ENVIRONMENT_SCHEMA)], "schema/schema.yaml: the file is missing — rename"),
-            (vec![("schema/schema.yaml", "schema: [")], "schema/schema.yaml:2:1: not valid YAML"),
+            (vec![("schema/schema.yaml", "schema: [")], "schema/schema.yaml:1:10: not valid YAML"),
             (bundle::environment()[..2].to_vec(), "infrastructure/manifest.yaml:3: `file: cloudformation.yaml` names a file"),
             (bundle::environment()[..1].to_vec(), "infrastructure/: the folder is missing — add the folder"),
         ];
