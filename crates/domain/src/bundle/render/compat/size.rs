@@ -7,8 +7,6 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 const MAX_RESULT: usize = 4 * 1024 * 1024;
 /// Bytes of all that one rendering makes.
 const MAX_TOTAL: usize = 64 * 1024 * 1024;
-/// What is no larger is not counted: each takes a step at least, and fuel bounds the steps (to 32 MiB of these).
-const UNCOUNTED: usize = 128;
 /// Bytes that an item of a list takes.
 pub(super) const ITEM: usize = 24;
 
@@ -29,9 +27,6 @@ pub(super) fn check(bytes: usize) -> Result<(), Error> {
 
 /// Counts `bytes` bytes that were made.
 pub(super) fn charge(state: &mut State<'_, '_>, bytes: usize) -> Result<(), Error> {
-    if bytes <= UNCOUNTED {
-        return Ok(());
-    }
     let spent = state.get_or_insert_extension_with(Spent::default);
     spent.0 = spent.0.saturating_add(bytes);
     if spent.0 > MAX_TOTAL {
