@@ -61,8 +61,9 @@ impl Credential {
     }
 
     fn is_same(&self, other: &Self) -> bool {
-        let token = |credential: &Self| credential.session_token.as_ref().map(|token| token.expose().to_owned());
-        self.secret.expose() == other.secret.expose() && token(self) == token(other) && self.identity == other.identity
+        self.secret.expose() == other.secret.expose()
+            && self.session_token.as_ref().map(Secret::expose) == other.session_token.as_ref().map(Secret::expose)
+            && self.identity == other.identity
     }
 
     /// The same key, valid only together with `token`.
