@@ -235,7 +235,6 @@ fn is_postgres(database: &str) -> bool {
 fn sqlite(path: &Path) -> Result<rusqlite::Connection> {
     let connection = rusqlite::Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(10))?;
-    connection.create_collation("C", |a, b| a.cmp(b))?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -2048; PRAGMA mmap_size = 67108864;",
     )?;
