@@ -172,6 +172,14 @@ emulator_aws() {
 
 # ---- packages -----------------------------------------------------------------------------------
 
+# one_at_a_time NAME: a second script that starts at the same moment waits here until the first one has ended, instead of
+# writing over its files.
+one_at_a_time() {
+  mkdir -p "$CACHE_DIR"
+  exec 9>"$CACHE_DIR/$1.lock"
+  if command -v flock >/dev/null; then flock 9; fi
+}
+
 # need_apt REASON PACKAGE...: installs Debian packages, as root or through sudo.
 # Without either, or without apt, it says what to install and fails.
 need_apt() {

@@ -8,10 +8,7 @@ set -euo pipefail
 source="$PROJECT_DIR/scripts/e2e/clients/js"
 stamp="$NODE_DIR/.complete"
 
-# A second script that starts at the same moment waits here instead of writing over the first one's files.
-mkdir -p "$CACHE_DIR"
-exec 9>"$CACHE_DIR/node.lock"
-command -v flock >/dev/null && flock 9
+one_at_a_time node
 
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
   need_apt "a client of the end-to-end tests is JavaScript" nodejs npm

@@ -20,10 +20,7 @@ find_python() {
   return 1
 }
 
-# A second script that starts at the same moment waits here instead of writing over the first one's files.
-mkdir -p "$CACHE_DIR"
-exec 9>"$CACHE_DIR/python.lock"
-command -v flock >/dev/null && flock 9
+one_at_a_time python
 
 wanted=$(cat "$requirements")
 if [ -x "$PYTHON_DIR/bin/python" ] && "$PYTHON_DIR/bin/python" -c '' 2>/dev/null &&
