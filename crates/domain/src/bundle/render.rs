@@ -16,6 +16,7 @@ mod undefined;
 pub use error::RenderError;
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
@@ -74,10 +75,7 @@ impl Template {
         environment.set_fuel(Some(limits.fuel));
         let guarded = Guarded::new(&source).map_err(|refused| RenderError::refused(refused, name, &source))?;
         let template = Self { environment, name: name.to_owned(), source, guarded, limits };
-        if template.guarded.is_deep {
-            return on_large_stack(|| template.compiled()).unwrap_or_else(|| Err(RenderError::no_stack(name)));
-        }
-        template.compiled()
+        bounded(name, template.guarded.is_deep, || template.compiled())
     }
 
     fn compiled(mut self) -> Result<Self, RenderError> {
@@ -92,11 +90,7 @@ impl Template {
     /// # Errors
     /// A name that is not there, an operation that its operands do not allow, a bound reached.
     pub fn render(&self, namespace: &Namespace<'_>) -> Result<String, RenderError> {
-        if self.guarded.carries {
-            return on_large_stack(|| self.render_here(namespace))
-                .unwrap_or_else(|| Err(RenderError::no_stack(&self.name)));
-        }
-        self.render_here(namespace)
+        bounded(&self.name, self.guarded.carries, || self.render_here(namespace))
     }
 
     fn render_here(&self, namespace: &Namespace<'_>) -> Result<String, RenderError> {
@@ -123,12 +117,27 @@ impl Template {
 /// default fuel nests a value by at most a fifth of a level, and dropping a level takes some 400 bytes.
 const LARGE_STACK: usize = 128 * 1024 * 1024;
 
-/// Runs on a thread of its own; `None` if there can be none.
-fn on_large_stack<T: Send>(run: impl FnOnce() -> T + Send) -> Option<T> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(LARGE_STACK).spawn_scoped(scope, run).ok()?;
-        thread.join().ok()
-    })
+/// Runs the engine, on a thread of its own if it goes deep. An input that the engine has no answer to
+/// fails this template, and nothing else.
+fn bounded<T: Send>(
+    name: &str,
+    is_deep: bool,
+    run: impl FnOnce() -> Result<T, RenderError> + Send,
+) -> Result<T, RenderError> {
+    let ended = if is_deep {
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(LARGE_STACK).spawn_scoped(scope, run);
+            thread.ok().map(std::thread::ScopedJoinHandle::join)
+        })
+    } else {
+        // What `run` leaves half done is dropped with it.
+        Some(catch_unwind(AssertUnwindSafe(run)))
+    };
+    match ended {
+        None => Err(RenderError::no_stack(name)),
+        Some(Err(_panic)) => Err(RenderError::no_answer(name)),
+        Some(Ok(result)) => result,
+    }
 }
 
 /// Compiles and renders once.

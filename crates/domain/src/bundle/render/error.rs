@@ -120,6 +120,14 @@ impl RenderError {
         Self::message(template, "there is no memory for the stack of its rendering".to_owned())
     }
 
+    /// The engine panicked.
+    pub(super) fn no_answer(template: &str) -> Self {
+        let hint =
+            "leave out of the template what was added last; report it to the authors of Protium with the template";
+        let message = "the template engine has no answer to this template".to_owned();
+        Self { hint: Some(hint.to_owned()), ..Self::message(template, message) }
+    }
+
     fn message(template: &str, message: String) -> Self {
         Self { template: template.into(), line: None, column: None, expression: None, message, hint: None }
     }

@@ -53,8 +53,8 @@ impl Guarded {
     /// Prepares a source.
     ///
     /// # Errors
-    /// A tag that only an extension of Jinja2 knows (`break`, `continue`, `do`), one with too many
-    /// operators, and statements nested too deeply.
+    /// A tag that only an extension of Jinja2 knows (`break`, `continue`, `do`), an `import` as something
+    /// that is no name, a tag with too many operators, and statements nested too deeply.
     pub(super) fn new(original: &str) -> Result<Self, Refused> {
         let pieces = lexer::pieces(original);
         let mut nesting = Nesting::default();
@@ -64,6 +64,7 @@ impl Guarded {
             match piece {
                 Piece::Tag(tag) => {
                     refuse_extension(tag, original)?;
+                    refuse_unnamed_import(tag, original)?;
                     refuse_long(tag, original)?;
                     nesting.enter(tag, original)?;
                     edits.extend(operators::edits(tag, original));
@@ -142,6 +143,29 @@ fn refuse_extension(tag: &Tag, source: &str) -> Result<(), Refused> {
         _ => Ok(()),
     }
 }
+
+/// The engine takes any expression after the `as` of an `import`, and panics when it comes to assign to it.
+fn refuse_unnamed_import(tag: &Tag, source: &str) -> Result<(), Refused> {
+    if tag.statement(source) != Some("import") {
+        return Ok(());
+    }
+    let is_as = |token: &lexer::Token| token.kind == Kind::Name && token.text(source) == "as";
+    let Some(at) = tag.tokens.iter().position(is_as) else { return Ok(()) };
+    let is_name = |token: &lexer::Token| token.kind == Kind::Name && !CONSTANTS.contains(&token.text(source));
+    let is_context = |token: &lexer::Token| matches!(token.text(source), "with" | "without");
+    match tag.tokens.get(at + 1..) {
+        None | Some([]) => Ok(()),
+        Some([name, rest @ ..]) if is_name(name) && rest.first().is_none_or(is_context) => Ok(()),
+        Some([other, ..]) => Err(Refused {
+            at: other.range.start,
+            message: "`import` needs a name after `as`, and nothing but a name".to_owned(),
+            hint: "write `{% import 'file' as name %}`",
+        }),
+    }
+}
+
+/// Names that are values.
+const CONSTANTS: [&str; 6] = ["true", "false", "none", "True", "False", "None"];
 
 /// Tokens of a tag that the engine nests.
 fn operators_in(tag: &Tag, source: &str) -> usize {
@@ -295,5 +319,33 @@ mod tests {
             "unknown tag `break`"
         );
         assert!(Guarded::new("{{ break }}").is_ok());
+    }
+
+    #[test]
+    fn an_import_has_a_name() {
+        for source in [
+            "{% import 'x' as -y %}",
+            "{% import 'x' as none %}",
+            "{% import 'x' as 1 %}",
+            "{% import 'x' as y.z %}",
+            "{% import 'x' as y | upper %}",
+            "{%- import 'x' as [y] -%}",
+            "{% import as as -y %}",
+            "{% import x.as as -y %}",
+        ] {
+            let refused = Guarded::new(source).expect_err(source);
+            assert!(refused.message.contains("needs a name"), "{source}: {}", refused.message);
+        }
+        for source in [
+            "{% import 'x' as y %}",
+            "{% import 'x' as y with context %}",
+            "{% import 'as' as y without context %}",
+            "{% import 'x' %}",
+            "{% import 'x' as %}",
+            "{% from 'x' import y as z %}",
+            "{{ import.as }}",
+        ] {
+            assert!(Guarded::new(source).is_ok(), "{source}");
+        }
     }
 }
