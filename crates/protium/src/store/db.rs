@@ -231,7 +231,12 @@ impl Link {
     pub(super) async fn commit(&mut self) -> DbResult<()> {
         self.open = false;
         match &mut self.connection {
-            Connection::Postgres(Some(session)) => session.commit().await,
+            Connection::Postgres(session) => {
+                if let Some(session) = session.take_if(|session| session.is_shareable()) {
+                    return session.share().await;
+                }
+                session.as_mut().ok_or_else(given_back)?.commit().await
+            }
             Connection::SqliteWriter(turn) => match turn.take() {
                 Some(turn) => turn.commit().await,
                 None => Err(given_back()),
@@ -296,7 +301,7 @@ impl Driver {
     async fn reader(&self) -> DbResult<Link> {
         let connection = match self {
             Self::Sqlite(sqlite) => Connection::SqliteReader(Some(sqlite.reader()?), Arc::clone(sqlite)),
-            Self::Postgres(postgres) => Connection::Postgres(Some(Session::new(postgres.connection().await?))),
+            Self::Postgres(postgres) => Connection::Postgres(Some(postgres.session().await?)),
         };
         Ok(Link { connection, open: false })
     }
@@ -304,7 +309,7 @@ impl Driver {
     async fn writer(&self) -> DbResult<Link> {
         let connection = match self {
             Self::Sqlite(sqlite) => Connection::SqliteWriter(Some(sqlite.writer().await)),
-            Self::Postgres(postgres) => Connection::Postgres(Some(Session::new(postgres.connection().await?))),
+            Self::Postgres(postgres) => Connection::Postgres(Some(postgres.session().await?)),
         };
         Ok(Link { connection, open: false })
     }
@@ -314,7 +319,7 @@ impl Driver {
             DatabaseUrl::Sqlite(path) => Ok(Self::Sqlite(Arc::new(Sqlite::open(path)?))),
             DatabaseUrl::Postgres(url) => {
                 let postgres = Postgres::open(url, options.pool_size)?;
-                drop(postgres.connection().await?);
+                postgres.session().await?.close();
                 Ok(Self::Postgres(Arc::new(postgres)))
             }
         }

@@ -1,8 +1,12 @@
 //! PostgreSQL: a pool of connections, and as few round trips as the order of the statements allows.
 //!
 //! A transaction's BEGIN travels together with its first statement. Statements whose outcome nobody waits for
-//! travel together with the next one, or with the COMMIT.
+//! travel together with the next one, or with the COMMIT; a transaction of nothing else shares its commit with
+//! others (`shared`).
 
+mod shared;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
@@ -17,12 +21,17 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{CHANNEL, Isolation, PATIENCE};
 use crate::store::db_error::{DbError, DbErrorKind, DbResult};
 use crate::store::value::{Cell, Param};
+use shared::Shared;
 
-/// Statements that travel together.
+/// Statements of one transaction that travel together.
 const MOST_DEFERRED: usize = 16;
+
+/// A statement that was not sent yet, with its parameters.
+type Deferred = (String, Vec<Cell>);
 
 pub(super) struct Postgres {
     pool: Pool,
+    shared: Arc<Shared>,
     config: tokio_postgres::Config,
     tls: Option<MakeRustlsConnect>,
 }
@@ -57,7 +66,8 @@ impl Postgres {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| DbError::other(error.to_string()))?;
-        Ok(Self { pool, config, tls })
+        let shared = Arc::new(Shared::new(pool.clone()));
+        Ok(Self { pool, shared, config, tls })
     }
 
     /// Wakes at every notification, for ever: a lost connection is made anew.
@@ -80,28 +90,37 @@ impl Postgres {
         }
     }
 
-    pub(super) async fn connection(&self) -> DbResult<Object> {
-        self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => error.into(),
-            other => DbError::new(DbErrorKind::Unavailable, format!("no free connection: {other}")),
-        })
+    pub(super) async fn session(&self) -> DbResult<Session> {
+        Ok(Session::new(connection(&self.pool).await?, &self.shared))
     }
+}
+
+async fn connection(pool: &Pool) -> DbResult<Object> {
+    pool.get().await.map_err(|error| match error {
+        PoolError::Backend(error) => error.into(),
+        other => DbError::new(DbErrorKind::Unavailable, format!("no free connection: {other}")),
+    })
 }
 
 /// A connection on loan, and what is still to be sent on it.
 pub(super) struct Session {
     client: Object,
+    shared: Arc<Shared>,
     /// The BEGIN that was not sent yet.
     begin: Option<&'static str>,
-    /// Statements that were not sent yet, with their parameters.
-    deferred: Vec<(String, Vec<Cell>)>,
+    deferred: Vec<Deferred>,
     /// Whether a transaction is open, as far as the server knows.
     open: bool,
 }
 
 impl Session {
-    pub(super) fn new(client: Object) -> Self {
-        Self { client, begin: None, deferred: Vec::new(), open: false }
+    fn new(client: Object, shared: &Arc<Shared>) -> Self {
+        Self { client, shared: Arc::clone(shared), begin: None, deferred: Vec::new(), open: false }
+    }
+
+    /// Whether the connection has ended.
+    fn is_lost(&self) -> bool {
+        self.client.is_closed()
     }
 
     /// Begins a transaction with the next statement.
@@ -142,6 +161,17 @@ impl Session {
             return Ok(());
         }
         self.before(|_| async { Ok(()) }).await
+    }
+
+    /// Whether nothing but statements that were not sent yet belong to the transaction.
+    pub(super) fn is_shareable(&self) -> bool {
+        !self.open && !self.deferred.is_empty()
+    }
+
+    /// Commits a transaction that is shareable, perhaps together with others, and gives the connection back.
+    pub(super) async fn share(mut self) -> DbResult<()> {
+        let (shared, statements) = (Arc::clone(&self.shared), std::mem::take(&mut self.deferred));
+        shared.commit(self, statements).await
     }
 
     /// Commits. PostgreSQL ends the transaction even when it refuses to.

@@ -1,8 +1,8 @@
 use super::scope;
 use crate::on_both;
 use protium::store::{
-    DbError, Store, event_list, template_count, template_delete, template_get, template_insert, template_page,
-    template_save,
+    DbError, Store, event_list, template_add, template_count, template_delete, template_get, template_insert,
+    template_page, template_save,
 };
 use protium::{params, transaction};
 use protium_domain::arn::Scope;
@@ -35,6 +35,10 @@ async fn insert(store: &Store, template: &Template) -> bool {
     transaction!(store, async |tx| -> Result<bool, DbError> { template_insert(tx, &scope(), template).await }).unwrap()
 }
 
+async fn add(store: &Store, template: &Template) -> Result<(), DbError> {
+    transaction!(store, async |tx| -> Result<(), DbError> { template_add(tx, &scope(), template).await })
+}
+
 async fn save(store: &Store, template: &mut Template) -> bool {
     transaction!(store, async |tx| -> Result<bool, DbError> { template_save(tx, template, None, 9).await }).unwrap()
 }
@@ -64,6 +68,40 @@ on_both! {
         let mut reader = store.reader().await.unwrap();
         let events = event_list(&mut reader, Id::from_random([2; 16]).as_str()).await.unwrap();
         assert_eq!(events, []);
+    }
+
+    additions_that_meet_are_stored_or_refused_each_for_itself, async |db| {
+        let store = db.store();
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..90_u8 {
+            // Every third name is given twice.
+            let name = format!("template-{}", number % 60);
+            let (store, template) = (store.clone(), template(&name, number));
+            tasks.spawn(async move { (template.id.clone(), add(&store, &template).await) });
+        }
+        let ended = tasks.join_all().await;
+        let refused: Vec<&DbError> = ended.iter().filter_map(|(_, added)| added.as_ref().err()).collect();
+        assert_eq!(refused.len(), 30);
+        assert!(refused.iter().all(|error| error.is_unique_violation()), "{refused:?}");
+        let mut reader = store.reader().await.unwrap();
+        assert_eq!(template_count(&mut reader, &scope()).await.unwrap(), 60);
+        for (id, added) in &ended {
+            let events = event_list(&mut reader, id.as_str()).await.unwrap();
+            assert_eq!(events.len(), usize::from(added.is_ok()), "{id:?}");
+        }
+    }
+
+    an_addition_whose_caller_gives_up_holds_nobody_up, async |db| {
+        let store = db.store();
+        for number in 0..40_u8 {
+            let template = template(&format!("left-{number}"), number);
+            let mut addition = Box::pin(async { add(&store, &template).await });
+            // Sent, perhaps; waited for, no longer.
+            let _ = futures::poll!(&mut addition);
+        }
+        add(&store, &template("wanted", 99)).await.unwrap();
+        assert!(get(&store, "wanted").await.is_some());
+        assert!(add(&store, &template("wanted", 98)).await.unwrap_err().is_unique_violation());
     }
 
     of_two_saves_of_the_same_revision_one_is_lost, async |db| {
