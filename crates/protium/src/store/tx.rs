@@ -16,7 +16,7 @@ use super::probe::{Call, Testing};
 use super::value::{Param, Row};
 
 /// How often a write transaction is run before the caller is told that the database is too busy.
-const ATTEMPTS: u32 = 24;
+const ATTEMPTS: u32 = 100;
 
 /// Reads from the database. Get one from [`Db::reader`] or [`Db::snapshot`]; a [`Tx`] is one too.
 pub struct Reader {
