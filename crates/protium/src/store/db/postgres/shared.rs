@@ -47,12 +47,15 @@ impl Shared {
     /// gives up.
     pub(super) async fn commit(self: &Arc<Self>, session: Session, statements: Vec<Deferred>) -> DbResult<()> {
         let (tell, told) = oneshot::channel();
-        if self.board(Member { statements, tell }) {
+        // Who travels with others keeps a connection until the end: no more can be under way than the pool has, which
+        // is what quotas reckon with.
+        let _kept = if self.board(Member { statements, tell }) {
             let flight = Flight { home: Arc::clone(self), landed: false };
             tokio::spawn(flight.run(session));
+            None
         } else {
-            session.close();
-        }
+            Some(session)
+        };
         told.await.unwrap_or_else(|_| Err(lost()))
     }
 
@@ -78,20 +81,25 @@ struct Flight {
 
 impl Flight {
     /// Takes along those that wait, until there are none.
-    async fn run(mut self, mut session: Session) {
+    async fn run(mut self, session: Session) {
+        let mut session = Some(session);
         while let Some(members) = self.next() {
-            if session.is_lost() {
-                match connection(&self.home.pool).await {
-                    Ok(client) => session = Session::new(client, &self.home),
-                    Err(error) => {
-                        tell(members, &Err(error));
-                        continue;
-                    }
+            // A lost connection goes back before another one is asked for: those who wait may hold all others.
+            let usable = match session.take().filter(|session| !session.is_lost()) {
+                Some(session) => Ok(session),
+                None => connection(&self.home.pool).await.map(|client| Session::new(client, &self.home)),
+            };
+            match usable {
+                Ok(mut usable) => {
+                    fly(&mut usable, members).await;
+                    session = Some(usable);
                 }
+                Err(error) => tell(members, &Err(error)),
             }
-            fly(&mut session, members).await;
         }
-        session.close();
+        if let Some(session) = session {
+            session.close();
+        }
     }
 
     /// Those that travel next. `None` ends the flight: who boards from now on has one of its own.
