@@ -3,13 +3,21 @@
 # Source it from a script that has set -euo pipefail. It defines functions and variables, and does nothing else.
 
 PROJECT_DIR=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
-CACHE_DIR="$PROJECT_DIR/.cache"
+# A checkout of CI's lives for one run: there, what takes long to install and to compile is kept outside of it.
+if [ "${CI:-}" = true ]; then
+  CACHE_DIR="${PROTIUM_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/protium}"
+  default_target_dir="$CACHE_DIR/target"
+  export CARGO_INCREMENTAL=0
+else
+  CACHE_DIR="${PROTIUM_CACHE_DIR:-$PROJECT_DIR/.cache}"
+  default_target_dir="$PROJECT_DIR/target"
+fi
 PYTHON_DIR="$CACHE_DIR/python"
 NODE_DIR="$CACHE_DIR/node"
 TOOLS_DIR="$CACHE_DIR/tools"
 
 # One folder for everything that cargo builds, so that no script builds a second time what another one built.
-export CARGO_TARGET_DIR="${PROTIUM_TARGET_DIR:-${CARGO_TARGET_DIR:-$PROJECT_DIR/target}}"
+export CARGO_TARGET_DIR="${PROTIUM_TARGET_DIR:-${CARGO_TARGET_DIR:-$default_target_dir}}"
 
 # ---- progress -----------------------------------------------------------------------------------
 
@@ -135,7 +143,7 @@ start_emulator() {
 # clean_aws_environment: forgets what the caller's shell says about AWS, so that nothing here reaches a real account.
 clean_aws_environment() {
   local name
-  for name in $(compgen -e | grep -E '^(AWS|PROTIUM)_' | grep -v '^PROTIUM_TARGET_DIR$'); do unset "$name"; done
+  for name in $(compgen -e | grep -E '^(AWS|PROTIUM)_' | grep -Ev '^PROTIUM_(CACHE|TARGET)_DIR$'); do unset "$name"; done
   export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true AWS_PAGER=''
   export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
 }

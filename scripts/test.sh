@@ -26,6 +26,12 @@ cd "$PROJECT_DIR"
 export PATH="$TOOLS_DIR/bin:$PYTHON_DIR/bin:$PATH"
 summary=()
 
+# Thousands of databases are written and thrown away: where there is memory for them, without waiting for a disk.
+if [ -z "${TMPDIR:-}" ] && memory=$(findmnt --noheadings --output OPTIONS --types tmpfs /dev/shm) &&
+  [[ $memory != *noexec* ]] && [ "$(df --output=avail /dev/shm | tail -n 1)" -gt $((4 << 20)) ]; then
+  export TMPDIR=/dev/shm
+fi
+
 # section NAME COMMAND [ARGUMENT...]: runs one part under a heading; the first one that fails ends the run.
 section() {
   local name=$1 began=$SECONDS status
@@ -53,6 +59,10 @@ tools() {
   fi
   need_postgres
   scripts/python-env.sh
+  # What is compiled for one checkout is of no use to one in another folder, and adds up.
+  if [ "${CI:-}" = true ] && [ -d "$CARGO_TARGET_DIR" ] && [ "$(du -sk "$CARGO_TARGET_DIR" | cut -f 1)" -gt $((20 << 20)) ]; then
+    rm -rf "$CARGO_TARGET_DIR"
+  fi
   if [ "$quick" = no ]; then
     need_cargo_tool machete 0.9.2
     need_cargo_tool deny 0.20.2

@@ -5,6 +5,7 @@
 //! stops the cluster and removes its folder when nobody has held that lock for a while, however they ended.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -57,10 +58,11 @@ impl TestDb {
     pub async fn postgres() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let cluster = Cluster::shared();
+        let template = cluster.template().await;
         let name = format!("test_{}", uuid::Uuid::new_v4().simple());
-        cluster.sql(&format!("CREATE DATABASE {name}"));
+        cluster.sql(&format!("CREATE DATABASE {name} TEMPLATE {template}"));
         let mut options = StoreOptions::in_folder(folder.path());
-        options.db = DbOptions::new(DatabaseUrl::Postgres(cluster.url(&name)));
+        options.db = cluster.options(&name);
         options.db.pool_size = 8;
         Self::open(folder, options, Some(name)).await
     }
@@ -150,11 +152,32 @@ impl Cluster {
         format!("postgres:///{database}?host={}&user=postgres", self.folder.display())
     }
 
-    /// Runs one statement as the superuser.
-    pub fn sql(&self, sql: &str) {
+    fn options(&self, database: &str) -> DbOptions {
+        DbOptions::new(DatabaseUrl::Postgres(self.url(database)))
+    }
+
+    /// Runs one statement as the superuser; gives what it prints.
+    pub fn sql(&self, sql: &str) -> String {
         let mut psql = Command::new(self.bin.join("psql"));
         psql.args(["-qXAt", "-v", "ON_ERROR_STOP=1", "-c", sql, &self.url("postgres")]);
-        run(psql);
+        run(psql)
+    }
+
+    /// The database that those of the tests are copies of: copying the tables is quicker than making them. Each build
+    /// of the tests has its own, since the migrations may have changed.
+    async fn template(&self) -> String {
+        let program = fs::metadata(std::env::current_exe().unwrap()).unwrap();
+        let name = format!("migrated_{}_{}", program.mtime(), program.mtime_nsec());
+        let making = lock_file(&self.folder.with_extension("template"));
+        making.lock().unwrap();
+        if self.sql(&format!("SELECT 1 FROM pg_database WHERE datname = '{name}'")).is_empty() {
+            // Under another name until it is whole: its maker may be killed.
+            self.sql("DROP DATABASE IF EXISTS migrating WITH (FORCE)");
+            self.sql("CREATE DATABASE migrating");
+            Store::migrate(&self.options("migrating")).await.unwrap();
+            self.sql(&format!("ALTER DATABASE migrating RENAME TO {name}"));
+        }
+        name
     }
 
     fn answers(&self) -> bool {
@@ -252,19 +275,18 @@ fn lock_file(path: &Path) -> File {
     OpenOptions::new().create(true).append(true).open(path).unwrap()
 }
 
-fn run(mut command: Command) {
+/// Runs a program that must succeed; gives what it prints.
+fn run(mut command: Command) -> String {
     let line = format!("{command:?}");
     // Output to a file, not a pipe: the server inherits it and would keep a pipe open.
     let mut output = tempfile::tempfile().unwrap();
     command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output.try_clone().unwrap());
     let status = command.status().unwrap();
-    if !status.success() {
-        use std::io::{Read, Seek};
-        let mut text = String::new();
-        output.rewind().unwrap();
-        output.read_to_string(&mut text).unwrap();
-        panic!("{line}: {status}\n{text}");
-    }
+    let mut text = String::new();
+    output.rewind().unwrap();
+    output.read_to_string(&mut text).unwrap();
+    assert!(status.success(), "{line}: {status}\n{text}");
+    text
 }
 
 fn quiet(command: &mut Command) -> &mut Command {
