@@ -27,6 +27,24 @@ pub(in crate::bundle::render) fn compact(value: &Value) -> Result<String, Error>
 /// Lists and mappings inside each other.
 const MAX_DEPTH: usize = 200;
 
+/// Whether a character that begins with the byte is written otherwise than it is.
+const SPECIAL: [bool; 256] = special(false);
+const SPECIAL_IN_HTML: [bool; 256] = special(true);
+
+const fn special(html: bool) -> [bool; 256] {
+    let mut table = [true; 256];
+    let mut byte = b' ';
+    while byte <= 0x7f {
+        table[byte as usize] = match byte {
+            b'"' | b'\\' => true,
+            b'<' | b'>' | b'&' | b'\'' => html,
+            _ => false,
+        };
+        byte += 1;
+    }
+    table
+}
+
 struct Writer {
     out: String,
     indent: Option<usize>,
@@ -140,7 +158,8 @@ impl Writer {
         self.out.reserve(text.len() + 2);
         self.out.push('"');
         let mut rest = text;
-        while let Some(plain) = rest.bytes().position(|byte| self.is_special(byte)) {
+        let special = if self.html { &SPECIAL_IN_HTML } else { &SPECIAL };
+        while let Some(plain) = rest.bytes().position(|byte| special[usize::from(byte)]) {
             let (before, after) = rest.split_at(plain);
             self.out.push_str(before);
             let mut after = after.chars();
@@ -158,15 +177,6 @@ impl Writer {
         }
         self.out.push_str(rest);
         self.out.push('"');
-    }
-
-    /// Whether a character that begins with this byte is written otherwise than it is.
-    fn is_special(&self, byte: u8) -> bool {
-        match byte {
-            b'"' | b'\\' => true,
-            b'<' | b'>' | b'&' | b'\'' => self.html,
-            byte => !matches!(byte, b' '..=0x7f),
-        }
     }
 
     fn escaped(&mut self, c: char) {

@@ -1,12 +1,14 @@
 //! Bounding what a rendering produces: fuel counts instructions, not the size of their results.
 
-use minijinja::value::{Kwargs, Rest, ValueKind};
+use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 /// Bytes of one text or list.
 const MAX_RESULT: usize = 4 * 1024 * 1024;
 /// Bytes of all that one rendering makes.
 const MAX_TOTAL: usize = 64 * 1024 * 1024;
+/// Bytes of a printed text that are not counted; some 16 MB in all the steps of a rendering.
+const SHORT: usize = 64;
 /// Bytes that an item of a list takes.
 pub(super) const ITEM: usize = 24;
 
@@ -34,6 +36,12 @@ pub(super) fn charge(state: &mut State<'_, '_>, bytes: usize) -> Result<(), Erro
         return Err(Error::new(ErrorKind::InvalidOperation, message));
     }
     Ok(())
+}
+
+/// Counts what an expression prints, since it may be captured. Each takes a step, so what a rendering prints of short
+/// texts is bounded by its fuel.
+pub(super) fn charge_printed(state: &mut State<'_, '_>, bytes: usize) -> Result<(), Error> {
+    if bytes <= SHORT { Ok(()) } else { charge(state, bytes) }
 }
 
 /// Collects items, counted.
@@ -85,19 +93,11 @@ pub(super) fn count_filters(environment: &mut Environment<'static>) {
     ] {
         environment.add_filter(
             name,
-            move |state: &mut State<'_, '_>,
-                  value: &Value,
-                  args: Rest<Value>,
-                  kwargs: Kwargs|
-                  -> Result<Value, Error> {
+            move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+                let args = args.into_values();
+                let value = args.first().ok_or_else(|| Error::from(ErrorKind::MissingArgument))?;
                 check(value.len().unwrap_or(0).saturating_mul(ITEM))?;
-                let mut all = Vec::with_capacity(args.0.len() + 2);
-                all.push(value.clone());
-                all.extend(args.0);
-                if kwargs.args().next().is_some() {
-                    all.push(Value::from(kwargs));
-                }
-                let result = state.apply_filter(counted, &all)?;
+                let result = state.apply_filter(counted, &args)?;
                 charge_value(state, &result)?;
                 Ok(result)
             },
