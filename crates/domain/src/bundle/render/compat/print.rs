@@ -14,7 +14,7 @@ pub(super) fn formatter(out: &mut Output<'_>, state: &mut State<'_, '_>, value: 
         return Ok(());
     }
     let text = bounded(value)?;
-    size::charge_printed(state, text.len())?;
+    size::charge(state, text.len())?;
     out.write_str(&text)?;
     Ok(())
 }

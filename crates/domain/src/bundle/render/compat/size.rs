@@ -7,8 +7,6 @@ use minijinja::{Environment, Error, ErrorKind, State, Value};
 const MAX_RESULT: usize = 4 * 1024 * 1024;
 /// Bytes of all that one rendering makes.
 const MAX_TOTAL: usize = 64 * 1024 * 1024;
-/// Bytes of a printed text that are not counted; some 16 MB in all the steps of a rendering.
-const SHORT: usize = 64;
 /// Bytes that an item of a list takes.
 pub(super) const ITEM: usize = 24;
 
@@ -36,12 +34,6 @@ pub(super) fn charge(state: &mut State<'_, '_>, bytes: usize) -> Result<(), Erro
         return Err(Error::new(ErrorKind::InvalidOperation, message));
     }
     Ok(())
-}
-
-/// Counts what an expression prints, since it may be captured. Each takes a step, so what a rendering prints of short
-/// texts is bounded by its fuel.
-pub(super) fn charge_printed(state: &mut State<'_, '_>, bytes: usize) -> Result<(), Error> {
-    if bytes <= SHORT { Ok(()) } else { charge(state, bytes) }
 }
 
 /// Collects items, counted.
