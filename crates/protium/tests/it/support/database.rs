@@ -5,7 +5,6 @@
 //! stops the cluster and removes its folder when nobody has held that lock for a while, however they ended.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -156,11 +155,11 @@ impl Cluster {
         DbOptions::new(DatabaseUrl::Postgres(self.url(database)))
     }
 
-    /// Runs one statement as the superuser; gives what it prints.
-    pub fn sql(&self, sql: &str) -> String {
+    /// Runs one statement as the superuser.
+    pub fn sql(&self, sql: &str) {
         let mut psql = Command::new(self.bin.join("psql"));
         psql.args(["-qXAt", "-v", "ON_ERROR_STOP=1", "-c", sql, &self.url("postgres")]);
-        run(psql)
+        run(psql);
     }
 
     /// The database that those of the tests are copies of: copying the tables is quicker than making them. Each build
@@ -170,14 +169,20 @@ impl Cluster {
         let name = format!("migrated_{}_{}", program.mtime(), program.mtime_nsec());
         let making = lock_file(&self.folder.with_extension("template"));
         making.lock().unwrap();
-        if self.sql(&format!("SELECT 1 FROM pg_database WHERE datname = '{name}'")).is_empty() {
-            // Under another name until it is whole: its maker may be killed.
-            self.sql("DROP DATABASE IF EXISTS migrating WITH (FORCE)");
-            self.sql("CREATE DATABASE migrating");
-            Store::migrate(&self.options("migrating")).await.unwrap();
-            self.sql(&format!("ALTER DATABASE migrating RENAME TO {name}"));
+        // Says that it is whole, as long as the cluster has it: its maker may be killed.
+        let made = self.data().join(&name);
+        if !made.exists() {
+            self.sql(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+            self.sql(&format!("CREATE DATABASE {name}"));
+            Store::migrate(&self.options(&name)).await.unwrap();
+            File::create(&made).unwrap();
         }
         name
+    }
+
+    /// Where the databases are; a cluster that starts begins with an empty one.
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
     }
 
     fn answers(&self) -> bool {
@@ -187,7 +192,7 @@ impl Cluster {
     }
 
     fn start(&self) {
-        let data = self.folder.join("data");
+        let data = self.data();
         if data.exists() {
             fs::remove_dir_all(&data).unwrap();
         }
@@ -275,18 +280,19 @@ fn lock_file(path: &Path) -> File {
     OpenOptions::new().create(true).append(true).open(path).unwrap()
 }
 
-/// Runs a program that must succeed; gives what it prints.
-fn run(mut command: Command) -> String {
+fn run(mut command: Command) {
     let line = format!("{command:?}");
     // Output to a file, not a pipe: the server inherits it and would keep a pipe open.
     let mut output = tempfile::tempfile().unwrap();
     command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output.try_clone().unwrap());
     let status = command.status().unwrap();
-    let mut text = String::new();
-    output.rewind().unwrap();
-    output.read_to_string(&mut text).unwrap();
-    assert!(status.success(), "{line}: {status}\n{text}");
-    text
+    if !status.success() {
+        use std::io::{Read, Seek};
+        let mut text = String::new();
+        output.rewind().unwrap();
+        output.read_to_string(&mut text).unwrap();
+        panic!("{line}: {status}\n{text}");
+    }
 }
 
 fn quiet(command: &mut Command) -> &mut Command {
