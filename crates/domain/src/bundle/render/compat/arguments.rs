@@ -1,6 +1,6 @@
 //! Arguments that may come by position or by name, as Python functions take them.
 
-use minijinja::value::{Kwargs, Rest};
+use minijinja::value::{Kwargs, Rest, ValueOrKwargs, from_args};
 use minijinja::{Error, ErrorKind, Value};
 
 use super::print;
@@ -8,16 +8,31 @@ use super::print;
 /// The arguments of a call, in the order that the function names them.
 pub(super) struct Arguments {
     positional: std::vec::IntoIter<Value>,
-    /// `None` if there are none, as with most calls: asking for one remembers its name on the heap.
+    /// `None` if there are none, as with most calls: even to know that takes the heap.
     named: Option<Kwargs>,
 }
 
 impl Arguments {
-    /// What the engine hands over.
-    pub(super) fn new(Rest(positional): Rest<Value>, named: Kwargs) -> Self {
+    /// What the engine hands over to a filter.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub(super) fn new(values: Rest<ValueOrKwargs>) -> Result<Self, Error> {
+        if values.is_empty() {
+            return Ok(Self { positional: Vec::new().into_iter(), named: None });
+        }
+        Self::of(&values.into_values())
+    }
+
+    /// What the engine hands over to a method.
+    ///
+    /// # Errors
+    /// An argument by position comes after one by name.
+    pub(super) fn of(values: &[Value]) -> Result<Self, Error> {
+        let (Rest(positional), named): (Rest<Value>, Kwargs) = from_args(values)?;
         // Nothing was used yet: only if there is nothing, all is.
         let named = named.assert_all_used().is_err().then_some(named);
-        Self { positional: positional.into_iter(), named }
+        Ok(Self { positional: positional.into_iter(), named })
     }
 
     /// The next argument, or the one of that name; `None` counts as not given.

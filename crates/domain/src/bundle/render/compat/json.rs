@@ -1,6 +1,6 @@
 //! The `tojson` filter: Python's `json.dumps` with sorted keys, made safe for HTML.
 
-use minijinja::value::{Kwargs, Rest, ValueKind};
+use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Error, ErrorKind, Value};
 
 use super::arguments::Arguments;
@@ -8,8 +8,8 @@ use super::print::{float_text, text};
 use super::size;
 
 /// `tojson(indent=None)`
-pub(super) fn tojson(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
-    let mut args = Arguments::new(args, kwargs);
+pub(super) fn tojson(value: &Value, args: Rest<ValueOrKwargs>) -> Result<Value, Error> {
+    let mut args = Arguments::new(args)?;
     let indent = args.size("indent")?.map(|indent| indent.min(64));
     args.finish()?;
     let mut writer = Writer { out: String::new(), indent, sorted: true, html: true, depth: 0 };

@@ -1,7 +1,7 @@
 //! Methods of Python's `str`, `dict`, `list` and `float` that the engine's own compatibility layer
 //! lacks; all others are handed on to it.
 
-use minijinja::value::{Kwargs, Rest, ValueKind, from_args};
+use minijinja::value::{ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
@@ -129,8 +129,7 @@ fn padding(text: &str, width: usize, fill: char) -> Result<String, Error> {
 
 /// `split(sep=None, maxsplit=-1)`, from either end.
 fn split(s: &str, args: &[Value], from_right: bool) -> Result<Value, Error> {
-    let (args, kwargs): (Rest<Value>, Kwargs) = from_args(args)?;
-    let mut args = Arguments::new(args, kwargs);
+    let mut args = Arguments::of(args)?;
     let separator = args.value("sep")?;
     let limit = args.integer("maxsplit")?.unwrap_or(-1);
     args.finish()?;

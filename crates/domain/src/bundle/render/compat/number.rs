@@ -1,13 +1,13 @@
 //! `int` and `float`, which in Jinja2 answer a default instead of failing.
 
-use minijinja::value::{Kwargs, Rest, ValueKind};
+use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Error, ErrorKind, Value};
 
 use super::arguments::Arguments;
 
 /// `int(default=0, base=10)`
-pub(super) fn int(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
-    let mut args = Arguments::new(args, kwargs);
+pub(super) fn int(value: &Value, args: Rest<ValueOrKwargs>) -> Result<Value, Error> {
+    let mut args = Arguments::new(args)?;
     let default = args.value("default")?.unwrap_or_else(|| Value::from(0));
     let base = args.integer("base")?.and_then(|base| u32::try_from(base).ok()).unwrap_or(10);
     args.finish()?;
@@ -28,8 +28,8 @@ pub(super) fn int(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<Va
 }
 
 /// `float(default=0.0)`
-pub(super) fn float(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
-    let mut args = Arguments::new(args, kwargs);
+pub(super) fn float(value: &Value, args: Rest<ValueOrKwargs>) -> Result<Value, Error> {
+    let mut args = Arguments::new(args)?;
     let default = args.value("default")?.unwrap_or_else(|| Value::from(0.0));
     args.finish()?;
     Ok(match value.kind() {

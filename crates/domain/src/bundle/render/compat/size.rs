@@ -61,27 +61,17 @@ pub(super) fn charge_value(state: &mut State<'_, '_>, value: &Value) -> Result<(
 /// are given look at its length first.
 pub(super) fn count_filters(environment: &mut Environment<'static>) {
     use minijinja::filters;
-    environment.add_filter("__batch", filters::batch);
-    environment.add_filter("__dictsort", filters::dictsort);
-    environment.add_filter("__list", filters::list);
-    environment.add_filter("__map", filters::map);
-    environment.add_filter("__reverse", filters::reverse);
-    environment.add_filter("__select", filters::select);
-    environment.add_filter("__reject", filters::reject);
-    environment.add_filter("__slice", filters::slice);
-    environment.add_filter("__sort", filters::sort);
-    environment.add_filter("__unique", filters::unique);
     for (name, counted) in [
-        ("batch", "__batch"),
-        ("dictsort", "__dictsort"),
-        ("list", "__list"),
-        ("map", "__map"),
-        ("reverse", "__reverse"),
-        ("select", "__select"),
-        ("reject", "__reject"),
-        ("slice", "__slice"),
-        ("sort", "__sort"),
-        ("unique", "__unique"),
+        ("batch", Value::from_function(filters::batch)),
+        ("dictsort", Value::from_function(filters::dictsort)),
+        ("list", Value::from_function(filters::list)),
+        ("map", Value::from_function(filters::map)),
+        ("reverse", Value::from_function(filters::reverse)),
+        ("select", Value::from_function(filters::select)),
+        ("reject", Value::from_function(filters::reject)),
+        ("slice", Value::from_function(filters::slice)),
+        ("sort", Value::from_function(filters::sort)),
+        ("unique", Value::from_function(filters::unique)),
     ] {
         environment.add_filter(
             name,
@@ -89,7 +79,7 @@ pub(super) fn count_filters(environment: &mut Environment<'static>) {
                 let args = args.into_values();
                 let value = args.first().ok_or_else(|| Error::from(ErrorKind::MissingArgument))?;
                 check(value.len().unwrap_or(0).saturating_mul(ITEM))?;
-                let result = state.apply_filter(counted, &args)?;
+                let result = counted.call(state, &args)?;
                 charge_value(state, &result)?;
                 Ok(result)
             },

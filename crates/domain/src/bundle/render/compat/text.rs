@@ -1,7 +1,7 @@
 //! Filters on text.
 
 use minijinja::formatting::FormatStyle;
-use minijinja::value::{Kwargs, Rest, ValueKind};
+use minijinja::value::{Kwargs, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Error, ErrorKind, Value};
 
 use super::arguments::Arguments;
@@ -17,9 +17,9 @@ fn input(value: &Value) -> Result<String, Error> {
 }
 
 /// `truncate(length=255, killwords=False, end='...', leeway=5)`
-pub(super) fn truncate(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
+pub(super) fn truncate(value: &Value, args: Rest<ValueOrKwargs>) -> Result<String, Error> {
     let text = input(value)?;
-    let mut args = Arguments::new(args, kwargs);
+    let mut args = Arguments::new(args)?;
     let length = args.size("length")?.unwrap_or(255);
     let killwords = args.flag("killwords")?.unwrap_or(false);
     let end = args.text("end")?.unwrap_or_else(|| "...".to_owned());
@@ -43,8 +43,8 @@ pub(super) fn wordcount(value: &Value) -> Result<usize, Error> {
 }
 
 /// `center(width=80)`
-pub(super) fn center(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
-    let mut args = Arguments::new(args, kwargs);
+pub(super) fn center(value: &Value, args: Rest<ValueOrKwargs>) -> Result<String, Error> {
+    let mut args = Arguments::new(args)?;
     let width = args.size("width")?.unwrap_or(80);
     args.finish()?;
     centered(&input(value)?, width, ' ')
@@ -78,14 +78,8 @@ pub(super) fn title(value: &Value) -> Result<String, Error> {
 }
 
 /// `replace(old, new, count=None)`
-pub(super) fn replace(
-    value: &Value,
-    old: &Value,
-    new: &Value,
-    args: Rest<Value>,
-    kwargs: Kwargs,
-) -> Result<String, Error> {
-    let mut args = Arguments::new(args, kwargs);
+pub(super) fn replace(value: &Value, old: &Value, new: &Value, args: Rest<ValueOrKwargs>) -> Result<String, Error> {
+    let mut args = Arguments::new(args)?;
     let count = args.integer("count")?.unwrap_or(-1);
     args.finish()?;
     replaced(&input(value)?, &input(old)?, &input(new)?, count)
@@ -100,9 +94,9 @@ pub(super) fn replaced(text: &str, old: &str, new: &str, count: i64) -> Result<S
 }
 
 /// `indent(width=4, first=False, blank=False)`; the width may be a text.
-pub(super) fn indent(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
+pub(super) fn indent(value: &Value, args: Rest<ValueOrKwargs>) -> Result<String, Error> {
     let text = input(value)?;
-    let mut args = Arguments::new(args, kwargs);
+    let mut args = Arguments::new(args)?;
     let width = args.value("width")?;
     let first = args.flag("first")?.unwrap_or(false);
     let blank = args.flag("blank")?.unwrap_or(false);
@@ -163,8 +157,8 @@ pub(super) fn check_widths(format: &str, args: &[Value]) -> Result<(), Error> {
 }
 
 /// `join(d='', attribute=None)`
-pub(super) fn join(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
-    let mut args = Arguments::new(args, kwargs);
+pub(super) fn join(value: &Value, args: Rest<ValueOrKwargs>) -> Result<String, Error> {
+    let mut args = Arguments::new(args)?;
     let separator = args.text("d")?.unwrap_or_default();
     let attribute = args.value("attribute")?;
     args.finish()?;
