@@ -1,7 +1,7 @@
 //! A store with many services: a few are made as users make them, and copied by SQL.
 //!
 //! So the rows are those that the operations write, in all their columns and documents, with other names, ids, times
-//! and specs. The bundle renders alike for all of them, so that no renders stand in the store beside the specs.
+//! and specs. What was rendered for a prototype stands for its copies too, so that specs are what fills the store.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,6 +18,8 @@ use crate::site::{Site, environment, make_bucket, publish, register, upload};
 /// What [`Crowd::grow`] copies: one service for each template.
 const PROTOTYPES: usize = 5;
 pub(crate) const INSTANCES: usize = 20;
+/// So few that in a store of a thousand instances each has as many as fit on a page.
+pub(crate) const ENVIRONMENTS: usize = 10;
 /// How often each instance was deployed.
 const DEPLOYMENTS: usize = 5;
 /// The instances whose last deployment failed: two of twenty.
@@ -26,8 +28,9 @@ const FAILING: [&str; 2] = ["instance-07", "instance-13"];
 const AT_ONCE: usize = 2000;
 
 const MANIFEST: &str = "infrastructure:\n  templates:\n    - file: cloudformation.yaml\n      rendering_engine: jinja\n      template_language: cloudformation\n";
-const TEMPLATE: &str =
-    "{\"Resources\": {\"Queue\": {\"Type\": \"AWS::SQS::Queue\"}}, \"Outputs\": {\"Url\": {\"Value\": \"q\"}}}";
+/// With something of the spec in it: where nothing is to be updated, nothing can fail.
+const TEMPLATE: &str = "{\"Description\": \"{{ service_instance.inputs.note }}\", \"Resources\": {\"Queue\": {\"Type\": \
+    \"AWS::SQS::Queue\"}}, \"Outputs\": {\"Url\": {\"Value\": \"q\"}}}";
 const SCHEMA: &str = "schema:\n  format:\n    openapi: \"3.0.0\"\n  service_input_type: Inputs\n  types:\n    Inputs:\n      type: object\n      properties:\n        note:\n          type: string\n";
 
 /// A day of copied services: times in documents keep their last seven digits, and get others before them.
@@ -92,7 +95,7 @@ fn spec(service: &str, build: usize) -> String {
         text += &format!(
             "  - name: {}\n    environment: {}\n    spec:\n      note: {service} {build}\n",
             instance_name(number),
-            environment_name(number)
+            environment_name(number % ENVIRONMENTS)
         );
     }
     text
@@ -104,7 +107,7 @@ impl Crowd {
         let at = site.address();
         make_bucket(at).await?;
         register(at, "Environment", "lambda-environment").await?;
-        for number in 0..INSTANCES {
+        for number in 0..ENVIRONMENTS {
             environment(at, "lambda-environment", &environment_name(number)).await?;
         }
         let files = [

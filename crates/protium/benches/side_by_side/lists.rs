@@ -15,10 +15,16 @@ use crate::{Effort, note};
 
 /// The small store: 1,000 instances.
 const FEW_SERVICES: usize = 50;
+/// Entries on a page.
+const PAGE: usize = 100;
 /// How many pages of a list are read in a walk.
 const PAGES: usize = 5;
 /// How many pages of each list are measured in a round, at least.
 const SAMPLES: usize = 20;
+/// How often a call is made again while the host takes processors away.
+const STOLEN_TRIES: usize = 50;
+/// How often the kernel tells what was taken away, at least.
+const TICK: Duration = Duration::from_millis(10);
 const SORTS: [&str; 7] = [
     "name",
     "deploymentStatus",
@@ -126,7 +132,9 @@ async fn lists(site: &Site) -> Result<Vec<List>> {
     }
     let filters = filters(site).await?;
     for (key, values) in &filters {
-        let inputs = values.iter().map(|value| json!({"filters": [filter(key, value)]}));
+        // A name is in each service once, so that the small store has no full page of them.
+        let most = if *key == "name" { FEW_SERVICES } else { PAGE };
+        let inputs = values.iter().map(|value| json!({"filters": [filter(key, value)], "maxResults": most}));
         lists.push(("each filter", (*key).to_owned(), inputs.collect()));
     }
     for (index, (one, values)) in filters.iter().enumerate() {
@@ -189,7 +197,7 @@ fn merged(one: &Value, other: &Value) -> Value {
 
 /// How long each of the first pages of a list takes, in milliseconds.
 async fn walk(site: &Site, input: &Value) -> Result<Vec<f64>> {
-    let mut input = merged(input, &json!({"maxResults": 100}));
+    let mut input = merged(&json!({"maxResults": PAGE}), input);
     let mut times = Vec::new();
     for _ in 0..PAGES {
         let (answer, time) = timed(site, "ListServiceInstances", &input).await?;
@@ -202,8 +210,34 @@ async fn walk(site: &Site, input: &Value) -> Result<Vec<f64>> {
     Ok(times)
 }
 
-/// One call on a connection of its own, signed and connected before the time begins.
+/// One call on a connection of its own, signed and connected before the time begins. What a virtual machine's host did
+/// meanwhile with its processors is not the program's: such a call is made again.
 async fn timed(site: &Site, operation: &str, input: &Value) -> Result<(Value, f64)> {
+    for _ in 0..STOLEN_TRIES {
+        let before = stolen()?;
+        let (answer, time) = timed_once(site, operation, input).await?;
+        if time > TICK {
+            // Only then is it told.
+            tokio::time::sleep(2 * TICK).await;
+        }
+        if stolen()? == before {
+            return Ok((answer, milliseconds(time)));
+        }
+    }
+    note(format!("{operation} {input}: the host took processors away at each of {STOLEN_TRIES} tries"));
+    let (answer, time) = timed_once(site, operation, input).await?;
+    Ok((answer, milliseconds(time)))
+}
+
+/// The time that a virtual machine's host took away since the start, in ticks; 0 elsewhere. See proc_stat(5).
+fn stolen() -> Result<u64> {
+    const STEAL: usize = 8;
+    let stat = std::fs::read_to_string("/proc/stat")?;
+    let first = stat.lines().next().unwrap_or_default();
+    Ok(first.split_ascii_whitespace().nth(STEAL).and_then(|ticks| ticks.parse().ok()).unwrap_or_default())
+}
+
+async fn timed_once(site: &Site, operation: &str, input: &Value) -> Result<(Value, Duration)> {
     let request = PROTON.request(site.address(), operation, input)?;
     let mut connection = Connection::open(site.address()).await?;
     let began = Instant::now();
@@ -212,7 +246,7 @@ async fn timed(site: &Site, operation: &str, input: &Value) -> Result<(Value, f6
     if answer.status != 200 {
         bail!("{operation} {input} answered {}: {}", answer.status, String::from_utf8_lossy(answer.body));
     }
-    Ok((serde_json::from_slice(answer.body)?, milliseconds(time)))
+    Ok((serde_json::from_slice(answer.body)?, time))
 }
 
 fn milliseconds(time: Duration) -> f64 {

@@ -118,7 +118,11 @@ impl Site {
     /// Lets the database tidy up and learn about its tables, as it does by itself after a while.
     pub(crate) async fn settle(&self) -> Result<()> {
         match &self.cluster {
-            Some(cluster) => cluster.batch("VACUUM ANALYZE; CHECKPOINT").await,
+            Some(cluster) => {
+                // Each on its own: a batch is one transaction, in which neither can run.
+                cluster.batch("VACUUM ANALYZE").await?;
+                cluster.batch("CHECKPOINT").await
+            }
             None => {
                 let path = data_folder(self.folder.path()).join("protium.db");
                 let connection = rusqlite::Connection::open(path)?;

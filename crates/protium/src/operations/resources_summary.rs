@@ -3,15 +3,15 @@
 use super::Context;
 use crate::error::Result;
 use crate::store::{
-    Alike, Lowest, summary_components, summary_environments, summary_instances, summary_lowest_instances,
-    summary_lowest_pipelines, summary_pipelines, summary_services, summary_templates,
+    ServicesAlike, Standing, summary_components, summary_environments, summary_instances, summary_pipelines,
+    summary_services, summary_templates,
 };
 use protium_api::types::*;
 use protium_domain::staleness::Staleness;
-use protium_domain::status::{DeploymentStatus, ServiceStatus};
+use protium_domain::status::DeploymentStatus;
 use protium_domain::template::{Template, TemplateKind};
 use protium_domain::version::Version;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// `GetResourcesSummary`.
 pub(super) async fn get(cx: &Context, _: GetResourcesSummaryInput) -> Result<GetResourcesSummaryOutput> {
@@ -21,8 +21,6 @@ pub(super) async fn get(cx: &Context, _: GetResourcesSummaryInput) -> Result<Get
     let environments = summary_environments(&mut rd, scope).await?;
     let instances = summary_instances(&mut rd, scope).await?;
     let pipelines = summary_pipelines(&mut rd, scope).await?;
-    let mut parts = summary_lowest_instances(&mut rd, scope).await?;
-    parts.extend(summary_lowest_pipelines(&mut rd, scope).await?);
     let services = summary_services(&mut rd, scope).await?;
     let components = summary_components(&mut rd, scope).await?;
     let of = |kind| recommended(&templates, kind);
@@ -33,7 +31,7 @@ pub(super) async fn get(cx: &Context, _: GetResourcesSummaryInput) -> Result<Get
         pipelines: Some(deployed(&pipelines, &of(TemplateKind::Service))),
         service_instances: Some(deployed(&instances, &of(TemplateKind::Service))),
         service_templates: Some(total(&templates, TemplateKind::Service)),
-        services: Some(served(&services, parts.into_iter(), &of(TemplateKind::Service))),
+        services: Some(served(&services, &of(TemplateKind::Service))),
     };
     Ok(GetResourcesSummaryOutput { counts })
 }
@@ -91,39 +89,24 @@ impl Counts {
     }
 }
 
-fn deployed(groups: &[Alike], recommended: &Recommended<'_>) -> ResourceCountsSummary {
-    let mut counts = Counts::default();
-    for group in groups {
-        counts.total += group.count;
-        counts.failed += group.failed;
-        // Nothing is deployed where there is no version yet.
-        if let Some(version) = group.version {
-            counts.add(Staleness::of(version, recommended.get(group.template.as_str()).copied()), group.count);
-        }
+fn deployed(standing: &Standing, recommended: &Recommended<'_>) -> ResourceCountsSummary {
+    let mut counts = Counts { total: standing.total, failed: standing.failed, ..Counts::default() };
+    for group in &standing.deployed {
+        counts.add(Staleness::of(group.version, recommended.get(group.template.as_str()).copied()), group.count);
     }
     counts.summary()
 }
 
 /// A service is as far behind as that of its parts which is behind farthest, which is the one on the lowest version;
 /// without a deployed part it is neither behind nor up to date.
-fn served(
-    services: &[(ServiceStatus, i64)],
-    parts: impl Iterator<Item = Lowest>,
-    recommended: &Recommended<'_>,
-) -> ResourceCountsSummary {
-    let mut lowest: HashMap<String, Staleness> = HashMap::new();
-    for part in parts {
-        let staleness = Staleness::of(part.version, recommended.get(part.template.as_str()).copied());
-        let known = lowest.entry(part.service).or_insert(staleness);
-        *known = staleness.max(*known);
-    }
+fn served(services: &[ServicesAlike], recommended: &Recommended<'_>) -> ResourceCountsSummary {
     let mut counts = Counts::default();
-    for (status, count) in services {
-        counts.total += count;
-        counts.failed += if status.is_failed() { *count } else { 0 };
-    }
-    for staleness in lowest.into_values() {
-        counts.add(staleness, 1);
+    for group in services {
+        counts.total += group.count;
+        counts.failed += if group.status.is_failed() { group.count } else { 0 };
+        if let Some(lowest) = group.lowest {
+            counts.add(Staleness::of(lowest, recommended.get(group.template.as_str()).copied()), group.count);
+        }
     }
     counts.summary()
 }
@@ -131,21 +114,14 @@ fn served(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn alike(version: Option<(i64, i64)>, count: i64, failed: i64) -> Alike {
-        let version = version.map(|(major, minor)| Version::new(major, minor));
-        Alike { template: "t".into(), version, count, failed }
-    }
-
-    fn lowest(service: &str, (major, minor): (i64, i64)) -> Lowest {
-        Lowest { service: service.into(), template: "t".into(), version: Version::new(major, minor) }
-    }
+    use crate::store::Deployed;
+    use protium_domain::status::ServiceStatus;
 
     #[test]
     fn what_has_no_version_counts_in_the_total_and_as_failed_only() {
         let recommended = Recommended::from([("t", Version::new(2, 1))]);
-        let groups =
-            [alike(None, 3, 2), alike(Some((1, 0)), 3, 3), alike(Some((2, 0)), 5, 0), alike(Some((2, 1)), 7, 0)];
+        let on = |(major, minor), count| Deployed { template: "t".into(), version: Version::new(major, minor), count };
+        let deployed_on = vec![on((1, 0), 3), on((2, 0), 5), on((2, 1), 7)];
         let expected = ResourceCountsSummary {
             total: 18,
             failed: Some(5),
@@ -153,21 +129,30 @@ mod tests {
             behind_minor: Some(5),
             behind_major: Some(3),
         };
-        assert_eq!(deployed(&groups, &recommended), expected);
+        assert_eq!(deployed(&Standing { total: 18, failed: 5, deployed: deployed_on }, &recommended), expected);
     }
 
     #[test]
-    fn a_service_is_as_far_behind_as_its_farthest_part() {
+    fn a_service_is_as_far_behind_as_its_lowest_part() {
         let recommended = Recommended::from([("t", Version::new(2, 1))]);
-        let parts = [lowest("far", (1, 0)), lowest("near", (2, 1)), lowest("far", (2, 0)), lowest("near", (2, 0))];
-        let services = [(ServiceStatus::Active, 2), (ServiceStatus::CreateFailed, 1)];
-        let expected = ResourceCountsSummary {
-            total: 3,
-            failed: Some(1),
-            up_to_date: Some(0),
-            behind_minor: Some(1),
-            behind_major: Some(1),
+        let alike = |status, lowest: Option<(i64, i64)>, count| {
+            let lowest = lowest.map(|(major, minor)| Version::new(major, minor));
+            ServicesAlike { template: "t".into(), status, lowest, count }
         };
-        assert_eq!(served(&services, parts.into_iter(), &recommended), expected);
+        let services = [
+            alike(ServiceStatus::Active, Some((1, 0)), 2),
+            alike(ServiceStatus::Active, Some((2, 0)), 3),
+            alike(ServiceStatus::Active, Some((2, 1)), 4),
+            alike(ServiceStatus::CreateFailed, None, 1),
+            alike(ServiceStatus::UpdateFailed, Some((2, 1)), 1),
+        ];
+        let expected = ResourceCountsSummary {
+            total: 11,
+            failed: Some(2),
+            up_to_date: Some(5),
+            behind_minor: Some(3),
+            behind_major: Some(2),
+        };
+        assert_eq!(served(&services, &recommended), expected);
     }
 }

@@ -17,6 +17,20 @@ fn stale(total: i64, failed: i64, up_to_date: i64, behind_minor: i64, behind_maj
     })
 }
 
+/// A template with versions.
+async fn template(
+    app: &TestApp,
+    kind: TemplateKind,
+    name: &str,
+    recommended: Option<(i64, i64)>,
+    versions: &[(i64, i64)],
+) {
+    seed::template(app, kind, name, recommended).await;
+    for version in versions {
+        seed::template_version(app, kind, name, *version).await;
+    }
+}
+
 async fn environment(app: &TestApp, name: &str, status: DeploymentStatus, version: Option<(i64, i64)>) {
     let track = seed::track(app, status, version).await;
     seed::environment(app, name, track).await;
@@ -41,9 +55,10 @@ on_both! {
 
     environments_are_compared_with_what_their_template_recommends, async |db| {
         let app = TestApp::on(db).await;
-        seed::template(&app, TemplateKind::Environment, "env", Some((2, 1))).await;
+        let versions = [(1, 0), (1, 7), (2, 0), (2, 1), (2, 2)];
+        template(&app, TemplateKind::Environment, "env", Some((2, 1)), &versions).await;
         // A service template of the same name recommends something else.
-        seed::template(&app, TemplateKind::Service, "env", Some((9, 9))).await;
+        template(&app, TemplateKind::Service, "env", Some((9, 9)), &[(2, 0), (9, 9)]).await;
         environment(&app, "old", Succeeded, Some((1, 7))).await;
         environment(&app, "older", DeleteFailed, Some((1, 0))).await;
         environment(&app, "almost", Failed, Some((2, 0))).await;
@@ -59,14 +74,14 @@ on_both! {
 
     without_a_recommended_version_nothing_is_behind, async |db| {
         let app = TestApp::on(db).await;
-        seed::template(&app, TemplateKind::Environment, "env", None).await;
+        template(&app, TemplateKind::Environment, "env", None, &[(1, 0)]).await;
         environment(&app, "a", Succeeded, Some((1, 0))).await;
         assert_eq!(counts(&app).await["environments"], stale(1, 0, 1, 0, 0));
     }
 
     a_service_is_as_far_behind_as_the_farthest_of_its_parts, async |db| {
         let app = TestApp::on(db).await;
-        seed::template(&app, TemplateKind::Service, "svc", Some((2, 1))).await;
+        template(&app, TemplateKind::Service, "svc", Some((2, 1)), &[(1, 0), (1, 5), (2, 0), (2, 1)]).await;
         for (name, status) in [
             ("current", ServiceStatus::Active),
             ("minor", ServiceStatus::UpdateInProgress),
@@ -96,7 +111,7 @@ on_both! {
 
     other_regions_do_not_count, async |db| {
         let app = TestApp::on(db).await;
-        seed::template(&app, TemplateKind::Environment, "env", Some((1, 0))).await;
+        template(&app, TemplateKind::Environment, "env", Some((1, 0)), &[(1, 0)]).await;
         environment(&app, "a", Succeeded, Some((1, 0))).await;
         let elsewhere = counts(&app.in_region("eu-west-3")).await;
         assert_eq!(elsewhere["environments"], stale(0, 0, 0, 0, 0));
