@@ -57,6 +57,7 @@ pub use account_connection::*;
 pub use account_settings::*;
 pub use component::*;
 pub use content::*;
+pub use counts::Relying;
 pub use db::{Db, Inspection, sqlite_copy, sqlite_inspect};
 pub use db_error::{DbError, DbErrorKind, DbResult};
 pub use deployment::*;
@@ -156,6 +157,11 @@ impl Store {
         let count = count(self.reader().await?).await?;
         self.counts.keep(scope, what, now, count);
         Ok(count)
+    }
+
+    /// Asks before relying on [`Self::counted`] for what is done next; `None` while too many do that already.
+    pub fn rely_on_count(&self) -> Option<Relying> {
+        self.counts.rely()
     }
 
     /// See [`Db::reader`].

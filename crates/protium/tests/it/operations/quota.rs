@@ -1,7 +1,8 @@
 //! Quotas: the last place is given once, whoever asks at the same time, and the next one is refused and says why.
 
+use super::seed;
 use crate::on_both;
-use crate::support::app::{Refused, TestApp};
+use crate::support::app::{Refused, TestApp, code};
 use crate::support::bundle::pack;
 use crate::support::component::{COMPONENT_ROLE, Workshop, detached};
 use crate::support::double::{self, Site};
@@ -9,7 +10,9 @@ use crate::support::race::{race, refused};
 use crate::support::service::*;
 use protium::config::Config;
 use protium_domain::quota::Quotas;
+use protium_domain::template::TemplateKind;
 use serde_json::{Value, json};
+use std::ops::Range;
 
 const OVER: &str = "ServiceQuotaExceededException";
 
@@ -28,6 +31,12 @@ async fn last_place(app: &TestApp, create: impl Fn(&str) -> (&'static str, Value
     let third = app.call(operation, input).await.unwrap_err();
     assert_eq!(third.code, OVER);
     assert!(third.message.contains(says), "{}", third.message);
+}
+
+/// Asks for environment templates of these numbers, all at the same time.
+async fn templates(app: &TestApp, numbers: Range<u32>) -> Vec<Result<Value, Refused>> {
+    let create = |number: u32| app.call("CreateEnvironmentTemplate", json!({ "name": format!("new-{number}") }));
+    futures::future::join_all(numbers.map(create)).await
 }
 
 #[test]
@@ -56,6 +65,25 @@ on_both! {
         last_place(&shop.app, create, "quota of 4 templates (environment and service templates together)").await;
         let elsewhere = shop.app.in_region("eu-west-1");
         elsewhere.ok("CreateServiceTemplate", json!({ "name": "one" })).await;
+    }
+
+    a_crowd_fills_a_quota_that_is_too_large_to_be_counted_each_time_to_its_last_place, async |db| {
+        let app = TestApp::with(db, |config| config.quotas.templates = 300).await;
+        // So few that the first ones on PostgreSQL rely on a count of before; those who come later have to count.
+        for number in 0..40 {
+            seed::template(&app, TemplateKind::Service, &format!("there-{number}"), None).await;
+        }
+        for made in templates(&app, 0..230).await {
+            made.unwrap();
+        }
+        let (made, refused): (Vec<_>, Vec<_>) = templates(&app, 230..294).await.into_iter().partition(Result::is_ok);
+        assert_eq!((made.len(), refused.len()), (30, 34));
+        for answer in refused {
+            assert_eq!(code(answer), OVER);
+        }
+        let mut reader = app.store().reader().await.unwrap();
+        let mut rows = reader.query_one("SELECT COUNT(*) FROM template", &[]).await.unwrap();
+        assert_eq!(rows.int(0).unwrap(), 300);
     }
 
     the_last_place_for_a_version_is_given_once, async |db| {
