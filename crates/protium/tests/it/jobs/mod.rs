@@ -2,6 +2,7 @@
 
 mod component;
 mod deploy;
+mod expire_tokens;
 mod recovery;
 mod register_version;
 mod service;
