@@ -263,6 +263,13 @@ fn content(world: &World, call: &Call) -> Result<Content, Answer> {
             stored.ok_or_else(|| Answer::error(400, "ValidationError", "S3 error: Access Denied"))?
         }
     };
+    for (what, capability) in [("AWS::IAM::", "CAPABILITY_NAMED_IAM"), ("Transform", "CAPABILITY_AUTO_EXPAND")] {
+        let acknowledged = (1..=3).any(|n| call.get(&format!("Capabilities.member.{n}")) == capability);
+        if template.contains(what) && !acknowledged {
+            let message = format!("Requires capabilities : [{capability}]");
+            return Err(Answer::error(400, "InsufficientCapabilitiesException", &message));
+        }
+    }
     let mut tags = BTreeMap::new();
     for n in 1..=50 {
         let key = call.get(&format!("Tags.member.{n}.Key"));

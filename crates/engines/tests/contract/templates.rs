@@ -43,6 +43,22 @@ async fn a_long_template_goes_through_the_bucket_with_the_credentials_of_the_rol
 }
 
 #[tokio::test]
+async fn templates_with_roles_and_macros_are_created_and_updated() {
+    let site = Site::new().await;
+    let with_role = |deployment: &str, name: &str| {
+        let template = format!(
+            r#"{{"Transform":"AWS::Serverless-2016-10-31","Resources":{{"Role":{{"Type":"AWS::IAM::Role","Properties":{{"RoleName":"{name}"}}}}}}}}"#
+        );
+        Order { files: BTreeMap::from([("cloudformation.yaml".to_owned(), template)]), ..apply(deployment) }
+    };
+    for (deployment, name, call) in [("d1", "a", "CreateStack"), ("d2", "b", "UpdateStack")] {
+        let end = site.run(&with_role(deployment, name)).await;
+        assert_eq!(end.outcome, Outcome::Succeeded, "{call}");
+        assert_eq!(site.double.effects(call), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_short_template_needs_no_bucket() {
     let site = with_bucket().await;
     let end = site.run(&apply("d1")).await;
