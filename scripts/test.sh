@@ -79,6 +79,15 @@ formatted() {
 
 documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps; }
 
+# What is known against dependencies changes without us; where the database can't be fetched nothing can be told.
+advisories() {
+  if timeout 120 cargo deny fetch db 2>"$CACHE_DIR/advisories.log"; then
+    cargo deny --locked check --hide-inclusion-graph advisories
+  else
+    note "left out: the database of advisories can't be fetched ($(grep -v '^ *$' "$CACHE_DIR/advisories.log" | tail -n 1))"
+  fi
+}
+
 rust_tests() {
   if command -v cargo-nextest >/dev/null; then cargo nextest run --locked --workspace --no-fail-fast; else
     cargo test --locked --workspace --no-fail-fast --lib --bins --tests
@@ -101,6 +110,7 @@ section "generated code" cargo xtask codegen --check
 slow_section "unused dependencies" cargo machete --with-metadata
 slow_section "licences and sources of dependencies" \
   cargo deny --locked check --hide-inclusion-graph bans licenses sources
+slow_section "advisories about dependencies" advisories
 section "example templates" python scripts/lint-examples.py
 section "clippy" cargo clippy --locked --workspace --all-targets -- -D warnings
 slow_section "documentation" documentation
