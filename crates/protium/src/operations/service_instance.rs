@@ -7,7 +7,7 @@ mod list;
 use super::attachment::check_component_settled;
 use super::deploy::{self, Start};
 use super::input::{client_token, request_hash};
-use super::service::check_environment;
+use super::service::{self, check_environment};
 use super::token::Token;
 use super::upgrade::Update;
 use super::usable_version::{self, check_built};
@@ -64,12 +64,14 @@ pub(super) async fn update(cx: &Context, input: UpdateServiceInstanceInput) -> R
             }
             return Ok(answer(cx, &instance));
         }
-        check_component_settled(tx, &instance).await?;
-        let service = settled_service(tx, cx, &instance).await?;
+        let service = service::find(tx, cx, &instance.service).await?;
         let current = instance.track.current().version;
         let kind = TemplateKind::Service;
         let version = usable_version::resolve_wanted(tx, cx.scope(), kind, &instance.template, wanted, current).await?;
         let aim = aim(tx, cx, &service, &instance, &version, input.spec.as_deref()).await?;
+        // What is wrong with the request is told before what is in its way.
+        check_component_settled(tx, &instance).await?;
+        settled_service(tx, cx, &instance).await?;
         let goal = State::new(&instance.template, &aim);
         let mut target = Target::ServiceInstance(instance);
         deploy::start(tx, &mut target, Start { scope: cx.scope(), now: cx.now, goal, waiting: false }).await?;

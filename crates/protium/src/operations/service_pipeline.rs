@@ -1,12 +1,12 @@
 //! Pipelines: update and cancel. They come and go with their service.
 
 use super::deploy::{self, Start};
-use super::service::{self, check_pipeline_role};
+use super::service::{self, check_compatible, check_pipeline_role};
 use super::upgrade::Update;
 use super::usable_version::{self, check_built};
 use super::{Context, spec, wire};
 use crate::error::{Result, conflict, not_found};
-use crate::store::{Reader, Target, Tx, content_put, pipeline_get};
+use crate::store::{Reader, Target, Tx, content_put, environment_get, instances_of_service, pipeline_get};
 use crate::transaction;
 use protium_api::types::*;
 use protium_domain::bundle::spec::merge_pipeline;
@@ -31,16 +31,17 @@ pub(super) async fn update(cx: &Context, input: UpdateServicePipelineInput) -> R
             return Ok(UpdateServicePipelineOutput { pipeline: wire::service_pipeline(cx.scope(), &pipeline, shown) });
         }
         let service = service::find(tx, cx, &pipeline.service).await?;
+        let current = pipeline.track.current().version;
+        let kind = TemplateKind::Service;
+        let version = usable_version::resolve_wanted(tx, cx.scope(), kind, &pipeline.template, wanted, current).await?;
+        let aim = aim(tx, cx, &service, &pipeline, &version, Some(&input.spec)).await?;
+        // What is wrong with the request is told before what is in its way.
         if service.status.is_active() {
             return Err(conflict(format!(
                 "the service '{}' is {}; update its pipeline when that has ended",
                 service.name, service.status
             )));
         }
-        let current = pipeline.track.current().version;
-        let kind = TemplateKind::Service;
-        let version = usable_version::resolve_wanted(tx, cx.scope(), kind, &pipeline.template, wanted, current).await?;
-        let aim = aim(tx, cx, &service, &pipeline, &version, Some(&input.spec)).await?;
         let goal = State::new(&pipeline.template, &aim);
         let mut target = Target::ServicePipeline(pipeline);
         deploy::start(tx, &mut target, Start { scope: cx.scope(), now: cx.now, goal, waiting: false }).await?;
@@ -69,11 +70,27 @@ pub(super) async fn aim(
     };
     let (_, parsed) = spec::service(&text, None)?;
     spec::check_pipeline(tx, version, &parsed).await?;
+    if version.version != pipeline.track.current().version {
+        check_environments(tx, cx, service, version).await?;
+    }
     if let Some(part) = version.bundle.as_ref().and_then(|bundle| bundle.pipeline.as_ref()) {
-        check_pipeline_role(tx, cx, part, Some(pipeline)).await?;
         check_built(part)?;
+        check_pipeline_role(tx, cx, part, Some(pipeline)).await?;
     }
     Ok(Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? })
+}
+
+/// A pipeline reads what the service's instances have, so it moves to versions that work where they are.
+async fn check_environments(tx: &mut Tx, cx: &Context, service: &Service, version: &TemplateVersion) -> Result<()> {
+    for instance in instances_of_service(tx, cx.scope(), &service.name).await? {
+        let environment = environment_get(tx, cx.scope(), &instance.environment).await?;
+        let Some(environment) = environment else { continue };
+        if let Some(deployed) = &environment.track.deployed {
+            let field = "templateMajorVersion, templateMinorVersion";
+            check_compatible(field, &instance.name, &environment, deployed.version.major, version)?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) async fn cancel(

@@ -9,13 +9,24 @@ use proptest::prelude::*;
 /// More rounds than one roll-up needs; the server's own bound.
 const ROUNDS: usize = 8;
 
-/// One instance: whether a job works on it, and whether it was ever deployed.
+/// One instance: whether a job works on it, whether it was ever deployed, and whether its component changed while a
+/// job worked on it.
 #[derive(Clone, Debug)]
 struct Instance {
     id: Id,
     status: S,
     works: bool,
     deployed: bool,
+    outdated: bool,
+}
+
+impl Instance {
+    /// Deploys it, where its status lets callers do that.
+    fn start(&mut self) {
+        if let Ok(next) = transition(self.status, Event::Start) {
+            (self.status, self.works) = (next.to, true);
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -44,8 +55,14 @@ enum Happens {
         add: u8,
         remove: [bool; 4],
     },
+    /// One more instance, without an update of the service.
+    AddInstance,
     UpdateInstance(usize),
     UpdatePipeline,
+    RedeployInstance(usize),
+    RedeployPipeline,
+    /// The component of an instance is attached, changes or goes.
+    ComponentChanges(usize),
     CancelInstance(usize),
     CancelPipeline,
     InstanceEnds(usize, Event),
@@ -61,7 +78,11 @@ fn happens() -> impl Strategy<Value = Happens> {
     prop_oneof![
         2 => (0u8..3, any::<[bool; 4]>()).prop_map(|(add, remove)| Happens::Update { add, remove }),
         2 => (0usize..6).prop_map(Happens::UpdateInstance),
+        1 => Just(Happens::AddInstance),
         1 => Just(Happens::UpdatePipeline),
+        1 => (0usize..6).prop_map(Happens::RedeployInstance),
+        1 => Just(Happens::RedeployPipeline),
+        1 => (0usize..6).prop_map(Happens::ComponentChanges),
         1 => (0usize..6).prop_map(Happens::CancelInstance),
         1 => Just(Happens::CancelPipeline),
         8 => (0usize..6, end()).prop_map(|(at, end)| Happens::InstanceEnds(at, end)),
@@ -93,16 +114,22 @@ impl World {
     fn add(&mut self) -> Id {
         self.made += 1;
         let id = Id::from_random([self.made; 16]);
-        self.instances.push(Instance { id: id.clone(), status: S::InProgress, works: true, deployed: false });
+        let instance =
+            Instance { id: id.clone(), status: S::InProgress, works: true, deployed: false, outdated: false };
+        self.instances.push(instance);
         id
     }
 
     fn happen(&mut self, what: &Happens) {
         match what {
             Happens::Update { add, remove } => self.update(*add, remove),
-            Happens::UpdateInstance(at) if !self.status.is_active() => self.start_instance(*at),
+            Happens::AddInstance => self.add_instance(),
+            Happens::UpdateInstance(at) => self.update_instance(*at),
             Happens::UpdatePipeline if !self.status.is_active() => self.start_pipeline(),
-            Happens::UpdateInstance(_) | Happens::UpdatePipeline => {}
+            Happens::UpdatePipeline => {}
+            Happens::RedeployInstance(at) => self.redeploy_instance(*at),
+            Happens::RedeployPipeline => self.redeploy_pipeline(),
+            Happens::ComponentChanges(at) => self.change_component(*at),
             Happens::CancelInstance(at) => {
                 if let Some(instance) = self.instance(*at)
                     && let Ok(next) = transition(instance.status, Event::Cancel)
@@ -167,11 +194,63 @@ impl World {
         (self.status, self.change) = (ServiceStatus::UpdateInProgress, Some(change));
     }
 
-    fn start_instance(&mut self, at: usize) {
-        if let Some(instance) = self.instance(at)
-            && let Ok(next) = transition(instance.status, Event::Start)
+    fn add_instance(&mut self) {
+        let refused = self.status.is_active()
+            || self.status == ServiceStatus::DeleteFailed
+            || self.pipeline.as_ref().is_some_and(|pipeline| pipeline.status.is_active());
+        if !refused {
+            self.add();
+        }
+    }
+
+    /// Refused only while all of the service is about to go.
+    fn update_instance(&mut self, at: usize) {
+        if self.status != ServiceStatus::DeleteInProgress
+            && let Some(instance) = self.instance(at)
         {
-            (instance.status, instance.works) = (next.to, true);
+            instance.start();
+        }
+    }
+
+    /// Refused also for what the change of the service removes.
+    fn redeploy_instance(&mut self, at: usize) {
+        let (deleting, changing) = (self.status == ServiceStatus::DeleteInProgress, self.change.is_some());
+        let Some(instance) = self.instance(at) else { return };
+        if deleting || changing && instance.status == S::DeleteInProgress {
+            return;
+        }
+        let next = transition(instance.status, Event::Restart).expect("operators always can");
+        (instance.status, instance.works) = (next.to, true);
+    }
+
+    /// Refused until its turn has come.
+    fn redeploy_pipeline(&mut self) {
+        let early = |change: &Change| change.kind == Kind::Delete || change.stage != Stage::Pipeline;
+        if self.change.as_ref().is_some_and(early) {
+            return;
+        }
+        if let Some(pipeline) = &mut self.pipeline {
+            assert!(!pipeline.waiting, "it has begun, or the service is at rest");
+            let next = transition(pipeline.status, Event::Restart).expect("operators always can");
+            (pipeline.status, pipeline.works) = (next.to, true);
+        }
+    }
+
+    /// Deploys the instance again, now or when its deployment has ended. What a change of the service adds gets no
+    /// component yet, and what it removes has none.
+    fn change_component(&mut self, at: usize) {
+        let (deleting, change) = (self.status == ServiceStatus::DeleteInProgress, self.change.clone());
+        let Some(instance) = self.instance(at) else { return };
+        let without = change.is_some_and(|change| {
+            change.added.contains(&instance.id) || change.removed.iter().any(|removed| removed.id == instance.id)
+        });
+        if deleting || without {
+            return;
+        }
+        if instance.status.is_active() {
+            instance.outdated = true;
+        } else {
+            instance.start();
         }
     }
 
@@ -191,6 +270,9 @@ impl World {
         let next = transition(instance.status, end).expect("what is worked on can end");
         (instance.status, instance.works) = (next.to, false);
         instance.deployed |= next.to == S::Succeeded;
+        if std::mem::take(&mut instance.outdated) {
+            instance.start();
+        }
         self.instances.retain(|instance| instance.status != S::DeleteComplete);
     }
 
@@ -244,7 +326,10 @@ impl World {
             }
             for act in acts {
                 match act {
-                    Act::Enter(stage) => change.stage = stage,
+                    Act::Enter(stage) => {
+                        self.check_turn(&change, stage);
+                        change.stage = stage;
+                    }
                     Act::Show(status) => self.status = status,
                     Act::Destroy(ids) => self.destroy(&change, &ids),
                     Act::StartPipeline => {
@@ -312,27 +397,42 @@ impl World {
         }
     }
 
+    fn of(&self, ids: &[Id]) -> Vec<S> {
+        self.instances.iter().filter(|one| ids.contains(&one.id)).map(|one| one.status).collect()
+    }
+
+    /// A change leaves its first stage for what comes next only if all that it deploys succeeded, and cleans up if not.
+    /// Later it does not look at that again.
+    fn check_turn(&self, change: &Change, next: Stage) {
+        if change.stage != Stage::Instances {
+            return;
+        }
+        let concerned: Vec<S> = match change.kind {
+            Kind::Create => self.instances.iter().map(|one| one.status).collect(),
+            Kind::Update | Kind::Delete => [self.of(&change.added), self.of(&change.retried)].concat(),
+        };
+        assert_eq!(good(&concerned), next != Stage::CleaningUp, "{change:?} goes on to {next:?}: {self:?}");
+    }
+
     /// The status that a change ends with says how its parts stand.
     fn check_settled(&self, change: &Change, status: ServiceStatus) {
-        let of = |ids: &[Id]| -> Vec<S> {
-            self.instances.iter().filter(|one| ids.contains(&one.id)).map(|one| one.status).collect()
-        };
-        let good = |statuses: &[S]| statuses.iter().all(|status| *status == S::Succeeded);
         let pipeline = self.pipeline.as_ref().is_none_or(|pipeline| pipeline.status == S::Succeeded);
         let all: Vec<S> = self.instances.iter().map(|one| one.status).collect();
-        let concerned = [of(&change.added), of(&change.retried)].concat();
+        let concerned = [self.of(&change.added), self.of(&change.retried)].concat();
         let removed: Vec<Id> = change.removed.iter().map(|removed| removed.id.clone()).collect();
-        let left = of(&removed);
+        let left = self.of(&removed);
         let expected = match change.kind {
             // An instance that an operator removes while the pipeline deploys is no failure.
             Kind::Create if pipeline && (change.stage == Stage::Pipeline || good(&all)) => ServiceStatus::Active,
             Kind::Create => ServiceStatus::CreateFailed,
             Kind::Delete => ServiceStatus::DeleteFailed,
-            Kind::Update if change.stage == Stage::CleaningUp && of(&change.added).is_empty() => {
+            Kind::Update if change.stage == Stage::CleaningUp && self.of(&change.added).is_empty() => {
                 ServiceStatus::UpdateFailedCleanupComplete
             }
             Kind::Update if change.stage == Stage::CleaningUp => ServiceStatus::UpdateFailedCleanupFailed,
-            Kind::Update if !good(&concerned) || !pipeline => ServiceStatus::UpdateFailed,
+            Kind::Update if !pipeline => ServiceStatus::UpdateFailed,
+            // What a caller does to an instance after its turn is no part of the update.
+            Kind::Update if change.stage == Stage::Instances && !good(&concerned) => ServiceStatus::UpdateFailed,
             Kind::Update if left.is_empty() => ServiceStatus::Active,
             Kind::Update => ServiceStatus::UpdateCompleteCleanupFailed,
         };
@@ -362,7 +462,7 @@ impl World {
 
     /// Lets everything that is under way succeed.
     fn calm(&mut self) {
-        for _ in 0..100 {
+        for _ in 0..200 {
             let Some(at) = self.instances.iter().position(|instance| instance.works) else {
                 if self.pipeline.as_ref().is_some_and(|pipeline| pipeline.works) {
                     self.happen(&Happens::PipelineEnds(Event::Succeeded));
@@ -381,6 +481,10 @@ impl World {
             self.check();
         }
     }
+}
+
+fn good(statuses: &[S]) -> bool {
+    statuses.iter().all(|status| *status == S::Succeeded)
 }
 
 proptest! {

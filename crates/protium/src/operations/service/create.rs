@@ -138,8 +138,8 @@ async fn plan(rd: &mut Reader, cx: &Context, input: &CreateServiceInput, has_rep
     if has_pipeline {
         spec::check_pipeline(rd, &version, &spec).await?;
         if let Some(part) = bundle.and_then(|bundle| bundle.pipeline.as_ref()) {
-            check_pipeline_role(rd, cx, part, None).await?;
             check_built(part)?;
+            check_pipeline_role(rd, cx, part, None).await?;
         }
     }
     Ok(Plan { version, text, spec, names, has_pipeline })

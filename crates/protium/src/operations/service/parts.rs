@@ -65,7 +65,17 @@ pub(in crate::operations) fn check_environment(
             environment.name, environment.track.status
         )));
     }
-    let major = deployed.version.major;
+    check_compatible(field, instance, environment, deployed.version.major, version)
+}
+
+/// Whether the version works with the major version that the environment runs.
+pub(in crate::operations) fn check_compatible(
+    field: &str,
+    instance: &str,
+    environment: &Environment,
+    major: i64,
+    version: &TemplateVersion,
+) -> Result<()> {
     if version.compatible.iter().any(|with| with.template == environment.template && with.major == major) {
         return Ok(());
     }

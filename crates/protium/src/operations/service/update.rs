@@ -18,21 +18,25 @@ use protium_domain::service::{Service, ServiceInstance, ServicePipeline};
 use protium_domain::status::{DeploymentStatus, ServiceStatus};
 use protium_domain::template::{TemplateKind, TemplateVersion};
 use protium_domain::track::Aim;
+use protium_domain::version::Version;
 
 pub(in crate::operations) async fn update(cx: &Context, input: UpdateServiceInput) -> Result<UpdateServiceOutput> {
     transaction!(cx.store(), async |tx| -> Result<UpdateServiceOutput> {
         let (mut service, mut pipeline) = find_with_pipeline(tx, cx, &input.name).await?;
         let was = service.status;
-        if was.is_active() {
-            return Err(conflict(format!("the service '{}' is {was}; update it when that has ended", service.name)));
-        }
+        // What is wrong with the request is told before what is in its way.
+        let asked = match &input.spec {
+            Some(given) => Some(Asked::read(tx, cx, &service, pipeline.as_ref(), given).await?),
+            None => None,
+        };
+        check_at_rest(&service)?;
         if let Some(description) = &input.description {
             service.description = Some(description.clone());
         }
         service.origin.modified = true;
         service.modified_at = cx.now;
-        if let Some(given) = &input.spec {
-            change_instances(tx, cx, &mut service, &mut pipeline, given).await?;
+        if let Some(asked) = asked {
+            change_instances(tx, cx, &mut service, &mut pipeline, asked).await?;
         }
         save(tx, &mut service, was, cx.now).await?;
         let answer = shown(tx, cx, &service, pipeline.as_ref()).await?;
@@ -41,29 +45,66 @@ pub(in crate::operations) async fn update(cx: &Context, input: UpdateServiceInpu
     })
 }
 
-/// Starts the change to the instances that the given spec asks for.
+/// Whether nothing is under way for the service as a whole.
+fn check_at_rest(service: &Service) -> Result<()> {
+    let (name, status) = (&service.name, service.status);
+    if status.is_active() {
+        return Err(conflict(format!("the service '{name}' is {status}; update it when that has ended")));
+    }
+    Ok(())
+}
+
+/// What a given spec asks for: it is right, and what it names is there.
+struct Asked {
+    text: String,
+    /// That of new instances.
+    version: Version,
+    new: Vec<NewInstance>,
+    plan: Plan,
+}
+
+impl Asked {
+    /// Reads it without regard to what is under way.
+    async fn read(
+        rd: &mut Reader,
+        cx: &Context,
+        service: &Service,
+        pipeline: Option<&ServicePipeline>,
+        given: &str,
+    ) -> Result<Self> {
+        let stored = spec::text(rd, &service.spec).await?;
+        let (text, wanted) = spec::service(given, Some(&stored))?;
+        spec::check_unchanged(&stored, &wanted)?;
+        let plan = Plan::new(&wanted, instances_of_service(rd, cx.scope(), &service.name).await?)?;
+        let version = version_of_new(rd, cx, service, pipeline, &plan).await?;
+        spec::check_instances(rd, &version, &wanted, &plan.added).await?;
+        if let Some(pipeline) = pipeline {
+            check_pipeline(rd, cx, pipeline).await?;
+        }
+        let new = new_instances(rd, cx, &version, &wanted, &plan.added).await?;
+        if !new.is_empty() {
+            let part = version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref());
+            part.map_or(Ok(()), check_built)?;
+        }
+        Ok(Self { text, version: version.version, new, plan })
+    }
+}
+
+/// Starts the change to the instances that is asked for, if nothing is in its way.
 async fn change_instances(
     tx: &mut Tx,
     cx: &Context,
     service: &mut Service,
     pipeline: &mut Option<ServicePipeline>,
-    given: &str,
+    asked: Asked,
 ) -> Result<()> {
+    let Asked { text, version, new, plan } = asked;
     check_settled(service, pipeline.as_ref(), "update the service")?;
-    let stored = spec::text(tx, &service.spec).await?;
-    let (text, wanted) = spec::service(given, Some(&stored))?;
-    spec::check_unchanged(&stored, &wanted)?;
-    let instances = instances_of_service(tx, cx.scope(), &service.name).await?;
-    let plan = Plan::new(service, &wanted, instances)?;
+    plan.check_settled(service)?;
     for instance in &plan.removed {
         check_no_component(tx, instance).await?;
     }
-    let version = version_of_new(tx, cx, service, pipeline.as_ref(), &plan).await?;
-    spec::check_instances(tx, &version, &wanted, &plan.added).await?;
-    let new = new_instances(tx, cx, &version, &wanted, &plan.added).await?;
     if !new.is_empty() {
-        let part = version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref());
-        part.map_or(Ok(()), check_built)?;
         plan.check_quota(cx.app.config.quotas.instances_per_service)?;
     }
     let content = content_put(tx, text.as_bytes()).await?;
@@ -71,7 +112,7 @@ async fn change_instances(
     change.previous_spec = Some(std::mem::replace(&mut service.spec, content.clone()));
     service.status = ServiceStatus::UpdateInProgress;
     service.status_message = None;
-    create(tx, cx, service, &new, &Aim { version: version.version, spec: content.clone() }, &mut change).await?;
+    create(tx, cx, service, &new, &Aim { version, spec: content.clone() }, &mut change).await?;
     retry(tx, cx, plan.retried, &content, &mut change).await?;
     announce_removal(tx, cx, plan.removed, &mut change).await?;
     if let Some(pipeline) = pipeline {
@@ -92,7 +133,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(service: &Service, wanted: &ServiceSpec, instances: Vec<ServiceInstance>) -> Result<Self> {
+    fn new(wanted: &ServiceSpec, instances: Vec<ServiceInstance>) -> Result<Self> {
         if wanted.instances.is_empty() {
             return Err(invalid("spec", "has no instances; a service keeps at least one, or is deleted"));
         }
@@ -101,24 +142,28 @@ impl Plan {
             wanted.instances.iter().map(|entry| entry.name.clone()).filter(|name| !exists(name)).collect();
         let (kept, removed): (Vec<_>, Vec<_>) =
             instances.into_iter().partition(|instance| wanted.instance(&instance.name).is_some());
-        for instance in &removed {
-            if instance.track.status.is_active() {
-                return Err(conflict(format!(
-                    "the instance '{}' of the service '{}' is {}; remove it when that has ended",
-                    instance.name, service.name, instance.track.status
-                )));
-            }
+        let (retried, kept) = kept
+            .into_iter()
+            .partition(|instance| instance.track.deployed.is_none() && !instance.track.status.is_active());
+        Ok(Self { added, retried, removed, kept })
+    }
+
+    /// Whether the instances that exist have come to rest, as far as it concerns them.
+    fn check_settled(&self, service: &Service) -> Result<()> {
+        if let Some(busy) = self.removed.iter().find(|instance| instance.track.status.is_active()) {
+            return Err(conflict(format!(
+                "the instance '{}' of the service '{}' is {}; remove it when that has ended",
+                busy.name, service.name, busy.track.status
+            )));
         }
-        if let Some(stuck) = kept.iter().find(|instance| instance.track.status == DeploymentStatus::DeleteFailed) {
+        let mut stay = self.kept.iter().chain(&self.retried);
+        if let Some(stuck) = stay.find(|instance| instance.track.status == DeploymentStatus::DeleteFailed) {
             return Err(conflict(format!(
                 "the instance '{}' of the service '{}' is DELETE_FAILED; leave it out of the spec to delete it again",
                 stuck.name, service.name
             )));
         }
-        let (retried, kept) = kept
-            .into_iter()
-            .partition(|instance| instance.track.deployed.is_none() && !instance.track.status.is_active());
-        Ok(Self { added, retried, removed, kept })
+        Ok(())
     }
 
     /// Counts those that are there in the end, even if what could not be deleted before can't be now.
@@ -144,6 +189,8 @@ async fn version_of_new(
     let instances = plan.kept.iter().chain(&plan.retried).chain(&plan.removed);
     let tracks = instances.map(|instance| &instance.track).chain(pipeline.map(|pipeline| &pipeline.track));
     let Some(current) = tracks.map(|track| track.current().version).max() else {
+        check_at_rest(service)?;
+        check_settled(service, pipeline, "update the service")?;
         return Err(conflict(format!(
             "the service '{}' has no instances left; delete it and create it again",
             service.name
@@ -205,17 +252,21 @@ async fn announce_removal(tx: &mut Tx, cx: &Context, removed: Vec<ServiceInstanc
     Ok(())
 }
 
+/// Whether the pipeline can be deployed once more at its version.
+async fn check_pipeline(rd: &mut Reader, cx: &Context, pipeline: &ServicePipeline) -> Result<()> {
+    let (kind, current) = (TemplateKind::Service, pipeline.track.current().version);
+    let version =
+        usable_version::resolve(rd, cx.scope(), kind, &pipeline.template, current.major, Some(current.minor)).await?;
+    if let Some(part) = version.bundle.as_ref().and_then(|bundle| bundle.pipeline.as_ref()) {
+        check_built(part)?;
+        check_pipeline_role(rd, cx, part, Some(pipeline)).await?;
+    }
+    Ok(())
+}
+
 /// Deploys the pipeline once more, after the instances: it may name each of them.
 async fn redeploy(tx: &mut Tx, cx: &Context, pipeline: &mut ServicePipeline, spec: &str) -> Result<()> {
     let aim = Aim { version: pipeline.track.current().version, spec: spec.to_owned() };
-    let kind = TemplateKind::Service;
-    let version =
-        usable_version::resolve(tx, cx.scope(), kind, &pipeline.template, aim.version.major, Some(aim.version.minor))
-            .await?;
-    if let Some(part) = version.bundle.as_ref().and_then(|bundle| bundle.pipeline.as_ref()) {
-        check_pipeline_role(tx, cx, part, Some(pipeline)).await?;
-        check_built(part)?;
-    }
     let goal = State::new(&pipeline.template, &aim);
     let mut target = Target::ServicePipeline(pipeline.clone());
     deploy::start(tx, &mut target, Start { scope: cx.scope(), now: cx.now, goal, waiting: true }).await?;

@@ -8,6 +8,7 @@ use crate::support::app::{ACCOUNT, Refused, TestApp};
 use crate::support::bundle::pack;
 use crate::support::component::{COMPONENT_ROLE, OTHER_BUCKET, detached};
 use crate::support::double;
+use crate::support::dump::dump;
 use crate::support::race::race;
 use crate::support::service::*;
 use serde_json::{Value, json};
@@ -18,6 +19,8 @@ const LIFE_MS: i64 = 8 * 60 * 60 * 1000;
 /// More than passes by itself while a test runs.
 const MARGIN_MS: i64 = 10 * 60 * 1000;
 const MISMATCH: &str = "Idempotent parameter mismatch";
+/// An account that has nothing of what [`ACCOUNT`] has.
+const OTHER: &str = "222222222222";
 
 /// A create that takes a client token.
 struct TokenCreate {
@@ -433,17 +436,23 @@ on_both! {
             shop = shop.restart(db).await;
             shop.app.ok(row.operation, same()).await;
             assert_eq!(shop.count(&row).await, before + 1, "{}: one was made", row.operation);
-            is_new(&shop, &row, with("T", &json!({})), "case matters").await;
-            is_new(&shop, &row, with("", &json!({})), "an empty token is none").await;
-            is_new(&shop, &row, with("", &json!({})), "nor is the second one").await;
-            let elsewhere = shop.app.in_region("eu-west-1").call(row.operation, same()).await;
-            match elsewhere {
-                Ok(answer) => assert!(!row.has_parent && answer[row.answer] != made, "{}: another one", row.operation),
-                Err(refused) => {
-                    assert_eq!(refused.code, "ResourceNotFoundException", "{}: tokens are of a region", row.operation);
-                    assert!(row.has_parent, "{}: {}", row.operation, refused.message);
+            for (token, why) in [("T", "case matters"), ("", "an empty token is none"), ("", "nor is the second one")] {
+                is_new(&shop, &row, with(token, &json!({})), why).await;
+            }
+            let here = shop.count(&row).await;
+            for (elsewhere, of) in [(shop.app.in_region("eu-west-1"), "a region"), (shop.app.in_account(OTHER), "an account")] {
+                match elsewhere.call(row.operation, same()).await {
+                    Ok(answer) => {
+                        assert!(!row.has_parent, "{}: tokens are of {of}", row.operation);
+                        assert_ne!(answer[row.answer]["id"], made["id"], "{}: tokens are of {of}", row.operation);
+                    }
+                    Err(refused) => {
+                        assert_eq!(refused.code, "ResourceNotFoundException", "{}: tokens are of {of}", row.operation);
+                        assert!(row.has_parent, "{}: {}", row.operation, refused.message);
+                    }
                 }
             }
+            assert_eq!(shop.count(&row).await, here, "{}: what others make is theirs", row.operation);
             let age = shop.app.app.clock.now_ms() - born;
             shop.app.pass(LIFE_MS - age - MARGIN_MS);
             let before = shop.count(&row).await;
@@ -526,8 +535,10 @@ on_both! {
         for (operation, input, never) in shop.to_delete().await {
             let first = shop.app.ok(operation, input.clone()).await;
             assert_eq!(first.as_object().unwrap().len(), 1, "{operation}: what was deleted: {first}");
+            let left = dump(&[&shop.app]).await;
             assert_eq!(shop.app.ok(operation, input).await, json!({}), "{operation}");
             assert_eq!(shop.app.ok(operation, never).await, json!({}), "{operation}");
+            assert_eq!(dump(&[&shop.app]).await, left, "{operation}: the rest is as it was");
         }
     }
 
@@ -575,8 +586,14 @@ on_both! {
             if let Some(arn) = input.get_mut("resourceArn") {
                 *arn = format!("{}:{}", shop.app.arn_prefix(), arn.as_str().unwrap()).into();
             }
+            let before = dump(&[&shop.app]).await;
             let first = shop.app.ok(operation, input.clone()).await;
+            let made = dump(&[&shop.app]).await;
+            assert_ne!(made, before, "{operation}: it is made once");
+            // Dumps are without times: the answers, where there are any, show that none is moved.
+            shop.app.pass(1000);
             assert_eq!(shop.app.ok(operation, input).await, first, "{operation}");
+            assert_eq!(dump(&[&shop.app]).await, made, "{operation}: and not again");
         }
     }
 

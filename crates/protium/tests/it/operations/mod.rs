@@ -12,6 +12,7 @@ mod idempotency;
 mod list_instances;
 mod notification;
 mod pagination;
+mod precedence;
 mod provisioned;
 mod quota;
 mod redeploy;

@@ -1,4 +1,6 @@
 //! Pages: each list operation, by a row. A list is added by a row, and an arm for what it lists.
+//!
+//! The list of accounts is not here: what it shows is of no region, and of the server's own account only.
 
 use super::seed;
 use super::sync::{link, of_template};
@@ -13,6 +15,7 @@ use protium_domain::environment::Roles;
 use protium_domain::status::{ConnectionStatus, DeploymentStatus, ServiceStatus};
 use protium_domain::template::TemplateKind;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// What a list shows.
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +135,44 @@ fn rows() -> Vec<Row> {
             "key",
         ),
     ]
+}
+
+/// Lists that show all at once, with the member of the answer that has the entries.
+fn without_pages() -> Vec<(&'static str, Value, &'static str)> {
+    let component = json!({ "componentName": "one" });
+    let repository = json!({ "repositoryProvider": "GITHUB", "repositoryName": "o/r", "syncType": "TEMPLATE_SYNC" });
+    let instance = json!({ "serviceName": "web", "serviceInstanceName": "a" });
+    vec![
+        ("ListEnvironmentOutputs", json!({ "environmentName": "prod" }), "outputs"),
+        ("ListServiceInstanceOutputs", instance.clone(), "outputs"),
+        ("ListServicePipelineOutputs", json!({ "serviceName": "web" }), "outputs"),
+        ("ListEnvironmentProvisionedResources", json!({ "environmentName": "prod" }), "provisionedResources"),
+        ("ListServiceInstanceProvisionedResources", instance, "provisionedResources"),
+        ("ListServicePipelineProvisionedResources", json!({ "serviceName": "web" }), "provisionedResources"),
+        ("ListComponentOutputs", component.clone(), "outputs"),
+        ("ListComponentProvisionedResources", component, "provisionedResources"),
+        ("ListRepositorySyncDefinitions", repository, "syncDefinitions"),
+    ]
+}
+
+#[test]
+fn every_paginator_of_the_models_has_a_row() {
+    let (mut paged, mut whole) = (BTreeSet::new(), BTreeSet::new());
+    for file in ["paginators.json", "protium-paginators.json"] {
+        let file = format!("{}/../api/model/{file}", env!("CARGO_MANIFEST_DIR"));
+        let model: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        for (operation, about) in model["pagination"].as_object().unwrap() {
+            let row = (operation.clone(), about["result_key"].as_str().unwrap().to_owned());
+            // A list whose pages have no size is one page.
+            let rows = if about.get("limit_key").is_some() { &mut paged } else { &mut whole };
+            rows.insert(row);
+        }
+    }
+    assert!(paged.remove(&("ListAccounts".to_owned(), "accounts".to_owned())), "its pages are in `account`");
+    let rows = rows().into_iter().map(|row| (row.operation.to_owned(), row.entries.to_owned()));
+    assert_eq!(rows.collect::<BTreeSet<_>>(), paged);
+    let rows = without_pages().into_iter().map(|(operation, _, entries)| (operation.to_owned(), entries.to_owned()));
+    assert_eq!(rows.collect::<BTreeSet<_>>(), whole);
 }
 
 /// What the list of the row shows without being filled.
@@ -406,20 +447,7 @@ on_both! {
         link(&shop.app, "o/r").await;
         shop.app.ok("CreateTemplateSyncConfig", of_template("ENVIRONMENT", "env")).await;
         shop.finish().await;
-        let component = json!({ "componentName": "one" });
-        let repository = json!({ "repositoryProvider": "GITHUB", "repositoryName": "o/r", "syncType": "TEMPLATE_SYNC" });
-        let instance = json!({ "serviceName": "web", "serviceInstanceName": "a" });
-        for (operation, input, entries) in [
-            ("ListEnvironmentOutputs", json!({ "environmentName": "prod" }), "outputs"),
-            ("ListServiceInstanceOutputs", instance.clone(), "outputs"),
-            ("ListServicePipelineOutputs", json!({ "serviceName": "web" }), "outputs"),
-            ("ListEnvironmentProvisionedResources", json!({ "environmentName": "prod" }), "provisionedResources"),
-            ("ListServiceInstanceProvisionedResources", instance, "provisionedResources"),
-            ("ListServicePipelineProvisionedResources", json!({ "serviceName": "web" }), "provisionedResources"),
-            ("ListComponentOutputs", component.clone(), "outputs"),
-            ("ListComponentProvisionedResources", component, "provisionedResources"),
-            ("ListRepositorySyncDefinitions", repository, "syncDefinitions"),
-        ] {
+        for (operation, input, entries) in without_pages() {
             let with = |token: &str| {
                 let mut input = input.clone();
                 input["nextToken"] = token.into();

@@ -65,9 +65,7 @@ on_both! {
         let parts = files(INSTANCE, PIPELINE);
         shop.published("svc", &parts, Some("1"), &["env:1"]).await;
         shop.draft("svc", &parts, Some("1"), &["env:1"]).await;
-        // The environment does not matter for pipelines.
-        shop.site.published("other", &environment(STACK), None).await;
-        shop.published("svc", &parts, Some("2"), &["other:1"]).await;
+        shop.published("svc", &parts, Some("2"), &["env:1"]).await;
         shop.draft("svc", &parts, Some("3"), &["env:1"]).await;
         for (kind, major, minor, runs) in [
             ("CURRENT_VERSION", None, None, "1.0"),
@@ -95,7 +93,24 @@ on_both! {
             assert!(refused.message.contains(says), "{says}: {}", refused.message);
         }
         let delete = json!({ "templateName": "svc", "majorVersion": "3", "minorVersion": "0" });
-        assert_eq!(code(shop.app.call("DeleteServiceTemplateVersion", delete).await), "ConflictException", "in use");
+        let refused = shop.app.call("DeleteServiceTemplateVersion", delete).await.unwrap_err();
+        assert_eq!(refused.code, "ConflictException");
+        assert!(refused.message.contains("web"), "{refused:?}");
+    }
+
+    it_goes_to_no_version_that_an_environment_of_its_service_does_not_work_with, async |db| {
+        let shop = Shop::on(db).await;
+        shop.active("web", &[("a", 1)]).await;
+        let parts = files(INSTANCE, PIPELINE);
+        shop.site.published("other", &environment(STACK), None).await;
+        shop.published("svc", &parts, Some("2"), &["other:1"]).await;
+        let refused = shop.app.call("UpdateServicePipeline", update("MAJOR_VERSION", "main", json!({}))).await.unwrap_err();
+        assert_eq!(refused.code, "ValidationException");
+        for part in ["instance 'a'", "environment 'prod'", "'env:1'", "works with other:1"] {
+            assert!(refused.message.contains(part), "{part}: {}", refused.message);
+        }
+        assert_eq!(version(&shop.pipeline().await), "1.0");
+        shop.app.ok("UpdateServicePipeline", update("CURRENT_VERSION", "main", json!({}))).await;
     }
 
     none_needs_a_spec_and_deploys_nothing, async |db| {

@@ -1,9 +1,10 @@
-//! Nothing gets stuck: one test for each complaint that users of AWS Proton had, and a table of every state of
-//! everything that can be deployed with the ways out of it.
+//! Nothing gets stuck: one test for each complaint that users of AWS Proton had, and tables of every state of
+//! everything that has one, with the ways out of it.
 
 use super::sync::{link, of_service, of_template};
 use crate::on_both;
-use crate::support::app::TestApp;
+use crate::support::app::{ACCOUNT, TestApp, code};
+use crate::support::bundle::pack;
 use crate::support::component::{Workshop, attached, deploy, detached};
 use crate::support::database::TestDb;
 use crate::support::double::{STACK, create as create_environment, environment, resize, text, version_of};
@@ -23,6 +24,12 @@ async fn force(app: &TestApp, resource: &str, infrastructure: &str) -> Value {
 
 async fn redeploy(app: &TestApp, resource: &str) {
     app.ok("Redeploy", json!({ "resourceArn": arn(app, resource) })).await;
+}
+
+/// A request that has to wait for something, and says for what.
+async fn waits(app: &TestApp, operation: &str, input: Value, says: &str) {
+    let refused = app.call(operation, input).await.unwrap_err();
+    assert_eq!((refused.code.as_str(), refused.message.as_str()), ("ConflictException", says), "{operation}");
 }
 
 on_both! {
@@ -350,7 +357,7 @@ on_both! {
         }
     }
 
-    from_every_status_an_instance_is_deployed_again_and_deleted, async |db| {
+    from_every_status_an_instance_is_deleted_and_unless_it_is_being_removed_deployed_again, async |db| {
         let shop = shop_that_is_patient(db).await;
         for (number, status) in STATUSES.into_iter().enumerate() {
             for way in ["anew", "delete", "retain"] {
@@ -358,8 +365,13 @@ on_both! {
                 instance_in(&shop, &service, status).await;
                 let resource = format!("service/{service}/service-instance/a");
                 match (way, status) {
-                    // Its service is about to remove it, and goes on with that.
-                    ("anew", "DELETE_IN_PROGRESS") => {}
+                    ("anew", "DELETE_IN_PROGRESS") => {
+                        let says = format!(
+                            "the instance 'a' is being removed by the change of the service '{service}', which is \
+                             UPDATE_IN_PROGRESS; redeploy it when that has ended, or force-delete it"
+                        );
+                        waits(&shop.app, "Redeploy", json!({ "resourceArn": arn(&shop.app, &resource) }), &says).await;
+                    }
                     ("anew", _) => redeploy(&shop.app, &resource).await,
                     ("delete", _) => drop(force(&shop.app, &resource, "DELETE").await),
                     _ => assert_eq!(force(&shop.app, &resource, "RETAIN").await["status"], "DELETED"),
@@ -377,7 +389,7 @@ on_both! {
         }
     }
 
-    from_every_status_a_pipeline_is_deployed_again_and_goes_with_its_service, async |db| {
+    from_every_status_a_pipeline_goes_with_its_service_and_unless_that_is_being_deleted_is_deployed_again, async |db| {
         let shop = shop_that_is_patient(db).await;
         for (number, status) in STATUSES.into_iter().enumerate() {
             for way in ["anew", "delete", "retain"] {
@@ -385,7 +397,14 @@ on_both! {
                 pipeline_in(&shop, &service, status).await;
                 let whole = format!("service/{service}");
                 match (way, status) {
-                    ("anew", "DELETE_IN_PROGRESS") => {}
+                    ("anew", "DELETE_IN_PROGRESS") => {
+                        let says = format!(
+                            "the service '{service}' is DELETE_IN_PROGRESS and has not come to its pipeline; redeploy that \
+                             when the service has settled, or force-delete the service"
+                        );
+                        let pipeline = arn(&shop.app, &format!("{whole}/pipeline"));
+                        waits(&shop.app, "Redeploy", json!({ "resourceArn": pipeline }), &says).await;
+                    }
                     ("anew", _) => redeploy(&shop.app, &format!("{whole}/pipeline")).await,
                     ("delete", _) => drop(force(&shop.app, &whole, "DELETE").await),
                     _ => assert_eq!(force(&shop.app, &whole, "RETAIN").await["status"], "DELETED"),
@@ -400,7 +419,7 @@ on_both! {
         }
     }
 
-    from_every_status_a_component_is_updated_or_deleted, async |db| {
+    from_every_status_a_component_is_deleted_and_when_its_deployment_has_ended_updated, async |db| {
         let shop = Workshop::with(db, patient).await.shop;
         for (number, status) in STATUSES.into_iter().enumerate() {
             for way in ["delete", "retain"] {
@@ -414,19 +433,41 @@ on_both! {
                 settle(&shop).await;
                 assert_eq!(component_stands(&shop, &name).await, "gone", "{way} from {status}");
             }
-            if ["IN_PROGRESS", "CANCELLING", "DELETE_IN_PROGRESS"].contains(&status) {
-                continue;
-            }
-            // The operations of AWS do as well.
+            // The operations of AWS do as well, now or when the deployment has ended.
             let name = format!("aws{number}");
             component_in(&shop, detached(&name), status).await;
+            let (update, delete) = (deploy(&name, json!({})), json!({ "name": name }));
+            let resource = arn(&shop.app, &format!("component/{name}"));
+            let is = |remedy: &str| format!("the component {resource} is {status}: {remedy}");
+            let busy = is("wait until its deployment has ended, or cancel the deployment, and try again");
+            match status {
+                "IN_PROGRESS" | "CANCELLING" => {
+                    waits(&shop.app, "UpdateComponent", update.clone(), &busy).await;
+                    waits(&shop.app, "DeleteComponent", delete.clone(), &busy).await;
+                    settle(&shop).await;
+                }
+                // It is answered as it stands, and goes on.
+                "DELETE_IN_PROGRESS" => {
+                    waits(&shop.app, "UpdateComponent", update.clone(), &busy).await;
+                    let answer = shop.app.ok("DeleteComponent", delete.clone()).await;
+                    assert_eq!(answer["component"]["deploymentStatus"], status);
+                    settle(&shop).await;
+                    assert_eq!(component_stands(&shop, &name).await, "gone", "{status} ends by itself");
+                    continue;
+                }
+                "DELETE_FAILED" => {
+                    let half = is("its deletion failed; delete it again");
+                    waits(&shop.app, "UpdateComponent", update.clone(), &half).await;
+                }
+                _ => {}
+            }
             shop.release();
             if status != "DELETE_FAILED" {
-                shop.app.ok("UpdateComponent", deploy(&name, json!({}))).await;
+                shop.app.ok("UpdateComponent", update).await;
                 settle(&shop).await;
                 assert_eq!(component_stands(&shop, &name).await, "SUCCEEDED", "updated from {status}");
             }
-            shop.app.ok("DeleteComponent", json!({ "name": name })).await;
+            shop.app.ok("DeleteComponent", delete).await;
             settle(&shop).await;
             assert_eq!(component_stands(&shop, &name).await, "gone", "deleted from {status}");
         }
@@ -575,9 +616,137 @@ async fn service_in(shop: &Shop, service: &str, status: &'static str) {
     assert_all_have_jobs(&shop.app).await;
 }
 
+/// Every status of a version of a template.
+const VERSION_STATUSES: [&str; 4] = ["REGISTRATION_IN_PROGRESS", "REGISTRATION_FAILED", "DRAFT", "PUBLISHED"];
+
+/// Does something to a version of a template of that kind, such as `Get`; answers the version.
+async fn of_version(shop: &Shop, verb: &str, kind: &str, input: Value) -> Value {
+    let answer = shop.app.ok(&format!("{verb}{kind}TemplateVersion"), input).await;
+    answer[format!("{}TemplateVersion", kind.to_lowercase())].clone()
+}
+
+/// The input of a create of the next minor version of 1, whose bundle has that key.
+fn next_version(kind: &str, template: &str, key: &str) -> Value {
+    let source = json!({ "s3": { "bucket": "bundles", "key": key } });
+    let mut input = json!({ "templateName": template, "majorVersion": "1", "source": source });
+    if kind == "Service" {
+        input["compatibleEnvironmentTemplates"] = json!([{ "templateName": "env", "majorVersion": "1" }]);
+    }
+    input
+}
+
+fn publish(template: &str, version: &str) -> Value {
+    but(version_of(template, version), json!({ "status": "PUBLISHED" }))
+}
+
+/// Brings version 1.0 of a new template to the status.
+async fn version_in(shop: &Shop, kind: &str, template: &str, status: &str) {
+    shop.app.ok(&format!("Create{kind}Template"), json!({ "name": template })).await;
+    let key = if status == "REGISTRATION_FAILED" { "broken" } else { kind };
+    of_version(shop, "Create", kind, next_version(kind, template, key)).await;
+    if status != "REGISTRATION_IN_PROGRESS" {
+        shop.app.work().await;
+    }
+    if status == "PUBLISHED" {
+        of_version(shop, "Update", kind, publish(template, "1.0")).await;
+    }
+    let found = of_version(shop, "Get", kind, version_of(template, "1.0")).await;
+    assert_eq!(found["status"], status, "{kind} {template}: {found}");
+    assert_all_have_jobs(&shop.app).await;
+}
+
+/// Every status of a connection of an account.
+const CONNECTION_STATUSES: [&str; 3] = ["PENDING", "CONNECTED", "REJECTED"];
+/// The account that requests connections.
+const LENDS: &str = "222222222222";
+const GET_CONNECTION: &str = "GetEnvironmentAccountConnection";
+const ACCEPT: &str = "AcceptEnvironmentAccountConnection";
+
+/// Brings a new connection for the environment to the status; answers the input that names it.
+async fn connection_in(shop: &Shop, lends: &TestApp, environment: &str, status: &str) -> Value {
+    let role = format!("arn:aws:iam::{LENDS}:role/lent");
+    let request = json!({ "managementAccountId": ACCOUNT, "environmentName": environment, "roleArn": role });
+    let made = lends.ok("CreateEnvironmentAccountConnection", request).await;
+    let id = json!({ "id": made["environmentAccountConnection"]["id"] });
+    match status {
+        "CONNECTED" => drop(shop.app.ok(ACCEPT, id.clone()).await),
+        "REJECTED" => drop(shop.app.ok("RejectEnvironmentAccountConnection", id.clone()).await),
+        _ => {}
+    }
+    let found = lends.ok(GET_CONNECTION, id.clone()).await;
+    assert_eq!(found["environmentAccountConnection"]["status"], status, "{environment}: {found}");
+    id
+}
+
+on_both! {
+    from_every_status_a_template_version_is_deleted_and_followed_by_another_one, async |db| {
+        let shop = Shop::on(db).await;
+        shop.app.upload("bundles", "Environment", pack(&environment(STACK))).await;
+        shop.app.upload("bundles", "Service", pack(&files(INSTANCE, PIPELINE))).await;
+        shop.app.upload("bundles", "broken", b"no bundle".to_vec()).await;
+        for (number, status) in VERSION_STATUSES.into_iter().enumerate() {
+            for kind in ["Environment", "Service"] {
+                let gone = format!("gone{number}");
+                version_in(&shop, kind, &gone, status).await;
+                let deleted = of_version(&shop, "Delete", kind, version_of(&gone, "1.0")).await;
+                assert_eq!(deleted["status"], status, "{kind}");
+                settle(&shop).await;
+                let found = shop.app.call(&format!("Get{kind}TemplateVersion"), version_of(&gone, "1.0")).await;
+                assert_eq!(code(found), "ResourceNotFoundException", "{kind} from {status}");
+                shop.app.ok(&format!("Delete{kind}Template"), json!({ "name": gone })).await;
+
+                let kept = format!("kept{number}");
+                version_in(&shop, kind, &kept, status).await;
+                let next = of_version(&shop, "Create", kind, next_version(kind, &kept, kind)).await;
+                assert_eq!(next["minorVersion"], "1", "{kind} after {status}");
+                settle(&shop).await;
+                let published = of_version(&shop, "Update", kind, publish(&kept, "1.1")).await;
+                assert_eq!(published["recommendedMinorVersion"], "1", "{kind} after {status}");
+                of_version(&shop, "Delete", kind, version_of(&kept, "1.0")).await;
+                settle(&shop).await;
+            }
+        }
+    }
+
+    from_every_status_an_account_connection_is_deleted_and_asked_for_again, async |db| {
+        let shop = Shop::on(db).await;
+        let lends = shop.app.in_account(LENDS);
+        for (number, status) in CONNECTION_STATUSES.into_iter().enumerate() {
+            let (gone, kept) = (format!("gone{number}"), format!("kept{number}"));
+            let id = connection_in(&shop, &lends, &gone, status).await;
+            let deleted = lends.ok("DeleteEnvironmentAccountConnection", id.clone()).await;
+            assert_eq!(deleted["environmentAccountConnection"]["status"], status);
+            for app in [&lends, &shop.app] {
+                let found = app.call(GET_CONNECTION, id.clone()).await;
+                assert_eq!(code(found), "ResourceNotFoundException", "deleted from {status}");
+            }
+            let anew = connection_in(&shop, &lends, &gone, "CONNECTED").await;
+
+            let mut there = connection_in(&shop, &lends, &kept, status).await;
+            if status == "REJECTED" {
+                let refused = shop.app.call(ACCEPT, there).await.unwrap_err();
+                assert_eq!(refused.code, "ConflictException");
+                assert!(refused.message.contains("REJECTED, which is final"), "{}", refused.message);
+                there = connection_in(&shop, &lends, &kept, "PENDING").await;
+            }
+            let accepted = shop.app.ok(ACCEPT, there.clone()).await;
+            assert_eq!(accepted["environmentAccountConnection"]["status"], "CONNECTED", "accepted from {status}");
+
+            for (environment, connection) in [(gone, anew), (kept, there)] {
+                let through = json!({ "protonServiceRoleArn": null, "environmentAccountConnectionId": connection["id"] });
+                shop.app.ok("CreateEnvironment", but(create_environment(&environment), through)).await;
+                settle(&shop).await;
+                assert_eq!(shop.status(&environment).await.0, "SUCCEEDED", "{environment} after {status}");
+            }
+        }
+    }
+}
+
 #[test]
 fn every_status_is_in_the_table() {
-    use protium_domain::status::{DeploymentStatus, ServiceStatus};
+    use protium_domain::status::{ConnectionStatus, DeploymentStatus, ServiceStatus, TemplateVersionStatus};
+    assert!(TemplateVersionStatus::ALL.iter().all(|status| VERSION_STATUSES.contains(&status.as_str())));
+    assert!(ConnectionStatus::ALL.iter().all(|status| CONNECTION_STATUSES.contains(&status.as_str())));
     for status in DeploymentStatus::ALL {
         // Only records show that they are over.
         let listed = STATUSES.contains(&status.as_str()) || *status == DeploymentStatus::DeleteComplete;

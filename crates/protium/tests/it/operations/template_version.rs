@@ -1,6 +1,8 @@
 use crate::on_both;
 use crate::support::app::{TestApp, code};
 use crate::support::bundle;
+use crate::support::double::version_of;
+use crate::support::service::{INSTANCE, PIPELINE, Shop, files, spec};
 use protium::store::{environment_insert, event_list};
 use protium::transaction;
 use protium_domain::environment::{Access, Environment};
@@ -430,6 +432,28 @@ on_both! {
         assert_eq!(refused.code, "ConflictException");
         assert!(refused.message.contains("in use by the environment 'prod'"), "{}", refused.message);
         app.ok(DELETE, at("1.1")).await;
+    }
+
+    a_version_that_a_part_of_a_service_runs_on_is_not_deleted, async |db| {
+        let shop = Shop::on(db).await;
+        shop.active("web", &[("a", 1)]).await;
+        shop.published("svc", &files(INSTANCE, PIPELINE), Some("1"), &["env:1"]).await;
+        let is_used_by = async |user: &str| {
+            let refused = shop.app.call("DeleteServiceTemplateVersion", version_of("svc", "1.0")).await.unwrap_err();
+            assert_eq!(refused.code, "ConflictException");
+            let says = format!("version 1.0 of 'svc' is in use by the {user}; move it to another version or delete it first");
+            assert_eq!(refused.message, says);
+        };
+        is_used_by("service instance 'a' of the service 'web'").await;
+        let newer = json!({ "serviceName": "web", "name": "a", "deploymentType": "MINOR_VERSION" });
+        shop.app.ok("UpdateServiceInstance", newer).await;
+        shop.finish().await;
+        is_used_by("pipeline of the service 'web'").await;
+        let newer = json!({ "serviceName": "web", "deploymentType": "MINOR_VERSION", "spec": spec(&[("a", 1)]) });
+        shop.app.ok("UpdateServicePipeline", newer).await;
+        shop.finish().await;
+        shop.app.ok("DeleteServiceTemplateVersion", version_of("svc", "1.0")).await;
+        assert_eq!(shop.stands("web").await, "ACTIVE, a SUCCEEDED, pipeline SUCCEEDED");
     }
 
     a_version_has_the_tags_of_its_template_and_its_own_which_win, async |db| {

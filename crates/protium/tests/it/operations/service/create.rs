@@ -243,10 +243,8 @@ on_both! {
         assert_eq!(refused.code, "ValidationException");
         assert!(refused.message.contains("terraform"), "{refused:?}");
         let refused = refuse(&shop, but(create("web", &[("a", 1)]), json!({ "templateMajorVersion": "3" }))).await;
-        assert_eq!(refused.message, "Operation cannot be run until pipeline roles have been configured");
-        shop.app.ok("UpdateAccountSettings", json!({ "pipelineCodebuildRoleArn": double::ROLE })).await;
-        let refused = refuse(&shop, but(create("web", &[("a", 1)]), json!({ "templateMajorVersion": "3" }))).await;
-        assert!(refused.message.contains("codebuild"), "{refused:?}");
+        assert_eq!(refused.code, "ValidationException");
+        assert!(refused.message.contains("codebuild"), "not the role, which would not help: {refused:?}");
     }
 
     quotas_hold_for_services_and_their_instances, async |db| {
@@ -262,6 +260,34 @@ on_both! {
         assert_eq!(refuse(&shop, create("web", &[("a", 1)])).await.code, "ServiceQuotaExceededException");
         let elsewhere = shop.app.in_account("111111111111");
         assert_eq!(code(elsewhere.call("CreateService", create("web", &[("a", 1)])).await), "ResourceNotFoundException", "another account has nothing of it");
+    }
+
+    stacks_say_what_they_are_of_and_have_the_tags_of_the_service, async |db| {
+        let shop = Shop::on(db).await;
+        let tags = json!({ "tags": [{ "key": "team", "value": "shop" }] });
+        shop.app.ok("CreateService", but(create("web", &[("a", 1)]), tags)).await;
+        shop.until("web", "ACTIVE").await;
+        let arn = |resource: &str| format!("{}:{resource}", shop.app.arn_prefix());
+        let (service, environment) = (arn("service/web"), arn("environment/prod"));
+        let instance = arn("service/web/service-instance/a");
+        let stacks = shop.stacks();
+        let [_, of_instance, of_pipeline] = stacks.as_slice() else { panic!("{stacks:?}") };
+        for (stack, key, value) in [
+            (of_instance, "proton:service", Some(&service)),
+            (of_instance, "proton:service-instance", Some(&instance)),
+            (of_instance, "proton:environment", Some(&environment)),
+            (of_pipeline, "proton:service", Some(&service)),
+            (of_pipeline, "proton:service-instance", None),
+            (of_pipeline, "proton:environment", None),
+        ] {
+            assert_eq!(shop.double.tags(stack).get(key), value, "{stack} {key}");
+        }
+        for stack in [of_instance, of_pipeline] {
+            let tags = shop.double.tags(stack);
+            assert_eq!(tags.get("proton:template"), Some(&arn("service-template/svc")));
+            assert_eq!(tags.get("proton:account").map(String::as_str), Some("000000000000"));
+            assert_eq!(tags.get("team").map(String::as_str), Some("shop"), "{stack}");
+        }
     }
 
     tags_of_the_service_go_to_its_instances_at_creation_only, async |db| {
