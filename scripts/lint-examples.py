@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Renders the example templates with Jinja2, each branch of them at least once, and lets cfn-lint judge the results.
 
-This is the independent check: it shares no code with Protium's own renderer, whose tests cover the same templates.
+This is the independent check: it shares no code with Protium's own renderer, which renders them in the end-to-end story.
 With a folder as its argument it leaves the rendered templates there.
 """
 

@@ -4,12 +4,16 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::program::{Ended, Program, Start, until};
+use super::site::{called, double};
 use crate::support::database::TestDb;
+use crate::support::double::create;
 use protium::store::DatabaseUrl;
+use protium_engines::double::{Behaviour, Takes};
 
 async fn typed(words: &[&str]) -> Ended {
     let folder = tempfile::tempdir().unwrap();
@@ -46,6 +50,13 @@ async fn object(program: &Program, key: &str) -> Option<Vec<u8>> {
     let request = http::Request::get(format!("{}/bundles/{key}", program.url)).header("host", host).body(Vec::new());
     let (status, body) = program.send(program.signer("s3").sign(request.unwrap())).await;
     status.is_success().then_some(body)
+}
+
+async fn delete_object(program: &Program, key: &str) {
+    let host = program.url.split_once("://").unwrap().1;
+    let request = http::Request::delete(format!("{}/bundles/{key}", program.url)).header("host", host);
+    let (status, body) = program.send(program.signer("s3").sign(request.body(Vec::new()).unwrap())).await;
+    assert!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
 }
 
 async fn has_template(program: &Program, number: usize) -> bool {
@@ -100,6 +111,63 @@ async fn a_backup_that_is_made_during_writes_has_all_that_was_acknowledged_befor
     // The one that was copied goes on as if nothing had been.
     program.ok("CreateEnvironmentTemplate", json!({ "name": "more" })).await;
     copy.ok("CreateEnvironmentTemplate", json!({ "name": "more" })).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deployment_that_was_under_way_at_the_backup_comes_to_its_end_once_and_what_was_deleted_before_stays_so() {
+    const OBJECTS: usize = 150;
+    const A_LONG_TIME: Duration = Duration::from_secs(60 * 60);
+    let Folders { data, backup, restored, _home } = folders();
+    let double = double().await;
+    double.behave(|_| Behaviour::done().taking(Takes::Time(A_LONG_TIME)));
+    let program = Start::in_folder(&data).flag("--aws-endpoint-url", &double.url()).ready().await;
+    program.publish_env().await;
+    for number in 0..OBJECTS {
+        program.upload("bundles", &format!("object-{number}"), format!("body {number}").into_bytes()).await;
+    }
+    program.ok("CreateEnvironment", create("prod")).await;
+    called(&double, "CreateStack", 1).await;
+    let looks = double.count("DescribeStacks");
+    called(&double, "DescribeStacks", looks + 1).await;
+    // Objects are deleted one after the other, before the backup and during it.
+    let program = Arc::new(program);
+    let deleted = Arc::new(AtomicUsize::new(0));
+    let (deleting, count) = (Arc::clone(&program), Arc::clone(&deleted));
+    let deleter = tokio::spawn(async move {
+        for number in 0..OBJECTS {
+            delete_object(&deleting, &format!("object-{number}")).await;
+            count.store(number + 1, Ordering::SeqCst);
+        }
+    });
+    until("deletes", async || (deleted.load(Ordering::SeqCst) >= 5).then_some(())).await;
+    let before = deleted.load(Ordering::SeqCst);
+    done(&["backup", text(&backup), "--data-dir", text(&data)]).await;
+    deleter.await.unwrap();
+    // Of two servers that share what they deploy, one has to go.
+    Arc::into_inner(program).expect("nobody deletes any more").kill().await;
+
+    done(&["restore", text(&backup), "--data-dir", text(&restored)]).await;
+    let copy = Start::in_folder(&restored).flag("--aws-endpoint-url", &double.url()).ready().await;
+    let mut kept = Vec::new();
+    for number in 0..OBJECTS {
+        if let Some(body) = object(&copy, &format!("object-{number}")).await {
+            assert_eq!(body, format!("body {number}").into_bytes());
+            kept.push(number);
+        }
+    }
+    println!("{before} deleted before the backup, {} kept in it", kept.len());
+    assert!(kept.first().is_none_or(|first| *first >= before), "{before} {kept:?}");
+    assert_eq!(kept, (OBJECTS - kept.len()..OBJECTS).collect::<Vec<_>>(), "there are no gaps");
+
+    let found = copy.ok("GetEnvironment", json!({ "name": "prod" })).await;
+    assert_eq!(found["environment"]["deploymentStatus"], "IN_PROGRESS");
+    double.advance(A_LONG_TIME);
+    copy.environment("prod", "SUCCEEDED").await;
+    assert_eq!((double.effects("CreateStack"), double.stack_count()), (1, 1), "it is the same stack");
+    let outputs = copy.ok("ListEnvironmentOutputs", json!({ "environmentName": "prod" })).await;
+    assert_eq!(outputs["outputs"].as_array().unwrap().len(), 2, "{outputs}");
+    let records = copy.ok("ListDeployments", json!({ "environmentName": "prod" })).await;
+    assert_eq!(records["deployments"].as_array().unwrap().len(), 1, "{records}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

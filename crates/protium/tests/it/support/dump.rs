@@ -16,6 +16,7 @@ const NAME: &[(&str, &str)] = &[("name", "name")];
 const TAGS: (&str, &[(&str, &str)]) = ("ListTagsForResource", &[("resourceArn", "arn")]);
 const VERSION: &[(&str, &str)] =
     &[("templateName", "templateName"), ("majorVersion", "majorVersion"), ("minorVersion", "minorVersion")];
+const MAJOR: &[(&str, &str)] = &[("templateName", "templateName"), ("majorVersion", "majorVersion")];
 const INSTANCE: &[(&str, &str)] = &[("serviceName", "serviceName"), ("serviceInstanceName", "name")];
 const REPOSITORY: &[(&str, &str)] = &[("repositoryName", "name"), ("repositoryProvider", "provider")];
 
@@ -54,6 +55,7 @@ fn lists() -> Vec<List> {
                 ("GetServiceInstance", &[("serviceName", "serviceName"), ("name", "name")]),
                 ("ListServiceInstanceOutputs", INSTANCE),
                 ("ListServiceInstanceProvisionedResources", INSTANCE),
+                ("GetServiceSyncBlockerSummary", INSTANCE),
                 TAGS,
             ],
         ),
@@ -94,15 +96,24 @@ fn lists() -> Vec<List> {
 fn inner_lists(entry: &Value, of: &str) -> Vec<List> {
     let list = |operation, input, entries, about| List { operation, input, entries, about };
     match of {
-        "ListEnvironmentTemplates" => vec![list(
+        // An entry for each major version; the list of that one's minor versions is another.
+        "ListEnvironmentTemplates" => {
+            let input = members(entry, &[("templateName", "name")]);
+            vec![list("ListEnvironmentTemplateVersions", input, "templateVersions", &[])]
+        }
+        "ListServiceTemplates" => {
+            let input = members(entry, &[("templateName", "name")]);
+            vec![list("ListServiceTemplateVersions", input, "templateVersions", &[])]
+        }
+        "ListEnvironmentTemplateVersions" => vec![list(
             "ListEnvironmentTemplateVersions",
-            json!({ "templateName": entry["name"] }),
+            members(entry, MAJOR),
             "templateVersions",
             &[("GetEnvironmentTemplateVersion", VERSION), TAGS],
         )],
-        "ListServiceTemplates" => vec![list(
+        "ListServiceTemplateVersions" => vec![list(
             "ListServiceTemplateVersions",
-            json!({ "templateName": entry["name"] }),
+            members(entry, MAJOR),
             "templateVersions",
             &[("GetServiceTemplateVersion", VERSION), TAGS],
         )],
@@ -129,7 +140,11 @@ pub async fn dump(apps: &[&TestApp]) -> Vec<String> {
                 let sync = json!({ "templateName": entry["name"], "templateType": kind });
                 ask(app, &mut lines, "GetTemplateSyncConfig", sync).await;
                 ask(app, &mut lines, TAGS.0, members(&entry, TAGS.1)).await;
-                through_all(app, &mut lines, inner_lists(&entry, operation)).await;
+                for majors in inner_lists(&entry, operation) {
+                    for major in entries(app, &mut lines, majors.operation, majors.input, majors.entries).await {
+                        through_all(app, &mut lines, inner_lists(&major, majors.operation)).await;
+                    }
+                }
             }
         }
         through_all(app, &mut lines, lists()).await;
