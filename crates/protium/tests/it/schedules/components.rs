@@ -143,5 +143,15 @@ pub(super) fn pairs() -> Vec<Pair> {
             },
             |_, _| ask("CancelComponentDeployment", json!({ "componentName": "one" })),
         ),
+        at_work(
+            "a component that goes without what it has at work",
+            |ground| {
+                Box::pin(async {
+                    held(ground).await;
+                    ground.app.ok(UPDATE, other()).await
+                })
+            },
+            |ground, _| ask("ForceDelete", ground.forced("component/one", "RETAIN")),
+        ),
     ]
 }

@@ -61,7 +61,7 @@ on_both! {
         let mut sums = BTreeSet::new();
         for seed in 0..20 {
             set(&app, 0).await;
-            run(&app, vec![careless(&app), careless(&app)], Order::seeded(seed)).await;
+            run(&app, vec![careless(&app), careless(&app)], Order::seeded("careless", seed)).await;
             sums.insert(number(&app).await);
         }
         assert_eq!(sums, BTreeSet::from([1, 2]));
@@ -72,7 +72,7 @@ on_both! {
         let mut traces = BTreeSet::new();
         for seed in 0..20 {
             set(&app, 0).await;
-            let ran = run(&app, vec![careful(&app), careful(&app), careful(&app)], Order::seeded(seed)).await;
+            let ran = run(&app, vec![careful(&app), careful(&app), careful(&app)], Order::seeded("careful", seed)).await;
             assert_eq!(number(&app).await, 3, "seed {seed}: {:?}", ran.trace);
             traces.insert(ran.trace);
         }
@@ -84,10 +84,20 @@ on_both! {
         for seed in 0..5 {
             let mut traces = BTreeSet::new();
             for _ in 0..3 {
-                traces.insert(run(&app, vec![careless(&app), careless(&app)], Order::seeded(seed)).await.trace);
+                let order = Order::seeded("careless", seed);
+                traces.insert(run(&app, vec![careless(&app), careless(&app)], order).await.trace);
             }
             assert_eq!(traces.len(), 1, "seed {seed}: {traces:?}");
         }
+    }
+
+    one_seed_is_another_order_for_others, async |db| {
+        let app = counting(db).await;
+        let mut traces = BTreeSet::new();
+        for name in ["one", "two", "three", "four", "five", "six"] {
+            traces.insert(run(&app, vec![careless(&app), careless(&app)], Order::seeded(name, 0)).await.trace);
+        }
+        assert!(traces.len() > 2, "{traces:?}");
     }
 
     one_after_the_other_is_an_order_too, async |db| {
@@ -95,6 +105,7 @@ on_both! {
         let ran = run(&app, vec![careless(&app), careless(&app)], Order::serial(1, 0)).await;
         let calls = ran.trace.len() / 2;
         assert_eq!(ran.trace, [vec![1; calls], vec![0; calls]].concat());
+        assert_eq!(ran.changes(), 1);
         let ran = run(&app, vec![careless(&app), careless(&app)], Order::Within { first: 0, transactions: 0, second: 1 }).await;
         assert_eq!(ran.trace, [vec![1; calls], vec![0; calls]].concat());
     }

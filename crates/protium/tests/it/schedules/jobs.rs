@@ -81,6 +81,9 @@ pub(super) fn pairs() -> Vec<Pair> {
         at_work("an environment that goes with all that it has while it is updated", updating, |ground, _| {
             ask("ForceDelete", ground.forced("environment/prod", "DELETE"))
         }),
+        at_work("an environment that goes without what it has while it is created", creating, |ground, _| {
+            ask("ForceDelete", ground.forced("environment/prod", "RETAIN"))
+        }),
         at_work("an environment that is deployed again while it is updated", updating, |ground, _| {
             ask("Redeploy", json!({ "resourceArn": ground.arn("environment/prod") }))
         }),
@@ -104,6 +107,15 @@ pub(super) fn pairs() -> Vec<Pair> {
         }),
         at_work("a service that goes with all that it has while it is created", serving, |ground, _| {
             ask("ForceDelete", ground.forced("service/web", "DELETE"))
+        }),
+        at_work("a service that goes without what it has while it is created", serving, |ground, _| {
+            ask("ForceDelete", ground.forced("service/web", "RETAIN"))
+        }),
+        at_work("an instance that goes with all that it has while its service is created", serving, |ground, _| {
+            ask("ForceDelete", ground.forced("service/web/service-instance/a", "DELETE"))
+        }),
+        at_work("an instance that is deployed again while its service is created", serving, |ground, _| {
+            ask("Redeploy", json!({ "resourceArn": ground.arn("service/web/service-instance/a") }))
         }),
         at_work("an environment that is deleted while a service in it is created", serving, |_, _| {
             ask("DeleteEnvironment", named("prod"))

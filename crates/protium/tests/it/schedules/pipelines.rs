@@ -71,5 +71,8 @@ pub(super) fn pairs() -> Vec<Pair> {
             |_, _| ask("CancelServiceInstanceDeployment", json!({ "serviceName": "web", "serviceInstanceName": "a" })),
         ),
         at_work("a pipeline that is cancelled at work", deploying, |_, _| ask(CANCEL, json!({ "serviceName": "web" }))),
+        at_work("a pipeline that is deployed again at work", deploying, |ground, _| {
+            ask("Redeploy", json!({ "resourceArn": ground.arn("service/web/pipeline") }))
+        }),
     ]
 }

@@ -203,9 +203,10 @@ impl Cluster {
         initdb.args(english());
         run(initdb);
         let mut start = self.as_server("pg_ctl");
+        // Nothing but tests is to be in a database: one that is being vacuumed can't be copied.
         let settings = format!(
             "-k {} -c listen_addresses='' -c fsync=off -c synchronous_commit=off -c full_page_writes=off \
-             -c max_connections=500 -c shared_buffers=32MB",
+             -c max_connections=500 -c shared_buffers=32MB -c autovacuum=off",
             self.folder.display()
         );
         start.arg("-D").arg(&data).arg("-l").arg(self.folder.join("log")).args(["-w", "-o", &settings, "start"]);

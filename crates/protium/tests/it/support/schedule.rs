@@ -25,6 +25,10 @@ const PATIENCE: Duration = Duration::from_millis(3);
 /// How long one that neither comes to a gate nor is known to wait for another is waited for alone.
 const LONG: Duration = Duration::from_secs(3);
 
+/// How often in a row the one that went last goes on, on average, before another one goes: a rota that the seeds go
+/// through, from a change at every other call to a few in the whole.
+pub const STAYS: [u64; 5] = [1, 2, 4, 8, 3];
+
 /// What one of the actors is answered.
 pub type Answer = Result<Value, Refused>;
 pub type Actor = BoxFuture<'static, Answer>;
@@ -49,7 +53,7 @@ pub enum Order {
     /// The first one commits that many transactions; then the second one does all of its own, then the first one the
     /// rest.
     Within { first: usize, transactions: usize, second: usize },
-    /// At random: the one that went last goes on with a probability of its own.
+    /// At random: the one that went last goes on `stay` times of `stay + 1`, if another one could go.
     Seeded { random: Random, stay: u64 },
 }
 
@@ -59,12 +63,15 @@ impl Order {
         Self::Within { first, transactions: usize::MAX, second }
     }
 
-    /// What that seed chooses, the same each time.
-    pub fn seeded(seed: u64) -> Self {
-        let mut random = Random(seed);
-        // From a change at nearly every call to hardly one in the whole.
-        let stay = [1, 4, 16, 64][random.below(4)];
-        Self::Seeded { random, stay }
+    /// What that seed chooses for those that meet under that name, the same each time.
+    pub fn seeded(name: &str, seed: u64) -> Self {
+        // FNV-1a: with the seed alone, all would meet in the same few orders.
+        let mixed = name
+            .bytes()
+            .chain(seed.to_le_bytes())
+            .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+        let stay = STAYS[usize::try_from(seed).unwrap() % STAYS.len()];
+        Self::Seeded { random: Random(mixed), stay }
     }
 
     fn choose(&mut self, actors: &[Place], last: Option<usize>) -> usize {
@@ -77,10 +84,13 @@ impl Order {
                 let next = if open && !begun { *first } else { *second };
                 if ready(next) { next } else { waiting[0] }
             }
-            Self::Seeded { random, stay } => match last {
-                Some(last) if ready(last) && random.below(*stay + 1) > 0 => last,
-                _ => waiting[random.below(waiting.len() as u64)],
-            },
+            Self::Seeded { random, stay } => {
+                let others: Vec<usize> = waiting.iter().copied().filter(|actor| Some(*actor) != last).collect();
+                match last {
+                    Some(last) if ready(last) && (others.is_empty() || random.below(*stay + 1) > 0) => last,
+                    _ => others[random.below(others.len() as u64)],
+                }
+            }
         }
     }
 }
@@ -103,6 +113,14 @@ pub struct Run {
     pub answers: Vec<Answer>,
     /// Who passed a gate, one after the other.
     pub trace: Vec<usize>,
+}
+
+impl Run {
+    /// How often another one passed a gate than the one before. Of two that go one after the other it is once; from
+    /// twice on, one of them made a call between two of the other.
+    pub fn changes(&self) -> usize {
+        self.trace.windows(2).filter(|calls| calls[0] != calls[1]).count()
+    }
 }
 
 /// Runs all actors to their end, their calls of the database in that order.
