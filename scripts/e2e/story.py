@@ -218,16 +218,34 @@ class Story:
         note(f"{name} was cancelled, after kill -9, and deleted")
 
     def failure(self, name, template):
-        """A spec that the stack can't be made of; corrected, the environment deploys."""
+        """A spec that is none stores nothing. One that no stack can be made of fails with AWS's own words; corrected,
+        the environment deploys.
+        """
         spec = (EXAMPLES / template / "spec.yaml").read_text()
         broken = self.folder / "broken.yaml"
         broken.write_text(spec.replace("proton: EnvironmentSpec", "proton: ServiceSpec"))
+        words = {"name": name, "template_name": template, "template_major_version": 1}
         message = self.cli.refused(
             "ValidationException", "proton", "create-environment", "--name", name, "--template-name", template,
             "--template-major-version", "1", "--proton-service-role-arn", ROLE, "--spec", f"file://{broken}",
         )
         assert "EnvironmentSpec" in message, message
         self.cli.refused("ResourceNotFoundException", "proton", "get-environment", "--name", name)
+        # A subnet that is no part of its network.
+        outside = spec.replace("public_subnet_one_cidr: 10.20.0.0/20", "public_subnet_one_cidr: 192.168.0.0/20")
+        assert outside != spec, spec
+        broken.write_text(outside)
+        proton(self.cli, "create-environment", **words, proton_service_role_arn=ROLE, spec=f"file://{broken}")
+        failed = self.settled("environment", name=name)
+        assert failed["deploymentStatus"] == "FAILED", failed
+        assert "192.168.0.0/20" in failed["deploymentStatusMessage"], failed
+        waited = self.cli.run("proton", "wait", "environment-deployed", "--name", name)
+        assert waited.returncode == 255 and "terminal failure" in waited.stderr, waited
+        broken.write_text(spec)
+        proton(self.cli, "update-environment", name=name, deployment_type="CURRENT_VERSION", spec=f"file://{broken}")
+        wait(self.cli, "environment-deployed", name=name)
+        self.delete_environment(name)
+        note(f"{name} failed, was corrected and deployed, and deleted")
 
     def connection(self, name, template):
         """An environment in another account, through a connection that it requests and this one accepts."""
@@ -413,7 +431,7 @@ class Story:
         self.cli.refused(
             "ConflictException", "proton", "delete-environment-template", "--name", "fargate-environment"
         )
-        self.failure("fargate-dev", "fargate-environment")
+        self.failure("fargate-faulty", "fargate-environment")
         fargate = self.environment("fargate-dev", "fargate-environment")
         functions = self.environment("lambda-dev", "lambda-environment")
         self.upgrade("fargate-dev", "fargate-environment")
