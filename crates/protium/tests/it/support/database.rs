@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 
 use protium::store::{DatabaseUrl, DbOptions, Store, StoreOptions};
 
@@ -57,7 +58,7 @@ impl TestDb {
     pub async fn postgres() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let cluster = Cluster::shared();
-        let template = cluster.template().await;
+        let template = cluster.template();
         let name = format!("test_{}", uuid::Uuid::new_v4().simple());
         cluster.sql(&format!("CREATE DATABASE {name} TEMPLATE {template}"));
         let mut options = StoreOptions::in_folder(folder.path());
@@ -164,7 +165,7 @@ impl Cluster {
 
     /// The database that those of the tests are copies of: copying the tables is quicker than making them. Each build
     /// of the tests has its own, since the migrations may have changed.
-    async fn template(&self) -> String {
+    fn template(&self) -> String {
         let program = fs::metadata(std::env::current_exe().unwrap()).unwrap();
         let name = format!("migrated_{}_{}", program.mtime(), program.mtime_nsec());
         let making = lock_file(&self.folder.with_extension("template"));
@@ -174,7 +175,10 @@ impl Cluster {
         if !made.exists() {
             self.sql(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
             self.sql(&format!("CREATE DATABASE {name}"));
-            Store::migrate(&self.options(&name)).await.unwrap();
+            // With a runtime of its own, and so without a connection when that is gone: a database in use can't be copied.
+            let options = self.options(&name);
+            let migrate = move || Runtime::new().unwrap().block_on(Store::migrate(&options)).unwrap();
+            std::thread::spawn(migrate).join().unwrap();
             File::create(&made).unwrap();
         }
         name
@@ -203,10 +207,9 @@ impl Cluster {
         initdb.args(english());
         run(initdb);
         let mut start = self.as_server("pg_ctl");
-        // Nothing but tests is to be in a database: one that is being vacuumed can't be copied.
         let settings = format!(
             "-k {} -c listen_addresses='' -c fsync=off -c synchronous_commit=off -c full_page_writes=off \
-             -c max_connections=500 -c shared_buffers=32MB -c autovacuum=off",
+             -c max_connections=500 -c shared_buffers=32MB",
             self.folder.display()
         );
         start.arg("-D").arg(&data).arg("-l").arg(self.folder.join("log")).args(["-w", "-o", &settings, "start"]);
