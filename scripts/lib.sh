@@ -226,9 +226,12 @@ need_postgres() {
   need_apt "the store is tested on PostgreSQL too" postgresql
 }
 
-# need_cargo_tool NAME VERSION: a cargo subcommand, from the PATH or built into .cache/tools.
+# need_cargo_tool NAME VERSION: a cargo subcommand in that version, from the PATH or built into .cache/tools.
 need_cargo_tool() {
-  command -v "cargo-$1" >/dev/null && return
+  local found
+  found=$(cargo "$1" --version 2>/dev/null) || found=none
+  # Some say their name before it.
+  [ "${found##* }" = "$2" ] && return
   note "building cargo-$1 $2 (once)"
   # Speed of building counts here, not speed of running; and the project's own target folder stays as it is.
   CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR="$CACHE_DIR/tools-target" \

@@ -89,9 +89,13 @@ advisories() {
 }
 
 rust_tests() {
+  local report="$CARGO_TARGET_DIR/tmp/conformance"
+  rm -rf "$report"
   if command -v cargo-nextest >/dev/null; then cargo nextest run --locked --workspace --no-fail-fast; else
     cargo test --locked --workspace --no-fail-fast --lib --bins --tests
   fi
+  note "conformance to the models of the API; each operation is in $report"
+  tail -q -n 1 "$report"/*.md
 }
 
 end_to_end() {
@@ -107,6 +111,7 @@ section "tools" tools
 section "format" formatted
 section "house rules" cargo xtask tidy
 section "generated code" cargo xtask codegen --check
+section "what Jinja2 makes of the snippets" python crates/domain/tests/jinja/expect.py --check
 slow_section "unused dependencies" cargo machete --with-metadata
 slow_section "licences and sources of dependencies" \
   cargo deny --locked check --hide-inclusion-graph bans licenses sources

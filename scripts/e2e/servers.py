@@ -3,6 +3,7 @@
 Each is a context manager that starts its process on a free port of 127.0.0.1 and stops it at the end.
 """
 
+import contextlib
 import glob
 import json
 import os
@@ -99,6 +100,16 @@ class Postgres:
 
     def __exit__(self, *_):
         self.run("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop")
+
+
+@contextlib.contextmanager
+def database(kind, folder):
+    """The URL of a database of that kind; none for SQLite, which is in the server's own folder."""
+    if kind == "sqlite":
+        yield None
+        return
+    with Postgres(folder) as postgres:
+        yield postgres.url
 
 
 class Protium:

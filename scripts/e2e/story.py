@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 import time
 
-from servers import PROJECT, Emulator, Postgres, Protium
+from servers import PROJECT, Emulator, Protium, database
 
 ACCOUNT = "123456789012"
 OTHER_ACCOUNT = "222222222222"
@@ -196,7 +196,10 @@ class Story:
         note(f"{name} is upgraded to 1.1, after kill -9")
 
     def cancel(self, name, template):
-        """Cancelled while AWS does not answer; the server is killed in between. Deleting works from there."""
+        """Cancelled while AWS does not answer; the server is killed in between. Deleting works from there.
+
+        Nothing is sent to CloudFormation before AWS has lent the role, and by then the deployment is CANCELLING.
+        """
         def cancelling(_):
             answer = proton(self.cli, "cancel-environment-deployment", environment_name=name)
             assert answer["environment"]["deploymentStatus"] == "CANCELLING", answer
@@ -210,10 +213,8 @@ class Story:
             cancelling,
         )
         now = self.settled("environment", name=name)
-        # The emulator finishes a stack within the call that makes it: the deployment may have been faster.
-        assert now["deploymentStatus"] in ("CANCELLED", "SUCCEEDED"), now
-        if now["deploymentStatus"] == "CANCELLED":
-            assert now["deploymentStatusMessage"] == "User initiated cancellation.", now
+        self.check_status(now, "CANCELLED")
+        assert now["deploymentStatusMessage"] == "User initiated cancellation.", now
         self.delete_environment(name)
         note(f"{name} was cancelled, after kill -9, and deleted")
 
@@ -484,12 +485,8 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="protium-e2e.") as name:
         folder = pathlib.Path(name)
-        with Emulator(folder) as emulator:
-            if options.database == "postgres":
-                with Postgres(folder) as postgres:
-                    run(options.program, folder, emulator, postgres.url)
-            else:
-                run(options.program, folder, emulator, None)
+        with Emulator(folder) as emulator, database(options.database, folder) as url:
+            run(options.program, folder, emulator, url)
 
 
 def run(program, folder, emulator, database_url):

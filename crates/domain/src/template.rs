@@ -164,7 +164,7 @@ pub struct TemplateVersion {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     pub status: TemplateVersionStatus,
-    /// Why registration failed; empty otherwise.
+    /// Why registration failed, or what has no effect in the bundle; empty otherwise.
     #[serde(default)]
     pub status_message: String,
     pub source: BundleSource,
@@ -184,6 +184,16 @@ pub struct TemplateVersion {
 }
 
 impl TemplateVersion {
+    /// What an environment or an instance of it is made from; customer-managed environments are made from nothing.
+    pub fn infrastructure(&self) -> Option<&RegisteredPart> {
+        self.bundle.as_ref()?.infrastructure.as_ref()
+    }
+
+    /// What a pipeline of it is made from, if it has one.
+    pub fn pipeline(&self) -> Option<&RegisteredPart> {
+        self.bundle.as_ref()?.pipeline.as_ref()
+    }
+
     /// Publishes a draft; publishing again is no change.
     pub fn publish(&mut self) -> Result<(), Refused> {
         match self.status {

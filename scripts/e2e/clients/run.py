@@ -21,7 +21,7 @@ sys.path.insert(0, str(HERE.parent))
 import boto3  # noqa: E402
 import botocore.config  # noqa: E402
 from relay import Relay  # noqa: E402
-from servers import PROJECT, Emulator, Protium  # noqa: E402
+from servers import PROJECT, Emulator, Protium, database  # noqa: E402
 
 ROOT = "123456789012"
 # The answers that each client loses once. Its own token must make the repetition harmless.
@@ -136,10 +136,12 @@ def stacks(emulator, clients):
     return left
 
 
-def run(options, folder, emulator, clients):
+def run(options, folder, emulator, database_url, clients):
     # As many as the story makes; it tries one more.
     (folder / "protium.toml").write_text("[quotas]\naccount_connections = 2\n")
-    with Protium(options.program, folder, emulator, None, ROOT, "--config", folder / "protium.toml") as protium:
+    with Protium(
+        options.program, folder, emulator, database_url, ROOT, "--config", folder / "protium.toml"
+    ) as protium:
         for client in clients:
             client.prepare(folder, protium, emulator, {"has": rust_sdk()} if client.name == "rust" else {})
             if client.name == "rust":
@@ -163,6 +165,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", required=True, help="the protium binary")
     parser.add_argument("--rust", required=True, help="the program that tells the story with the AWS SDK for Rust")
+    parser.add_argument("--database", choices=["sqlite", "postgres"], required=True)
     parser.add_argument("--only", action="append", choices=["boto3", "cli", "js", "rust"], help="leave others out")
     options = parser.parse_args()
     documented()
@@ -176,8 +179,8 @@ def main():
     clients = [client for client in clients if client.name in (options.only or [client.name])]
     with tempfile.TemporaryDirectory(prefix="protium-clients.") as name:
         folder = pathlib.Path(name)
-        with Emulator(folder) as emulator:
-            run(options, folder, emulator, clients)
+        with Emulator(folder) as emulator, database(options.database, folder) as url:
+            run(options, folder, emulator, url, clients)
 
 
 if __name__ == "__main__":

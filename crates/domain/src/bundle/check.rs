@@ -49,7 +49,7 @@ pub struct Bundle {
     pub infrastructure: Option<Part>,
     /// `pipeline_infrastructure/`, if the template has a pipeline.
     pub pipeline: Option<Part>,
-    /// What is odd, but no reason to refuse the bundle.
+    /// What has no effect, which is no reason to refuse the bundle.
     pub warnings: Vec<Problem>,
 }
 
@@ -145,7 +145,10 @@ impl Check<'_> {
         }
         let text = self.text(SCHEMA_FILE, self.limits.description_bytes)?;
         let schema = match Schema::parse(&text, expect.kind()) {
-            Ok(schema) => schema,
+            Ok(mut schema) => {
+                self.warnings.append(&mut schema.warnings);
+                schema
+            }
             Err(problems) => {
                 self.problems.extend(problems);
                 return None;
@@ -234,7 +237,10 @@ impl Check<'_> {
         }
         let text = self.text(&manifest_path, self.limits.description_bytes)?;
         let manifest = match Manifest::parse(&manifest_path, &text) {
-            Ok(manifest) => manifest,
+            Ok(mut manifest) => {
+                self.warnings.append(&mut manifest.warnings);
+                manifest
+            }
             Err(problems) => {
                 self.problems.extend(problems);
                 return None;

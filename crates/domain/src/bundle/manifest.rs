@@ -43,6 +43,8 @@ pub struct Manifest {
     pub infrastructure: Infrastructure,
     /// Line of the manifest's one entry, from 1.
     pub line: usize,
+    /// Keys that nothing reads, which is no reason to refuse it.
+    pub warnings: Vec<Problem>,
 }
 
 /// How a part is provisioned.
@@ -77,7 +79,8 @@ impl Manifest {
         let root = yaml::parse(text).map_err(|error| vec![error.into_problem(file)])?;
         let reader = Reader { file };
         let entry = reader.entry(&root)?;
-        let infrastructure = match reader.engine(entry)? {
+        let engine = reader.engine(entry)?;
+        let infrastructure = match engine {
             EngineKind::CloudFormation => {
                 Infrastructure::CloudFormation { file: reader.template_file(entry, EngineKind::CloudFormation)? }
             }
@@ -86,7 +89,7 @@ impl Manifest {
             }
             EngineKind::CodeBuild => Infrastructure::CodeBuild(codebuild::settings(file, entry)?),
         };
-        Ok(Self { infrastructure, line: entry.line })
+        Ok(Self { infrastructure, line: entry.line, warnings: reader.warnings(entry, engine) })
     }
 
     /// The engine that it asks for.
@@ -123,6 +126,20 @@ impl Reader<'_> {
                 "`infrastructure.templates` has more than one entry",
                 "keep one entry: a manifest describes one template",
             )),
+        }
+    }
+
+    fn warnings(&self, entry: &Node, engine: EngineKind) -> Vec<Problem> {
+        const TEMPLATE: [&str; 3] = ["file", "rendering_engine", "template_language"];
+        const COMMANDS: [&str; 4] = ["rendering_engine", "template_language", "settings", "input_type"];
+        match engine {
+            EngineKind::CloudFormation | EngineKind::Terraform => entry.unknown_keys(self.file, &TEMPLATE),
+            EngineKind::CodeBuild => {
+                let mut warnings = entry.unknown_keys(self.file, &COMMANDS);
+                let settings = entry.get("settings").map(|settings| settings.unknown_keys(self.file, &codebuild::KEYS));
+                warnings.extend(settings.unwrap_or_default());
+                warnings
+            }
         }
     }
 
@@ -198,6 +215,26 @@ mod tests {
         assert_eq!(all.infrastructure, Infrastructure::Terraform { file: "*".into() });
         let named = parse(&entry("file: ./main.tf\nrendering_engine: HCL\ntemplate_language: Terraform")).unwrap();
         assert_eq!(named.infrastructure, Infrastructure::Terraform { file: "main.tf".into() });
+    }
+
+    #[test]
+    fn keys_that_nothing_reads_are_warnings() {
+        let warnings = |text: &str| {
+            super::super::problem::summary(&parse(text).unwrap_or_else(|error| panic!("{error}")).warnings)
+        };
+        let cloudformation = "file: a.yaml\nrendering_engine: jinja\ntemplate_language: cloudformation";
+        assert_eq!(warnings(&entry(cloudformation)), "");
+        assert_eq!(
+            warnings(&entry(&format!("{cloudformation}\nversion: 1"))),
+            "infrastructure/manifest.yaml:6: `version` has no meaning here — remove it; known here: file, \
+             rendering_engine, template_language"
+        );
+        let codebuild =
+            "rendering_engine: codebuild\ninput_type: HCL\nsettings:\n  provision: [make]\n  deprovison: [x]";
+        assert_eq!(
+            warnings(&entry(codebuild)),
+            "infrastructure/manifest.yaml:7: `deprovison` has no meaning here — did you mean `deprovision`?"
+        );
     }
 
     #[test]

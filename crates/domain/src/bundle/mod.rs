@@ -32,7 +32,7 @@ pub use limits::Limits;
 pub use manifest::{CodeBuildSettings, EngineKind, Infrastructure, InputFormat, Manifest};
 pub use problem::{Problem, summary};
 pub use render::{RenderError, RenderLimits, Template, namespace, render};
-pub use schema::{InputProblem, InputType, SCHEMA_FILE, Schema, breaking_change};
+pub use schema::{InputProblem, InputType, SCHEMA_FILE, Schema, breaking_changes};
 pub use spec::{
     CURRENT_VAL, EnvironmentSpec, InstanceSpec, ServiceSpec, SpecDiff, merge_instance, merge_pipeline,
     substitute_current,

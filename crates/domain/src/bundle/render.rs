@@ -50,7 +50,7 @@ pub struct Namespace<'a> {
 impl<'a> Namespace<'a> {
     /// Keys in order and types kept.
     pub fn new(json: &'a serde_json::Value) -> Self {
-        Self { json, values: to_value(json) }
+        Self { json, values: namespace::values(json) }
     }
 }
 

@@ -9,7 +9,7 @@ mod defaults;
 mod draft4;
 mod reference;
 
-pub use compat::breaking_change;
+pub use compat::breaking_changes;
 
 use std::fmt;
 
@@ -24,6 +24,8 @@ use crate::template::TemplateKind;
 /// The path of the schema in every bundle.
 pub const SCHEMA_FILE: &str = "schema/schema.yaml";
 
+/// What stands below `schema:`.
+const KEYS: [&str; 5] = ["format", "environment_input_type", "service_input_type", "pipeline_input_type", "types"];
 /// Characters of an input's name.
 const NAME_CHARS: usize = 100;
 /// Findings listed for one set of inputs.
@@ -35,6 +37,8 @@ const MAX_FINDINGS: usize = 50;
 pub struct Schema {
     inputs: InputType,
     pipeline: Option<InputType>,
+    /// Keys that nothing reads, which is no reason to refuse the schema.
+    pub warnings: Vec<Problem>,
 }
 
 /// One input type with its validator.
@@ -47,8 +51,7 @@ pub struct InputType {
     validator: Validator,
 }
 
-/// Something about one input: an error from [`InputType::check_inputs`], a warning from
-/// [`InputType::unknown_keys`].
+/// What is wrong with one input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputProblem {
     /// JSON pointer to the value within the inputs; empty for all of them.
@@ -89,7 +92,7 @@ impl Schema {
                 None
             }
         };
-        Ok(Self { inputs, pipeline })
+        Ok(Self { inputs, pipeline, warnings: reader.schema.unknown_keys(SCHEMA_FILE, &KEYS) })
     }
 
     /// The inputs of the environment or of a service instance. A template without an input type takes
@@ -124,7 +127,8 @@ impl InputType {
         defaults::fill(&self.schema, given).0
     }
 
-    /// Checks what was given, with the defaults in place; the defaults themselves are not judged.
+    /// Checks what was given, with the defaults in place; the defaults themselves are not judged. Keys that the schema
+    /// does not know are tolerated, since real specs have them.
     pub fn check_inputs(&self, given: &Value) -> Vec<InputProblem> {
         let (filled, defaulted) = defaults::fill(&self.schema, given);
         let is_default = |pointer: &str| {
@@ -138,51 +142,6 @@ impl InputType {
             .filter(|problem| !is_default(&problem.pointer))
             .take(MAX_FINDINGS)
             .collect()
-    }
-
-    /// Keys that the schema does not know: warnings, since real specs have them.
-    pub fn unknown_keys(&self, given: &Value) -> Vec<InputProblem> {
-        let mut found = Vec::new();
-        unknown_keys(&self.schema, given, "", &mut found);
-        found
-    }
-}
-
-fn unknown_keys(schema: &Value, given: &Value, pointer: &str, found: &mut Vec<InputProblem>) {
-    if found.len() >= MAX_FINDINGS {
-        return;
-    }
-    match given {
-        Value::Object(map) => {
-            let Some(known) = schema.get("properties").and_then(Value::as_object) else { return };
-            let open = ["additionalProperties", "patternProperties", "allOf", "anyOf", "oneOf"]
-                .iter()
-                .any(|keyword| schema.get(keyword).is_some());
-            for (key, value) in map {
-                let pointer = format!("{pointer}/{}", escape_pointer(key));
-                match known.get(key) {
-                    Some(schema) => unknown_keys(schema, value, &pointer, found),
-                    None if open => {}
-                    None => {
-                        let hint = match did_you_mean(key, known.keys().map(String::as_str)) {
-                            Some(meant) => format!("; did you mean `{meant}`?"),
-                            None => String::new(),
-                        };
-                        found.push(InputProblem {
-                            pointer,
-                            message: format!("the schema does not know this name{hint}"),
-                        });
-                    }
-                }
-            }
-        }
-        Value::Array(items) => {
-            let Some(schema) = schema.get("items") else { return };
-            for (index, item) in items.iter().enumerate() {
-                unknown_keys(schema, item, &format!("{pointer}/{index}"), found);
-            }
-        }
-        _ => {}
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Owns reading them, `${Proton::CURRENT_VAL}`, merging one part into the stored text, and telling
 //! what differs. It does not check inputs against a schema (`schema` does), nor whether environments
-//! exist. Text that need not change is not changed: the user's comments and order survive.
+//! exist. Keys that have no meaning are tolerated. Text that need not change is not changed: the user's
+//! comments and order survive.
 
 mod current;
 mod diff;
@@ -17,7 +18,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::problem::{Problem, did_you_mean};
+use super::problem::Problem;
 use super::yaml::{self, Node};
 use crate::name::is_resource_name;
 
@@ -29,8 +30,6 @@ pub(crate) const SPEC: &str = "spec";
 pub struct EnvironmentSpec {
     /// What stands below `spec:`, an object; empty where nothing does.
     pub inputs: Value,
-    /// Keys that have no meaning.
-    pub warnings: Vec<Problem>,
 }
 
 /// The spec of a service.
@@ -40,8 +39,6 @@ pub struct ServiceSpec {
     pub pipeline: Option<Value>,
     /// The instances in their order, names distinct; may be empty.
     pub instances: Vec<InstanceSpec>,
-    /// Keys that have no meaning.
-    pub warnings: Vec<Problem>,
 }
 
 /// One entry of `instances:`.
@@ -65,9 +62,8 @@ impl EnvironmentSpec {
     pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
         let root = root(text, "EnvironmentSpec").map_err(|problem| vec![problem])?;
         let mut reader = Reader::default();
-        reader.warn_unknown(&root, &["proton", "spec"]);
         let inputs = reader.object(root.get("spec"), "spec");
-        reader.finish(|warnings| Self { inputs, warnings })
+        reader.finish(Self { inputs })
     }
 }
 
@@ -79,10 +75,9 @@ impl ServiceSpec {
     pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
         let root = root(text, "ServiceSpec").map_err(|problem| vec![problem])?;
         let mut reader = Reader::default();
-        reader.warn_unknown(&root, &["proton", "pipeline", "instances"]);
         let pipeline = Some(reader.object(root.get("pipeline"), "pipeline")).filter(|value| !is_empty(value));
         let instances = reader.instances(root.get("instances"));
-        reader.finish(|warnings| Self { pipeline, instances, warnings })
+        reader.finish(Self { pipeline, instances })
     }
 
     /// The instance of that name.
@@ -124,30 +119,15 @@ fn is_empty(value: &Value) -> bool {
 #[derive(Default)]
 struct Reader {
     problems: Vec<Problem>,
-    warnings: Vec<Problem>,
 }
 
 impl Reader {
-    fn finish<T>(self, make: impl FnOnce(Vec<Problem>) -> T) -> Result<T, Vec<Problem>> {
-        if self.problems.is_empty() { Ok(make(self.warnings)) } else { Err(self.problems) }
+    fn finish<T>(self, spec: T) -> Result<T, Vec<Problem>> {
+        if self.problems.is_empty() { Ok(spec) } else { Err(self.problems) }
     }
 
     fn wrong(&mut self, line: usize, message: String, remedy: impl Into<String>) {
         self.problems.push(Problem::new(SPEC, message, remedy).at(line));
-    }
-
-    fn warn_unknown(&mut self, node: &Node, known: &[&str]) {
-        for (key, _) in node.entries() {
-            let name = key.text().unwrap_or_default();
-            if !known.contains(&name) {
-                let remedy = match did_you_mean(name, known.iter().copied()) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!("known here: {}", known.join(", ")),
-                };
-                let message = format!("`{}` has no meaning here", yaml::excerpt(name));
-                self.warnings.push(Problem::new(SPEC, message, remedy).at(key.line));
-            }
-        }
     }
 
     /// A mapping as an object; what is not there is empty.
@@ -195,7 +175,6 @@ impl Reader {
             self.wrong(item.line, message, "give `name`, `environment` and `spec`");
             return None;
         }
-        self.warn_unknown(item, &["name", "environment", "spec"]);
         let name = self.name(item, "name", index);
         let environment = self.name(item, "environment", index);
         let inputs = self.object(item.get("spec"), &format!("instances[{index}].spec"));

@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use serde_json::{Map, Value};
 
-use super::problem::Problem;
+use super::problem::{Problem, did_you_mean};
 
 /// Nodes of one document, with aliases expanded.
 const MAX_NODES: usize = 50_000;
@@ -158,6 +158,20 @@ impl Node {
             }
         }
         node
+    }
+
+    /// A problem of `file` for each key of this mapping that is not `known` there.
+    pub(crate) fn unknown_keys(&self, file: &str, known: &[&str]) -> Vec<Problem> {
+        let unknown = |key: &Node| {
+            let name = key.text().filter(|name| !known.contains(name))?;
+            let remedy = match did_you_mean(name, known.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("remove it; known here: {}", known.join(", ")),
+            };
+            let message = format!("`{}` has no meaning here", excerpt(name));
+            Some(Problem::new(file, message, remedy).at(key.line))
+        };
+        self.entries().iter().filter_map(|(key, _)| unknown(key)).collect()
     }
 
     /// The value, with scalars resolved.

@@ -120,9 +120,10 @@ pub struct Part {
 }
 
 /// Where the pipeline stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pipeline {
     pub status: DeploymentStatus,
+    pub message: Option<String>,
     /// Its deployment waits for its turn.
     pub waiting: bool,
 }
@@ -171,7 +172,7 @@ fn create(stage: Stage, instances: &[Part], pipeline: Option<Pipeline>) -> Vec<A
     if failed.is_empty() {
         return start_pipeline(pipeline, success, ServiceStatus::CreateFailed);
     }
-    let mut acts = match pipeline {
+    let mut acts = match &pipeline {
         Some(Pipeline { waiting: true, .. }) => vec![Act::FailPipeline(pipeline_message(&failed))],
         Some(Pipeline { status, .. }) if status.is_active() => return Vec::new(),
         Some(_) | None => Vec::new(),
@@ -237,7 +238,7 @@ fn removed(left: Vec<&Part>) -> Vec<Act> {
 }
 
 fn delete(instances: &[Part], pipeline: Option<Pipeline>) -> Vec<Act> {
-    let statuses = instances.iter().map(|part| part.status).chain(pipeline.map(|pipeline| pipeline.status));
+    let statuses = instances.iter().map(|part| part.status).chain(pipeline.iter().map(|pipeline| pipeline.status));
     let mut any = false;
     for status in statuses {
         if status.is_active() {
@@ -252,7 +253,7 @@ fn delete(instances: &[Part], pipeline: Option<Pipeline>) -> Vec<Act> {
     if !instances.is_empty() {
         why.push(not_deleted(&instances.iter().collect::<Vec<_>>()));
     }
-    why.extend(pipeline.map(|pipeline| pipeline_stands(pipeline.status)));
+    why.extend(pipeline.as_ref().map(pipeline_stands));
     vec![Act::Explain(why.join("; ")), Act::Settle(ServiceStatus::DeleteFailed)]
 }
 
@@ -270,10 +271,15 @@ fn start_pipeline(pipeline: Option<Pipeline>, success: Vec<Act>, failure: Servic
 }
 
 fn finish(pipeline: Option<Pipeline>, success: Vec<Act>, failure: ServiceStatus) -> Vec<Act> {
-    match pipeline.map(|pipeline| pipeline.status) {
-        Some(status) if status.is_active() => Vec::new(),
-        Some(DeploymentStatus::Succeeded) | None => success,
-        Some(status) => vec![Act::Explain(pipeline_stands(status)), Act::Settle(failure)],
+    match pipeline {
+        Some(pipeline) if pipeline.status.is_active() => Vec::new(),
+        Some(pipeline) if pipeline.status != DeploymentStatus::Succeeded => {
+            // What could not be removed before is told all the same.
+            let mut acts: Vec<Act> = success.into_iter().filter(|act| matches!(act, Act::Explain(_))).collect();
+            acts.extend([Act::Explain(pipeline_stands(&pipeline)), Act::Settle(failure)]);
+            acts
+        }
+        Some(_) | None => success,
     }
 }
 

@@ -19,7 +19,7 @@ use crate::site::{Site, environment, make_bucket, publish, register, upload};
 const PROTOTYPES: usize = 5;
 pub(crate) const INSTANCES: usize = 20;
 /// So few that in a store of a thousand instances each has as many as fit on a page.
-pub(crate) const ENVIRONMENTS: usize = 10;
+const ENVIRONMENTS: usize = 10;
 /// How often each instance was deployed.
 const DEPLOYMENTS: usize = 5;
 /// The instances whose last deployment failed: two of twenty.

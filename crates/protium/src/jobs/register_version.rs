@@ -15,7 +15,7 @@ use crate::store::{
 use crate::transaction;
 use protium_api::ErrorCode;
 use protium_domain::arn::Scope;
-use protium_domain::bundle::{self, Bundle, Expect, Part, SCHEMA_FILE, Schema, check, summary, unpack};
+use protium_domain::bundle::{self, Bundle, Expect, Part, Problem, Schema, check, summary, unpack};
 use protium_domain::id::Id;
 use protium_domain::job::Job;
 use protium_domain::status::TemplateVersionStatus as Status;
@@ -92,8 +92,8 @@ async fn find(app: &App, scope: &Scope, version: &TemplateVersion) -> Result<Opt
         Err(problems) => Ok(Some(Finding::Refused(summary(&problems)))),
         Ok(bundle) => {
             let bundle = Arc::new(bundle);
-            let broken = breaking_change(app, scope, version, &bundle).await?;
-            Ok(Some(broken.map_or(Finding::Registered(bundle), Finding::Refused)))
+            let broken = breaking_changes(app, scope, version, &bundle).await?;
+            Ok(Some(if broken.is_empty() { Finding::Registered(bundle) } else { Finding::Refused(summary(&broken)) }))
         }
     }
 }
@@ -111,13 +111,13 @@ fn unread(source: &BundleSource, cause: anyhow::Error) -> Error {
     Error { code: ErrorCode::InternalServer, message, source: Some(cause) }
 }
 
-/// Compares the schema with those of the registered lower minors of the same major.
-async fn breaking_change(
+/// Compares the schema with those of the registered lower minors of the same major, down to the first that it breaks.
+async fn breaking_changes(
     app: &App,
     scope: &Scope,
     version: &TemplateVersion,
     bundle: &Arc<Bundle>,
-) -> Result<Option<String>> {
+) -> Result<Vec<Problem>> {
     let mut rd = app.store.snapshot().await?;
     let mut compared = BTreeSet::new();
     for earlier in template_version_registered_below(&mut rd, scope, version).await?.into_iter().rev() {
@@ -126,17 +126,18 @@ async fn breaking_change(
             continue;
         }
         let text = String::from_utf8(content_get(&mut rd, &registered.schema).await?).map_err(internal)?;
-        let (new, kind) = (Arc::clone(bundle), version.kind);
+        let (new, kind, than) = (Arc::clone(bundle), version.kind, earlier.version);
         let compare = tokio::task::spawn_blocking(move || {
             // What an older program accepted and this one can't read forbids nothing.
-            let old = Schema::parse(&text, kind).ok()?;
-            bundle::breaking_change(&old, &new.schema)
+            let Ok(old) = Schema::parse(&text, kind) else { return Vec::new() };
+            bundle::breaking_changes(&old, than, &new.schema, &new.schema_text)
         });
-        if let Some(change) = compare.await.map_err(internal)? {
-            return Ok(Some(format!("{SCHEMA_FILE}: compared with version {}, {change}", earlier.version)));
+        let broken = compare.await.map_err(internal)?;
+        if !broken.is_empty() {
+            return Ok(broken);
         }
     }
-    Ok(None)
+    Ok(Vec::new())
 }
 
 /// Saves the finding, if the version still waits for one, and ends the job.
@@ -161,15 +162,24 @@ async fn save(tx: &mut Tx, mut version: TemplateVersion, finding: &Finding, now:
         Finding::Registered(bundle) => {
             version.bundle = Some(keep(tx, bundle).await?);
             version.status = Status::Draft;
-            version.status_message.clear();
+            version.status_message = remark(&bundle.warnings);
         }
         Finding::Refused(why) => {
             version.status = Status::RegistrationFailed;
-            version.status_message = why.chars().take(MESSAGE_CHARS).collect();
+            version.status_message = cut(why);
         }
     }
     version.modified_at = now;
     if template_version_save(tx, &mut version, was, now).await? { Ok(version) } else { Err(lost_update()) }
+}
+
+/// What a draft says of its bundle: nothing, or what has no effect in it.
+fn remark(warnings: &[Problem]) -> String {
+    if warnings.is_empty() { String::new() } else { cut(&format!("Registered with warnings:\n{}", summary(warnings))) }
+}
+
+fn cut(message: &str) -> String {
+    message.chars().take(MESSAGE_CHARS).collect()
 }
 
 /// Puts what rendering needs where it finds it by hash.

@@ -64,7 +64,7 @@ impl Reading<'_> {
             EnvironmentSpec::parse(&self.text(&self.record.goal.spec).await?).map_err(|problems| refuse(&problems))?;
         let inputs = schema.inputs().with_defaults(&spec.inputs);
         let namespace = namespace::environment(&environment.name, &inputs);
-        match version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref()) {
+        match version.infrastructure() {
             Some(part) => {
                 let role = self.service_role(environment).await?;
                 let tags = self.tags(role.as_deref(), environment.id.as_str()).await?;
@@ -99,8 +99,7 @@ impl Reading<'_> {
         let (component, seen) = self.seen_by(instance, &environment).await?;
         let service = service_view(&service);
         let namespace = namespace::service_instance(&service, &instance.name, &inputs, component.as_ref(), &view);
-        let part = version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref());
-        let part = part.ok_or_else(|| no_part(&version, "instance_infrastructure"))?;
+        let part = version.infrastructure().ok_or_else(|| no_part(&version, "instance_infrastructure"))?;
         self.render(part, role, tags, namespace, seen).await
     }
 
@@ -187,8 +186,7 @@ impl Reading<'_> {
         }
         let service = self.service(&pipeline.service).await?;
         let version = self.version(TemplateKind::Service).await?;
-        let part = version.bundle.as_ref().and_then(|bundle| bundle.pipeline.as_ref());
-        let part = part.ok_or_else(|| no_part(&version, "pipeline_infrastructure"))?;
+        let part = version.pipeline().ok_or_else(|| no_part(&version, "pipeline_infrastructure"))?;
         let role = pipeline_role(settings, Method::of_part(&part.engine))?;
         let tags = self.tags(role.as_deref(), pipeline.service_id.as_str()).await?;
         let schema = self.schema(&version).await?;

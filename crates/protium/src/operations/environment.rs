@@ -289,7 +289,7 @@ fn describe(environment: &mut Environment, input: &UpdateEnvironmentInput) {
 
 /// The engine that provisions the version; `None` if nothing is provisioned.
 fn engine(version: &TemplateVersion) -> Option<&str> {
-    Some(&version.bundle.as_ref()?.infrastructure.as_ref()?.engine)
+    version.infrastructure().map(|part| part.engine.as_str())
 }
 
 /// Looks at the account connection that `access` names for the environment `name`, and notes the account
@@ -321,8 +321,7 @@ async fn reconnect(
 
 /// Whether the engine of the version is built, and the members fit it.
 pub(super) fn check_provisioning(access: &Access, version: &TemplateVersion) -> Result<()> {
-    let part = version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref());
-    part.map_or(Ok(()), check_built)?;
+    check_built(version.infrastructure())?;
     Ok(check_access(access, engine(version))?)
 }
 

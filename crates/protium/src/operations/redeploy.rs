@@ -1,6 +1,6 @@
-//! `Redeploy`: deploys an environment, an instance or a pipeline anew from every state, at any version of its
-//! template.
+//! `Redeploy`: deploys an environment, an instance or a pipeline anew, at any version of its template.
 //!
+//! From every state of its own; only what a change of its service is about to remove, or has not come to, waits for that.
 //! What the three deploying updates can't: go to a lower major version, bring back what could not be deleted, take
 //! the place of a deployment that does not end.
 
@@ -83,7 +83,8 @@ impl<'a> Asked<'a> {
 
     async fn instance(&self, tx: &mut Tx, cx: &Context, service: &str, name: &str) -> Result<(Target, Aim)> {
         let instance = service_instance::find(tx, cx, service, name).await?;
-        let service = service_instance::settled_service(tx, cx, &instance).await?;
+        let service = service::find(tx, cx, service).await?;
+        service_instance::check_stays(&service)?;
         if service.change.is_some() && instance.track.status == DeploymentStatus::DeleteInProgress {
             return Err(conflict(format!(
                 "the instance '{name}' is being removed by the change of the service '{}', which is {}; redeploy it \

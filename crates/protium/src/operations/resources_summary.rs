@@ -69,8 +69,9 @@ struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, staleness: Staleness, count: i64) {
-        *match staleness {
+    /// Counts what has a version of a template deployed.
+    fn add(&mut self, recommended: &Recommended<'_>, template: &str, version: Version, count: i64) {
+        *match Staleness::of(version, recommended.get(template).copied()) {
             Staleness::UpToDate => &mut self.up_to_date,
             Staleness::BehindMinor => &mut self.behind_minor,
             Staleness::BehindMajor => &mut self.behind_major,
@@ -92,7 +93,7 @@ impl Counts {
 fn deployed(standing: &Standing, recommended: &Recommended<'_>) -> ResourceCountsSummary {
     let mut counts = Counts { total: standing.total, failed: standing.failed, ..Counts::default() };
     for group in &standing.deployed {
-        counts.add(Staleness::of(group.version, recommended.get(group.template.as_str()).copied()), group.count);
+        counts.add(recommended, &group.template, group.version, group.count);
     }
     counts.summary()
 }
@@ -105,7 +106,7 @@ fn served(services: &[ServicesAlike], recommended: &Recommended<'_>) -> Resource
         counts.total += group.count;
         counts.failed += if group.status.is_failed() { group.count } else { 0 };
         if let Some(lowest) = group.lowest {
-            counts.add(Staleness::of(lowest, recommended.get(group.template.as_str()).copied()), group.count);
+            counts.add(recommended, &group.template, lowest, group.count);
         }
     }
     counts.summary()

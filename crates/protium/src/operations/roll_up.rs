@@ -69,7 +69,11 @@ impl Parts {
     }
 
     fn pipeline_state(&self) -> Option<Pipeline> {
-        self.pipeline.as_ref().map(|pipeline| Pipeline { status: pipeline.track.status, waiting: self.waiting })
+        self.pipeline.as_ref().map(|pipeline| Pipeline {
+            status: pipeline.track.status,
+            message: pipeline.track.message.clone(),
+            waiting: self.waiting,
+        })
     }
 
     fn instance(&self, id: &Id) -> Option<&ServiceInstance> {

@@ -17,7 +17,7 @@ use protium_domain::status::ServiceStatus;
 pub(super) use create::create;
 pub(super) use delete::delete;
 pub(super) use parts::{
-    NewInstance, add_instance, check_compatible, check_environment, check_pipeline_role, check_settled, new_instances,
+    NewInstance, add_instance, check_compatible, check_environment, check_pipeline_engine, check_settled, new_instances,
 };
 pub(super) use update::update;
 

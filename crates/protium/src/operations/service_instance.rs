@@ -13,7 +13,7 @@ use super::upgrade::Update;
 use super::usable_version::{self, check_built};
 use super::{Context, spec, sync_blocker, wire};
 use crate::error::{Result, conflict, invalid, not_found};
-use crate::store::{Reader, Target, Tx, content_put, environment_get, instance_get, instance_save, service_get};
+use crate::store::{Reader, Target, Tx, content_put, environment_get, instance_get, instance_save};
 use crate::transaction;
 use protium_api::types::*;
 use protium_domain::bundle::spec::merge_instance;
@@ -71,7 +71,7 @@ pub(super) async fn update(cx: &Context, input: UpdateServiceInstanceInput) -> R
         let aim = aim(tx, cx, &service, &instance, &version, input.spec.as_deref()).await?;
         // What is wrong with the request is told before what is in its way.
         check_component_settled(tx, &instance).await?;
-        settled_service(tx, cx, &instance).await?;
+        check_stays(&service)?;
         let goal = State::new(&instance.template, &aim);
         let mut target = Target::ServiceInstance(instance);
         deploy::start(tx, &mut target, Start { scope: cx.scope(), now: cx.now, goal, waiting: false }).await?;
@@ -98,7 +98,7 @@ pub(super) async fn aim(
         .await?
         .ok_or_else(|| not_found("environment", cx.scope().environment(&instance.environment)))?;
     check_environment("templateMajorVersion", &instance.name, &environment, version)?;
-    version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref()).map_or(Ok(()), check_built)?;
+    check_built(version.infrastructure())?;
     Ok(Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? })
 }
 
@@ -106,16 +106,15 @@ async fn save(tx: &mut Tx, instance: &mut Instance, was: DeploymentStatus, now: 
     if instance_save(tx, instance, was, now).await? { Ok(()) } else { Err(deploy::lost_update()) }
 }
 
-/// The service of an instance that may be updated: not while everything is about to be removed.
-pub(super) async fn settled_service(rd: &mut Reader, cx: &Context, instance: &Instance) -> Result<Service> {
-    match service_get(rd, cx.scope(), &instance.service).await? {
-        Some(service) if service.status == ServiceStatus::DeleteInProgress => Err(conflict(format!(
+/// Whether the service stays: while everything is about to be removed, its instances can't be updated.
+pub(super) fn check_stays(service: &Service) -> Result<()> {
+    if service.status == ServiceStatus::DeleteInProgress {
+        return Err(conflict(format!(
             "the service '{}' is DELETE_IN_PROGRESS; its instances can't be updated",
             service.name
-        ))),
-        Some(service) => Ok(service),
-        None => Err(not_found("service", cx.scope().service(&instance.service))),
+        )));
     }
+    Ok(())
 }
 
 /// The spec to deploy: the given one, or that of the last success.

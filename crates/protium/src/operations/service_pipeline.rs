@@ -1,9 +1,9 @@
 //! Pipelines: update and cancel. They come and go with their service.
 
 use super::deploy::{self, Start};
-use super::service::{self, check_compatible, check_pipeline_role};
+use super::service::{self, check_compatible, check_pipeline_engine};
 use super::upgrade::Update;
-use super::usable_version::{self, check_built};
+use super::usable_version;
 use super::{Context, spec, wire};
 use crate::error::{Result, conflict, not_found};
 use crate::store::{Reader, Target, Tx, content_put, environment_get, instances_of_service, pipeline_get};
@@ -73,10 +73,7 @@ pub(super) async fn aim(
     if version.version != pipeline.track.current().version {
         check_environments(tx, cx, service, version).await?;
     }
-    if let Some(part) = version.bundle.as_ref().and_then(|bundle| bundle.pipeline.as_ref()) {
-        check_built(part)?;
-        check_pipeline_role(tx, cx, part, Some(pipeline)).await?;
-    }
+    check_pipeline_engine(tx, cx, version, Some(pipeline)).await?;
     Ok(Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? })
 }
 

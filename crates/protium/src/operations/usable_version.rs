@@ -61,19 +61,19 @@ pub(super) async fn still(rd: &mut Reader, scope: &Scope, version: &TemplateVers
     if now.id == version.id { Ok(()) } else { Err(missing(scope, *kind, template, number)) }
 }
 
-/// Whether there is an engine for a part of a bundle. Bundles of others can be registered only.
-pub(super) fn check_built(part: &RegisteredPart) -> Result<()> {
-    if Method::of_part(&part.engine).is_some() {
-        return Ok(());
+/// Whether there is an engine for that part of a bundle, if it has it. Bundles of others can be registered only.
+pub(super) fn check_built(part: Option<&RegisteredPart>) -> Result<()> {
+    match part {
+        Some(part) if Method::of_part(&part.engine).is_none() => Err(invalid(
+            "templateMajorVersion, templateMinorVersion",
+            format_args!(
+                "the version is provisioned with {}, which this server does not support yet; use a version that is \
+                 provisioned with cloudformation or terraform",
+                part.engine
+            ),
+        )),
+        Some(_) | None => Ok(()),
     }
-    Err(invalid(
-        "templateMajorVersion, templateMinorVersion",
-        format_args!(
-            "the version is provisioned with {}, which this server does not support yet; use a version that is \
-             provisioned with cloudformation or terraform",
-            part.engine
-        ),
-    ))
 }
 
 async fn exactly(

@@ -12,8 +12,8 @@ const MOMENT: Duration = Duration::from_millis(10);
 /// How many are kept.
 const CAPACITY: usize = 1024;
 
-/// How many may rely on such a count at once, in one process: twice what the database has connections for. Those who
-/// wait for a connection are no more than that either.
+/// How many may rely on such a count at once, in one process: twice the default number of connections. Those who wait
+/// for a connection are no more than that either.
 pub(super) const RELYING: usize = 32;
 
 /// The counts, by account, region and what was counted.
@@ -24,10 +24,7 @@ pub(super) struct Counts {
 }
 
 /// Lets one rely on a count until it is dropped.
-#[derive(Debug)]
-pub struct Relying {
-    _permit: OwnedSemaphorePermit,
-}
+pub type Relying = OwnedSemaphorePermit;
 
 impl Default for Counts {
     fn default() -> Self {
@@ -49,7 +46,7 @@ impl Counts {
 
     /// `None` while too many do.
     pub(super) fn rely(&self) -> Option<Relying> {
-        Some(Relying { _permit: Arc::clone(&self.relying).try_acquire_owned().ok()? })
+        Arc::clone(&self.relying).try_acquire_owned().ok()
     }
 }
 

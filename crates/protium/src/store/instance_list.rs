@@ -3,16 +3,21 @@
 //! Owns: which index answers which list, so that a page costs as much in a large store as in a small one. Does not
 //! own: what filters mean (`domain::service::listing`), nor which versions are stale (`operations`).
 //!
-//! There are three ways:
+//! What is on a page is decided on the entries of one index, which has all that filters and orders ask for
+//! (`migrations/0008_covering.sql`); the documents of that page are all that is read of the table. One of the filters
+//! leads: the index is searched by it, and the others are decided on what it leaves.
 //!
-//! - *Streams.* Without filters, with an environment or another single filter: an index has what is wanted in the
-//!   order of the list, and a page is read off it. Values that are alternatives are a stream each, merged.
-//! - *Few.* Where one filter leaves few instances, those are read and sorted.
-//! - *Scan.* Else the covering index is read in the default order until the page is full; for other orders all of it.
+//! - *In order.* The index has what the leading filter leaves in the order of the list, and is read until the page is
+//!   full. Values that are alternatives are a stream each, merged.
+//! - *Sorted.* Else a filter leads only if it leaves few instances, which are all read.
+//! - *Without a lead*, the index of the order is read until the page is full.
+//!
+//! The filter that leaves the fewest leads, as long as those are few; else one whose index has the order, if any.
 //!
 //! Databases choose indexes by guesses about the data, which here would decide between a page and all of the table.
-//! So columns that are to be compared but not searched by are written as expressions (`status || ''`), which no index
-//! has.
+//! So what is to be compared but not searched by is written as an expression that no index has: `status || ''` in an
+//! order, `COALESCE(status = $3, FALSE)` in a condition. Of the latter PostgreSQL guesses that half of all rows fit.
+//! Where it thinks that few do, it does not read in order until the page is full, but reads and sorts all.
 
 use super::resource::read;
 use super::{DbResult, Param, Reader};
@@ -23,14 +28,13 @@ use protium_domain::version::Version;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeSet;
 
-/// The most streams that are merged; for more alternatives the covering index is read.
+/// The most streams that are merged; more alternatives do not lead.
 const STREAMS: usize = 16;
-/// How many instances a filter may leave to count as few, if it is the only one: its index knows all that is needed.
-const FEW_ALONE: i64 = 4000;
-/// The same if others remain to be decided, for which each row has to be looked up.
-const FEW: i64 = 1000;
-/// More than there are: a limit that does not limit keeps a database from reading a query in another order.
-const ALL: i64 = 1_000_000_000;
+/// How many instances a filter may leave to count as few: to read and sort them takes less time than a page may.
+const FEW: i64 = 4000;
+/// The same of several filters of which none has an index in the order of the list: there, what fits all of them may be
+/// so far apart that a page is a walk through a large store.
+const FEW_OF_SEVERAL: i64 = 25_000;
 /// The most versions in one statement.
 const VERSIONS: usize = 4000;
 /// The limits that statements have: a few only, since each database keeps them prepared.
@@ -85,10 +89,7 @@ async fn page(rd: &mut Reader, scope: &Scope, list: InstanceList<'_>) -> DbResul
     if rules.iter().any(|rule| rule.is_never()) {
         return Ok(Vec::new());
     }
-    let way = match without_asking(&list, &rules) {
-        Some(way) => way,
-        None => after_counting(rd, scope, &rules).await?,
-    };
+    let way = way(rd, scope, &list, &rules).await?;
     let mut statement = Statement::new(scope, list);
     let Some(sql) = statement.of(way, &rules) else { return Ok(Vec::new()) };
     let rows = rd.query(&sql, &statement.params).await?;
@@ -119,12 +120,12 @@ impl<'a> Values<'a> {
 }
 
 impl Rule<'_> {
-    /// How many alternatives there are, each of which an index has in order; `None` for those of no number.
-    fn alternatives(self) -> Option<usize> {
+    /// Whether its alternatives, each of which an index has, are few enough to be searched one by one.
+    fn is_countable(self) -> bool {
         match self {
-            Self::In(_, values) => Some(values.list().len()),
-            Self::On(versions) => Some(versions.len()),
-            Self::Within(..) => None,
+            Self::In(_, values) => values.list().len() <= STREAMS,
+            Self::On(versions) => versions.len() <= STREAMS,
+            Self::Within(..) => true,
         }
     }
 
@@ -162,49 +163,62 @@ fn rules<'a>(list: &InstanceList<'a>) -> Vec<Rule<'a>> {
 
 /// How a page is found.
 #[derive(Clone, Copy)]
-enum Way<'a> {
-    /// Each alternative of the rule, or all if there is none, is read off an index in the order of the list.
-    Streams(Option<Rule<'a>>),
-    /// What the rule leaves is read and sorted.
-    Few(Rule<'a>),
-    Scan,
+struct Way<'a> {
+    /// The rule that the index is searched by.
+    lead: Option<Rule<'a>>,
+    /// Whether the index has what the lead leaves in the order of the list.
+    in_order: bool,
 }
 
-/// The way, where it does not depend on what is stored.
-fn without_asking<'a>(list: &InstanceList<'_>, rules: &[Rule<'a>]) -> Option<Way<'a>> {
+async fn way<'a>(rd: &mut Reader, scope: &Scope, list: &InstanceList<'a>, rules: &[Rule<'a>]) -> DbResult<Way<'a>> {
+    let alone = rules.len() == 1;
     // A service has few instances, by its quota.
-    if let Some(service) = rules.iter().find(|rule| matches!(rule, Rule::In(Field::Service, _))) {
-        return Some(Way::Few(*service));
-    }
-    let rule = match rules {
-        [] => return Some(Way::Streams(None)),
-        [rule] if rule.alternatives().is_none_or(|number| number <= STREAMS) => *rule,
-        _ => return None,
+    let service = rules.iter().find(|rule| matches!(rule, Rule::In(Field::Service, _)));
+    let in_order = rules.iter().find(|rule| is_in_order(**rule, list, alone));
+    let lead = match (service, in_order) {
+        (Some(service), _) => Some(service),
+        (None, Some(only)) if alone => Some(only),
+        (None, None) if !alone => least(rd, scope, rules, FEW_OF_SEVERAL).await?,
+        (None, in_order) => least(rd, scope, rules, FEW).await?.or(in_order),
     };
-    let in_order = match rule {
-        Rule::In(Field::Environment, _) => true,
+    let lead = lead.copied();
+    Ok(Way { lead, in_order: lead.is_none_or(|rule| is_in_order(rule, list, alone)) })
+}
+
+/// Whether an index has each alternative of the rule in the order of the list, with all that other rules ask for.
+fn is_in_order(rule: Rule<'_>, list: &InstanceList<'_>, alone: bool) -> bool {
+    if !rule.is_countable() {
+        return false;
+    }
+    match rule {
+        // The indexes for orders within an environment have nothing else.
+        Rule::In(Field::Environment, _) if alone => true,
         Rule::In(field, _) => list.sort == Field::Service || list.sort == field,
         Rule::On(_) => list.sort == Field::Service,
         Rule::Within(field, _) => list.sort == field,
-    };
-    in_order.then_some(Way::Streams(Some(rule)))
+    }
 }
 
-/// Looks how many instances each rule leaves, as far as that matters.
-async fn after_counting<'a>(rd: &mut Reader, scope: &Scope, rules: &[Rule<'a>]) -> DbResult<Way<'a>> {
-    let few = if rules.len() == 1 { FEW_ALONE } else { FEW };
+/// The rule that leaves the fewest instances, if those are few.
+async fn least<'r, 'a>(
+    rd: &mut Reader,
+    scope: &Scope,
+    rules: &'r [Rule<'a>],
+    few: i64,
+) -> DbResult<Option<&'r Rule<'a>>> {
+    let mut most = few + 1;
     let mut least = None;
-    let countable = rules.iter().filter(|rule| rule.alternatives().is_none_or(|number| number <= STREAMS));
-    for rule in countable {
+    for rule in rules.iter().filter(|rule| rule.is_countable()) {
         let mut params = vec![Param::from(&scope.account), Param::from(&scope.region)];
         let found = searched(*rule, &mut params);
-        let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM ({found}) AS found LIMIT {}) AS counted", few + 1);
+        let most_place = bind(&mut params, most.into());
+        let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM ({found}) AS found LIMIT {most_place}) AS counted");
         let count = rd.query_one(&sql, &params).await?.int(0)?;
-        if count <= few && least.is_none_or(|(best, _)| count < best) {
-            least = Some((count, *rule));
+        if count < most {
+            (most, least) = (count, Some(rule));
         }
     }
-    Ok(least.map_or(Way::Scan, |(_, rule)| Way::Few(rule)))
+    Ok(least)
 }
 
 /// A statement while it is written: `$1` and `$2` are account and region.
@@ -220,15 +234,7 @@ impl<'a> Statement<'a> {
 
     /// The documents of the page. Which instances are on it is decided without reading any. `None` if there are none.
     fn of(&mut self, way: Way<'a>, rules: &[Rule<'a>]) -> Option<String> {
-        let page = match way {
-            Way::Streams(rule) => self.streams(rule)?,
-            Way::Few(rule) => self.few(rule, rules),
-            Way::Scan => {
-                let conditions = rules.iter().map(|rule| compared(*rule, &mut self.params)).collect();
-                let sort = self.list.sort;
-                self.selection(conditions, if sort == Field::Service { plain } else { neutral }, sort.order())
-            }
-        };
+        let page = self.page(way, rules)?;
         let order = self.order(self.list.sort.order(), |field| format!("page.{}", column(field)));
         Some(format!(
             "SELECT one.revision, one.doc FROM ({page}) AS page CROSS JOIN service_instance AS one \
@@ -237,11 +243,25 @@ impl<'a> Statement<'a> {
         ))
     }
 
-    fn streams(&mut self, rule: Option<Rule<'a>>) -> Option<String> {
+    /// What tells the order of the instances on the page.
+    fn page(&mut self, Way { lead, in_order }: Way<'a>, rules: &[Rule<'a>]) -> Option<String> {
+        let others = rules.iter().filter(|rule| !lead.is_some_and(|lead| is_same(**rule, lead)));
+        let others: Vec<String> = others.map(|rule| compared(*rule, &mut self.params)).collect();
+        let with = |lead: String| -> Vec<String> { std::iter::once(lead).chain(others.iter().cloned()).collect() };
         let order = self.list.sort.order();
         let mut streams = Vec::new();
-        match rule {
-            None => streams.push(self.selection(Vec::new(), plain, order)),
+        match lead {
+            None => streams.push(self.selection(others, plain, order)),
+            Some(Rule::On(versions)) => {
+                for version in versions {
+                    let condition = on_version(version, &mut self.params);
+                    streams.push(self.selection(with(condition), if in_order { plain } else { neutral }, order));
+                }
+            }
+            Some(rule) if !in_order => {
+                let condition = condition(rule, &mut self.params);
+                streams.push(self.selection(with(condition), neutral, order));
+            }
             Some(Rule::In(field, values)) => {
                 for value in values.list() {
                     // All of a stream are alike in the column of its filter: if that is the first of the order, the
@@ -251,18 +271,12 @@ impl<'a> Statement<'a> {
                     if place == Some(Ordering::Less) {
                         continue;
                     }
-                    let condition = vec![format!("{} = {}", column(field), bind(&mut self.params, value.into()))];
+                    let conditions = with(format!("{} = {}", column(field), bind(&mut self.params, value.into())));
                     streams.push(match (rest, place) {
-                        (None, _) => self.selection(condition, plain, order),
-                        (Some(rest), Some(Ordering::Equal)) => self.selection(condition, plain, rest),
-                        (Some(rest), _) => self.all_of(condition, plain, rest),
+                        (None, _) => self.selection(conditions, plain, order),
+                        (Some(rest), Some(Ordering::Equal)) => self.selection(conditions, plain, rest),
+                        (Some(rest), _) => self.all_of(conditions, plain, rest),
                     });
-                }
-            }
-            Some(Rule::On(versions)) => {
-                for version in versions {
-                    let condition = on_version(version, &mut self.params);
-                    streams.push(self.selection(vec![condition], plain, order));
                 }
             }
             Some(Rule::Within(field, span)) => {
@@ -272,9 +286,9 @@ impl<'a> Statement<'a> {
                     (Some(_), false) => Span { after: None, ..span },
                     (Some(_), true) => Span { before: None, ..span },
                 };
-                let rule = Some(Rule::Within(field, span)).filter(|_| !span.is_open());
-                let condition = rule.map(|rule| condition(rule, &mut self.params, plain));
-                streams.push(self.selection(condition.into_iter().collect(), plain, order));
+                let conditions =
+                    if span.is_open() { others } else { with(condition(Rule::Within(field, span), &mut self.params)) };
+                streams.push(self.selection(conditions, plain, order));
             }
         }
         if streams.len() < 2 {
@@ -294,44 +308,19 @@ impl<'a> Statement<'a> {
         Some(if self.list.descending { place.reverse() } else { place })
     }
 
-    /// What one rule leaves is looked up by an index; the others are decided on the rows.
-    fn few(&mut self, rule: Rule<'a>, rules: &[Rule<'a>]) -> String {
-        let order = self.list.sort.order();
-        let rest: Vec<Rule<'a>> = rules.iter().copied().filter(|other| !is_same(*other, rule)).collect();
-        if let (Rule::Within(..), [], Field::Service | Field::Name) = (rule, rest.as_slice(), self.list.sort) {
-            // The index has all that is asked for.
-            let condition = condition(rule, &mut self.params, plain);
-            return self.selection(vec![condition], neutral, order);
-        }
-        let found = searched(rule, &mut self.params);
-        let mut conditions = vec!["service = few_service".to_owned(), "name = few_name".to_owned()];
-        conditions.extend(rest.into_iter().map(|other| compared(other, &mut self.params)));
-        let table = format!(
-            "(SELECT few_service, few_name FROM ({found}) AS found LIMIT {ALL}) AS few CROSS JOIN service_instance"
-        );
-        self.from(&table, conditions, neutral, order, true)
-    }
-
     /// The page of what fits, in an order that ends as that of the list does, after the end of the page before.
     fn selection(&mut self, conditions: Vec<String>, write: fn(Field) -> String, order: &[Field]) -> String {
-        self.from("service_instance", conditions, write, order, true)
+        self.from(conditions, write, order, true)
     }
 
     /// The same from the beginning.
     fn all_of(&mut self, conditions: Vec<String>, write: fn(Field) -> String, order: &[Field]) -> String {
-        self.from("service_instance", conditions, write, order, false)
+        self.from(conditions, write, order, false)
     }
 
     /// Those columns of instances that tell their order in the list.
-    fn from(
-        &mut self,
-        table: &str,
-        conditions: Vec<String>,
-        write: fn(Field) -> String,
-        order: &[Field],
-        after: bool,
-    ) -> String {
-        let mut sql = format!("SELECT {} FROM {table} WHERE account = $1 AND region = $2", self.columns());
+    fn from(&mut self, conditions: Vec<String>, write: fn(Field) -> String, order: &[Field], after: bool) -> String {
+        let mut sql = format!("SELECT {} FROM service_instance WHERE account = $1 AND region = $2", self.columns());
         for condition in conditions {
             sql.push_str(" AND ");
             sql.push_str(&condition);
@@ -407,40 +396,37 @@ fn bind<'a>(params: &mut Vec<Param<'a>>, param: Param<'a>) -> String {
     format!("${}", params.len())
 }
 
-/// The names of the instances that a rule leaves, each alternative by a search of an index that has them.
+/// What a rule leaves, each alternative by a search of an index.
 fn searched<'a>(rule: Rule<'a>, params: &mut Vec<Param<'a>>) -> String {
     let conditions: Vec<String> = match rule {
         Rule::On(versions) => versions.iter().map(|version| on_version(version, params)).collect(),
-        Rule::In(..) | Rule::Within(..) => vec![condition(rule, params, plain)],
+        Rule::In(..) | Rule::Within(..) => vec![condition(rule, params)],
     };
-    let each = conditions.into_iter().map(|condition| {
-        format!(
-            "SELECT service AS few_service, name AS few_name FROM service_instance \
-             WHERE account = $1 AND region = $2 AND {condition}"
-        )
-    });
+    let each = conditions
+        .into_iter()
+        .map(|condition| format!("SELECT 1 FROM service_instance WHERE account = $1 AND region = $2 AND {condition}"));
     each.collect::<Vec<_>>().join(" UNION ALL ")
 }
 
-/// The rule as a condition that is decided for each row that another one leaves.
+/// The rule as a condition that is decided on what another one leaves.
 fn compared<'a>(rule: Rule<'a>, params: &mut Vec<Param<'a>>) -> String {
-    condition(rule, params, neutral)
+    format!("COALESCE({}, FALSE)", condition(rule, params))
 }
 
-fn condition<'a>(rule: Rule<'a>, params: &mut Vec<Param<'a>>, write: fn(Field) -> String) -> String {
+fn condition<'a>(rule: Rule<'a>, params: &mut Vec<Param<'a>>) -> String {
     match rule {
         Rule::In(field, values) => {
             let places: Vec<String> =
                 padded(values.list()).into_iter().map(|value| bind(params, value.into())).collect();
             match places.as_slice() {
-                [place] => format!("{} = {place}", write(field)),
-                places => format!("{} IN ({})", write(field), places.join(", ")),
+                [place] => format!("{} = {place}", column(field)),
+                places => format!("{} IN ({})", column(field), places.join(", ")),
             }
         }
         Rule::Within(field, span) => {
             let bounds = [(">", span.after), ("<", span.before)].into_iter();
             let parts = bounds.filter_map(|(compare, bound)| {
-                Some(format!("{} {compare} {}", write(field), bind(params, bound?.into())))
+                Some(format!("{} {compare} {}", column(field), bind(params, bound?.into())))
             });
             parts.collect::<Vec<_>>().join(" AND ")
         }
@@ -451,7 +437,8 @@ fn condition<'a>(rule: Rule<'a>, params: &mut Vec<Param<'a>>, write: fn(Field) -
                 format!("({template}, CAST({major} AS BIGINT), CAST({minor} AS BIGINT))")
             });
             let rows = rows.collect::<Vec<_>>().join(", ");
-            format!("(template || '', major + 0, minor + 0) IN (VALUES {rows})")
+            // PostgreSQL looks a NULL up by going through all of them.
+            format!("major IS NOT NULL AND (template, major, minor) IN (VALUES {rows})")
         }
     }
 }

@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0005_self_managed.sql"),
     include_str!("../../migrations/0006_list_instances.sql"),
     include_str!("../../migrations/0007_summary.sql"),
+    include_str!("../../migrations/0008_covering.sql"),
 ];
 
 /// The schema version that this program reads and writes.

@@ -103,6 +103,24 @@ fn customer_managed_pipelines_need_no_folder_and_ignore_one() {
 }
 
 #[test]
+fn what_has_no_effect_is_a_warning() {
+    let odd = with(service(), "instance_infrastructure/manifest.yaml", &format!("{MANIFEST}      note: x\n"));
+    let schema = schema("service").replace("  types:", "  tags: {}\n  types:");
+    let odd = with(odd, "schema/schema.yaml", &schema);
+    let warnings = checked(&odd, Expect::Service { pipeline: false }).unwrap().warnings;
+    let places: Vec<_> = warnings.iter().map(|warning| (warning.file.as_str(), warning.line)).collect();
+    assert_eq!(
+        places,
+        [
+            ("schema/schema.yaml", Some(6)),
+            ("instance_infrastructure/manifest.yaml", Some(6)),
+            ("pipeline_infrastructure/", None)
+        ]
+    );
+    assert_eq!(checked(&service(), SERVICE).unwrap().warnings, []);
+}
+
+#[test]
 fn each_gap_in_the_layout_is_named_with_its_remedy() {
     let service_schema_only = without(service(), "pipeline_infrastructure/");
     for (files, expect, expected) in [

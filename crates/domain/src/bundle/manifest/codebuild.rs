@@ -38,7 +38,9 @@ pub enum InputFormat {
     Hcl,
 }
 
-const KEYS: [&str; 7] = ["image", "runtimes", "env", "provision", "deprovision", "project_properties", "input_type"];
+/// What settings there are.
+pub(super) const KEYS: [&str; 7] =
+    ["image", "runtimes", "env", "provision", "deprovision", "project_properties", "input_type"];
 
 /// Reads the settings of a template entry.
 pub(super) fn settings(file: &str, entry: &Node) -> Result<CodeBuildSettings, Vec<Problem>> {

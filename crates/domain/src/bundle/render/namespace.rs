@@ -3,7 +3,12 @@
 //! Owns which names exist where. It does not decide what inputs and outputs are: they come in as
 //! JSON objects, with the schema's defaults already in place.
 
+use std::sync::Arc;
+
+use minijinja::value::Object;
 use serde_json::{Map, Value, json};
+
+use super::to_value;
 
 /// An environment as service and component templates see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,8 +84,7 @@ pub fn service_instance(
     let environment = environment_value(environment);
     let default = match component {
         Some(component) => json!({ "name": component.name, "outputs": object(&component.outputs) }),
-        // Templates read the outputs unconditionally.
-        None => json!({ "outputs": {} }),
+        None => no_component(),
     };
     json!({
         "service": service_value(service),
@@ -125,6 +129,42 @@ pub fn component(name: &str, environment: &EnvironmentView, attached: Option<&At
         names.insert("service_instance".to_owned(), value);
     }
     Value::Object(names)
+}
+
+/// Where the template of an instance finds its component.
+const COMPONENT: [&str; 3] = ["service_instance", "components", "default"];
+
+/// Stands for the component that an instance does not have: templates read the outputs unconditionally.
+fn no_component() -> Value {
+    json!({ "outputs": {} })
+}
+
+/// A component that is not there, as templates see it: an empty mapping, whose outputs are an empty mapping too.
+#[derive(Debug)]
+struct NoComponent;
+
+impl Object for NoComponent {
+    fn get_value(self: &Arc<Self>, key: &minijinja::Value) -> Option<minijinja::Value> {
+        (key.as_str() == Some("outputs")).then(|| to_value(&object(&Value::Null)))
+    }
+}
+
+/// A namespace as the engine's values.
+pub(super) fn values(namespace: &Value) -> minijinja::Value {
+    on_the_way(namespace, &COMPONENT)
+}
+
+/// The value of what leads to a component by `path`, or is one.
+fn on_the_way(json: &Value, path: &[&str]) -> minijinja::Value {
+    match (json, path) {
+        (component, []) if *component == no_component() => minijinja::Value::from_object(NoComponent),
+        (Value::Object(members), [next, rest @ ..]) => {
+            minijinja::Value::from_pairs(members.iter().map(|(name, value)| {
+                (name.as_str(), if name == next { on_the_way(value, rest) } else { to_value(value) })
+            }))
+        }
+        _ => to_value(json),
+    }
 }
 
 fn environment_value(environment: &EnvironmentView) -> Value {
@@ -199,6 +239,48 @@ mod tests {
             text(source, &service_instance(&service, "i", &json!({}), Some(&component), &dev())),
             "{'Bucket': 'b'} c"
         );
+    }
+
+    #[test]
+    fn an_instance_without_a_component_sees_empty_mappings() {
+        let namespace = service_instance(&ServiceView::default(), "i", &json!({}), None, &dev());
+        for (source, expected) in [
+            ("{{ service_instance.components.default }}", "{}"),
+            ("{{ service_instance.components.default | length }}", "0"),
+            ("{{ service_instance.components.default | tojson }}", "{}"),
+            ("{{ service_instance.components.default == {} }}", "True"),
+            ("{% if service_instance.components.default %}one{% else %}none{% endif %}", "none"),
+            ("{% if service_instance.components.default is defined %}known{% endif %}", "known"),
+            ("{% for name in service_instance.components.default %}{{ name }}{% else %}none{% endfor %}", "none"),
+            ("{% if service_instance.components.default.outputs %}some{% else %}none{% endif %}", "none"),
+            ("{% if service_instance.components.default.outputs | length > 0 %}some{% else %}none{% endif %}", "none"),
+            ("{% for name in service_instance.components.default.outputs %}{{ name }}{% endfor %}.", "."),
+            ("{% for v in service_instance.components.default.outputs.values() %}{{ v }}{% endfor %}.", "."),
+            ("{{ service_instance.components.default['outputs'] }}", "{}"),
+            ("{{ service_instance.components.default.outputs.Bucket | default('none') }}", "none"),
+            ("{{ service_instance.components.default.outputs | proton_cfn_iam_policy_arns }}", "[]"),
+        ] {
+            assert_eq!(text(source, &namespace), expected, "{source}");
+        }
+        let source = "{{ service_instance.components.default.outputs.Bucket }}";
+        let error = render("t", source, &namespace, RenderLimits::default()).unwrap_err().to_string();
+        assert!(error.contains("`service_instance.components.default.outputs.Bucket` is undefined"), "{error}");
+    }
+
+    #[test]
+    fn an_instance_with_a_component_sees_it_even_without_outputs() {
+        let component = ComponentView { name: "c".into(), outputs: json!({}) };
+        let namespace = service_instance(&ServiceView::default(), "i", &json!({}), Some(&component), &dev());
+        let source =
+            "{% if service_instance.components.default %}{{ service_instance.components.default.name }}{% endif %}";
+        assert_eq!(text(source, &namespace), "c");
+    }
+
+    #[test]
+    fn inputs_that_look_like_a_component_stay_what_they_are() {
+        let inputs = json!({"components": {"default": {"outputs": {}}}});
+        let namespace = service_instance(&ServiceView::default(), "i", &inputs, None, &dev());
+        assert_eq!(text("{{ service_instance.inputs.components.default }}", &namespace), "{'outputs': {}}");
     }
 
     #[test]

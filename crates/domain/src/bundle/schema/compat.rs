@@ -2,52 +2,66 @@
 
 use serde_json::Value;
 
-use super::{InputType, Schema};
+use super::{InputType, SCHEMA_FILE, Schema, reference};
+use crate::bundle::problem::Problem;
+use crate::bundle::yaml::{self, Node};
+use crate::version::Version;
 
-/// Changes listed in one message.
-const LISTED: usize = 5;
-
-/// Why `new` is no backward-compatible successor of `old`; `None` if it is one.
+/// What makes `new` no backward-compatible successor of `old`, the schema of the version `than`; nothing if it is one.
+/// `text` is what `new` was read from.
 ///
-/// The text names the inputs and ends in the remedy. Not judged are texts, changed defaults and
+/// Each problem names the input, the line in the new text and the remedy. Not judged are texts, changed defaults and
 /// anything that takes more than before.
-pub fn breaking_change(old: &Schema, new: &Schema) -> Option<String> {
-    let mut changes = compare_types(&old.inputs, &new.inputs);
+pub fn breaking_changes(old: &Schema, than: Version, new: &Schema, text: &str) -> Vec<Problem> {
+    // It was read once, so it is read again; if not, the problems name no lines.
+    let root = yaml::parse(text).ok();
+    let top = root.as_ref().map_or(Place { line: None, node: None }, |root| Place::of(root).below(None, "schema"));
+    let compare = |role: &'static str| Comparison::new(role, than, top);
+    let mut problems = compare(new.inputs.role).types_of(&old.inputs, &new.inputs);
     match (&old.pipeline, &new.pipeline) {
-        (Some(old), Some(new)) => changes.extend(compare_types(old, new)),
-        (Some(_), None) => changes.push("`pipeline_input_type` was removed".to_owned()),
-        (None, Some(new)) => changes.extend(newly_required(new)),
+        (Some(old), Some(new)) => problems.extend(compare(new.role).types_of(old, new)),
+        (Some(old), None) => problems.extend(compare(old.role).removed()),
+        (None, Some(new)) => problems.extend(compare(new.role).newly_required(new)),
         (None, None) => {}
     }
-    if changes.is_empty() {
-        return None;
+    problems
+}
+
+/// Where something is written in the text of the new schema.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    line: Option<usize>,
+    node: Option<&'a Node>,
+}
+
+impl<'a> Place<'a> {
+    fn of(node: &'a Node) -> Self {
+        Self { line: Some(node.line), node: Some(node) }
     }
-    let more = changes.len().saturating_sub(LISTED);
-    changes.truncate(LISTED);
-    let mut text = format!("the schema is not backward compatible: {}", changes.join("; "));
-    if more > 0 {
-        text.push_str(&format!("; and {more} more"));
+
+    /// Where `key` is written, in the type that is referred to here if not here; this place if nowhere.
+    fn below(self, types: Option<&'a Node>, key: &str) -> Self {
+        let mut node = self.node;
+        // A reference leads to another one as long as types last, since none contains itself.
+        for _ in 0..=types.map_or(0, |types| types.entries().len()) {
+            let Some(here) = node else { break };
+            if let Some((key, value)) = here.entry(key) {
+                return Self { line: Some(key.line), node: Some(value) };
+            }
+            let name = here.get("$ref").and_then(Node::text).and_then(reference::name);
+            node = name.and_then(|name| types?.get(name));
+        }
+        self
     }
-    text.push_str(" — publish it as a new major version, or take the change back");
-    Some(text)
 }
 
-fn compare_types(old: &InputType, new: &InputType) -> Vec<String> {
-    let mut comparison = Comparison { role: new.role, changes: Vec::new() };
-    comparison.schemas(&old.schema, &new.schema, "");
-    comparison.changes
-}
-
-/// A type where there was none before: what it requires, nobody gave so far.
-fn newly_required(new: &InputType) -> Vec<String> {
-    let mut comparison = Comparison { role: new.role, changes: Vec::new() };
-    comparison.required(&Value::Null, &new.schema, "");
-    comparison.changes
-}
-
-struct Comparison {
+/// What changed in one input type.
+struct Comparison<'a> {
     role: &'static str,
-    changes: Vec<String>,
+    than: Version,
+    /// What `schema:` is in the new text.
+    top: Place<'a>,
+    problems: Vec<Problem>,
 }
 
 /// Which way a limit gets narrower.
@@ -68,63 +82,94 @@ const LIMITS: [(&str, Narrower); 8] = [
     ("maxProperties", Narrower::Lower),
 ];
 
-impl Comparison {
-    fn change(&mut self, path: &str, what: impl AsRef<str>) {
-        let what = what.as_ref();
-        self.changes.push(if path.is_empty() {
-            format!("`{}` {what}", self.role)
-        } else {
-            format!("input `{path}` of `{}` {what}", self.role)
-        });
+impl<'a> Comparison<'a> {
+    fn new(role: &'static str, than: Version, top: Place<'a>) -> Self {
+        Self { role, than, top, problems: Vec::new() }
     }
 
-    fn schemas(&mut self, old: &Value, new: &Value, path: &str) {
-        self.types(old, new, path);
-        self.values(old, new, path);
-        self.limits(old, new, path);
-        self.combinations(old, new, path);
-        self.properties(old, new, path);
-        self.required(old, new, path);
+    fn types_of(mut self, old: &InputType, new: &InputType) -> Vec<Problem> {
+        self.schemas(&old.schema, &new.schema, "", self.start());
+        self.problems
+    }
+
+    /// A type where there is none any more.
+    fn removed(mut self) -> Vec<Problem> {
+        self.change("", self.top, "was removed");
+        self.problems
+    }
+
+    /// A type where there was none before: what it requires, nobody gave so far.
+    fn newly_required(mut self, new: &InputType) -> Vec<Problem> {
+        self.required(&Value::Null, &new.schema, "", self.start());
+        self.problems
+    }
+
+    /// Where the type is written that the role names.
+    fn start(&self) -> Place<'a> {
+        let name = self.top.node.and_then(|schema| schema.get(self.role)).and_then(Node::text);
+        name.map_or(self.top, |name| self.top.below(None, "types").below(None, name))
+    }
+
+    fn below(&self, at: Place<'a>, key: &str) -> Place<'a> {
+        at.below(self.top.node.and_then(|schema| schema.get("types")), key)
+    }
+
+    fn change(&mut self, path: &str, at: Place<'a>, what: impl AsRef<str>) {
+        let input =
+            if path.is_empty() { format!("`{}`", self.role) } else { format!("input `{path}` of `{}`", self.role) };
+        let message = format!("{input} {}, which is not backward compatible with version {}", what.as_ref(), self.than);
+        let remedy = "take the change back, or register the bundle as a new major version";
+        self.problems.push(Problem { line: at.line, ..Problem::new(SCHEMA_FILE, message, remedy) });
+    }
+
+    fn schemas(&mut self, old: &Value, new: &Value, path: &str, at: Place<'a>) {
+        self.types(old, new, path, at);
+        self.values(old, new, path, at);
+        self.limits(old, new, path, at);
+        self.combinations(old, new, path, at);
+        self.properties(old, new, path, at);
+        self.required(old, new, path, at);
         if let Some(new_items) = new.get("items") {
             let anything = Value::Object(serde_json::Map::new());
-            self.schemas(old.get("items").unwrap_or(&anything), new_items, &format!("{path}[]"));
+            let items = self.below(at, "items");
+            self.schemas(old.get("items").unwrap_or(&anything), new_items, &format!("{path}[]"), items);
         }
     }
 
-    fn types(&mut self, old: &Value, new: &Value, path: &str) {
+    fn types(&mut self, old: &Value, new: &Value, path: &str, at: Place<'a>) {
         let (before, after) = (types(old), types(new));
         let Some(after) = after else { return };
+        let at = self.below(at, "type");
         match before {
-            None => self.change(path, format!("now must be of type {}", after.join(" or "))),
+            None => self.change(path, at, format!("now must be of type {}", after.join(" or "))),
             Some(before) => {
                 let kept =
                     |kind: &String| after.contains(kind) || (kind == "integer" && after.iter().any(|k| k == "number"));
                 if !before.iter().all(kept) {
-                    self.change(
-                        path,
-                        format!("changed its type from {} to {}", before.join(" or "), after.join(" or ")),
-                    );
+                    let what = format!("changed its type from {} to {}", before.join(" or "), after.join(" or "));
+                    self.change(path, at, what);
                 }
             }
         }
     }
 
-    fn values(&mut self, old: &Value, new: &Value, path: &str) {
+    fn values(&mut self, old: &Value, new: &Value, path: &str, at: Place<'a>) {
         let values = |schema: &Value| schema.get("enum").and_then(Value::as_array).cloned();
         let Some(after) = values(new) else { return };
+        let at = self.below(at, "enum");
         match values(old) {
-            None => self.change(path, "now takes only listed values (`enum`)"),
+            None => self.change(path, at, "now takes only listed values (`enum`)"),
             Some(before) => {
                 let gone: Vec<String> =
                     before.iter().filter(|value| !after.contains(value)).map(Value::to_string).collect();
                 if !gone.is_empty() {
-                    self.change(path, format!("no longer takes {}", gone.join(", ")));
+                    self.change(path, at, format!("no longer takes {}", gone.join(", ")));
                 }
             }
         }
     }
 
-    fn limits(&mut self, old: &Value, new: &Value, path: &str) {
+    fn limits(&mut self, old: &Value, new: &Value, path: &str, at: Place<'a>) {
         for (keyword, narrower) in LIMITS {
             let (before, after) = (limit(old, keyword), limit(new, keyword));
             let Some((after, after_excluded)) = after else { continue };
@@ -141,50 +186,54 @@ impl Comparison {
             if is_narrower {
                 let excluded = if after_excluded { " (excluded)" } else { "" };
                 let from = before.map_or_else(|| "none".to_owned(), |(before, _)| before.to_string());
-                self.change(path, format!("narrowed `{keyword}` from {from} to {after}{excluded}"));
+                let what = format!("narrowed `{keyword}` from {from} to {after}{excluded}");
+                self.change(path, self.below(at, keyword), what);
             }
         }
         for keyword in ["pattern", "multipleOf"] {
             let (before, after) = (old.get(keyword), new.get(keyword));
             if after.is_some() && before != after && !is_divisor(keyword, before, after) {
                 let from = before.map_or_else(|| "none".to_owned(), Value::to_string);
-                self.change(path, format!("changed `{keyword}` from {from} to {}", after.unwrap_or(&Value::Null)));
+                let what = format!("changed `{keyword}` from {from} to {}", after.unwrap_or(&Value::Null));
+                self.change(path, self.below(at, keyword), what);
             }
         }
         if new.get("uniqueItems") == Some(&Value::Bool(true)) && old.get("uniqueItems") != Some(&Value::Bool(true)) {
-            self.change(path, "now refuses repeated items (`uniqueItems`)");
+            self.change(path, self.below(at, "uniqueItems"), "now refuses repeated items (`uniqueItems`)");
         }
     }
 
     /// Combinations cannot be compared in general: equal or gone is fine.
-    fn combinations(&mut self, old: &Value, new: &Value, path: &str) {
+    fn combinations(&mut self, old: &Value, new: &Value, path: &str, at: Place<'a>) {
         for keyword in ["allOf", "anyOf", "oneOf", "not", "patternProperties"] {
             if let Some(after) = new.get(keyword)
                 && old.get(keyword) != Some(after)
             {
-                self.change(path, format!("changed `{keyword}`, so that earlier specs may be refused"));
+                let what = format!("changed `{keyword}`");
+                self.change(path, self.below(at, keyword), what);
             }
         }
         if let Some(after) = new.get("additionalProperties")
             && after != &Value::Bool(true)
             && old.get("additionalProperties") != Some(after)
         {
-            self.change(path, "narrowed `additionalProperties`");
+            self.change(path, self.below(at, "additionalProperties"), "narrowed `additionalProperties`");
         }
     }
 
-    fn properties(&mut self, old: &Value, new: &Value, path: &str) {
+    fn properties(&mut self, old: &Value, new: &Value, path: &str, at: Place<'a>) {
+        let all = self.below(at, "properties");
         for (name, before) in properties(old) {
             let inner = join(path, name);
             match new.get("properties").and_then(|properties| properties.get(name)) {
-                Some(after) => self.schemas(before, after, &inner),
-                None => self.change(&inner, "was removed"),
+                Some(after) => self.schemas(before, after, &inner, self.below(all, name)),
+                None => self.change(&inner, all, "was removed"),
             }
         }
     }
 
     /// Required now, without a default, and not required (or not there) before.
-    fn required(&mut self, old: &Value, new: &Value, path: &str) {
+    fn required(&mut self, old: &Value, new: &Value, path: &str, at: Place<'a>) {
         for name in required(new) {
             let has_default =
                 new.get("properties").and_then(|p| p.get(name)).is_some_and(|p| p.get("default").is_some());
@@ -194,7 +243,7 @@ impl Comparison {
             let is_new = old.get("properties").and_then(|properties| properties.get(name)).is_none();
             let what =
                 if is_new { "is new and required, and has no default" } else { "became required, and has no default" };
-            self.change(&join(path, name), what);
+            self.change(&join(path, name), self.below(at, "required"), what);
         }
     }
 }

@@ -18,6 +18,12 @@ pub(super) struct Unresolved {
     pub(super) remedy: String,
 }
 
+/// The name of the type that a `$ref` refers to.
+pub(super) fn name(reference: &str) -> Option<&str> {
+    const PREFIXES: [&str; 4] = ["#/schema/types/", "#/types/", "#/components/schemas/", "#/definitions/"];
+    PREFIXES.iter().find_map(|prefix| reference.strip_prefix(prefix))
+}
+
 /// `schema` with every `$ref` replaced by the type it names. Keywords beside a `$ref` win.
 ///
 /// # Errors
@@ -84,9 +90,7 @@ impl Resolver<'_> {
     }
 
     fn referenced(&mut self, reference: &str, object: &Map<String, Value>) -> Result<Value, Unresolved> {
-        const PREFIXES: [&str; 4] = ["#/schema/types/", "#/types/", "#/components/schemas/", "#/definitions/"];
-        let name = PREFIXES.iter().find_map(|prefix| reference.strip_prefix(prefix));
-        let Some((name, target)) = name.and_then(|name| self.types.get(name).map(|target| (name, target))) else {
+        let Some((name, target)) = name(reference).and_then(|name| Some((name, self.types.get(name)?))) else {
             return Err(self.error(
                 &format!("the reference `{reference}` names no type of this schema"),
                 "refer to a type as `#/schema/types/<Name>`",

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::bundle::problem::summary;
+use crate::version::Version;
 
 const SERVICE: &str = r##"schema:
   format:
@@ -40,13 +41,23 @@ fn service() -> Schema {
     parse(SERVICE, TemplateKind::Service).unwrap()
 }
 
-fn environment(types: &str) -> Result<Schema, String> {
-    let text = format!("schema:\n  format:\n    openapi: \"3.0.0\"\n  environment_input_type: In\n  types:\n{types}");
-    parse(&text, TemplateKind::Environment)
+fn text(types: &str) -> String {
+    format!("schema:\n  format:\n    openapi: \"3.0.0\"\n  environment_input_type: In\n  types:\n{types}")
 }
 
-fn object(properties: &str) -> Schema {
-    environment(&format!("    In: {{type: object, {properties}}}\n")).unwrap_or_else(|error| panic!("{error}"))
+fn environment(types: &str) -> Result<Schema, String> {
+    parse(&text(types), TemplateKind::Environment)
+}
+
+/// What the schema of a version after 1.2 is told, whose texts are those of `kind`.
+fn changes(kind: TemplateKind, old: &str, new: &str) -> String {
+    let read = |text| parse(text, kind).unwrap_or_else(|error| panic!("{error}"));
+    summary(&breaking_changes(&read(old), Version::new(1, 2), &read(new), new))
+}
+
+fn changes_of_object(old: &str, new: &str) -> String {
+    let object = |keywords| text(&format!("    In: {{type: object, {keywords}}}\n"));
+    changes(TemplateKind::Environment, &object(old), &object(new))
 }
 
 #[test]
@@ -88,14 +99,23 @@ fn each_wrong_input_is_named_with_its_path() {
 }
 
 #[test]
-fn unknown_keys_are_warnings_with_a_guess() {
-    let schema = service();
+fn unknown_keys_are_tolerated() {
     let given = json!({"image": "x", "prot": 1, "Port": 1, "vpc": {"cdir": "10.0.0.0/8"}});
-    assert_eq!(schema.inputs().check_inputs(&given), []);
-    let warnings: Vec<String> = schema.inputs().unknown_keys(&given).iter().map(InputProblem::to_string).collect();
-    assert_eq!(warnings.len(), 3);
-    assert!(warnings[1].contains("`Port`") && warnings[1].contains("did you mean `port`?"), "{warnings:?}");
-    assert!(warnings[2].contains("`vpc/cdir`"), "{warnings:?}");
+    assert_eq!(service().inputs().check_inputs(&given), []);
+}
+
+#[test]
+fn keys_that_nothing_reads_are_warnings() {
+    assert_eq!(service().warnings, []);
+    let schema = parse(
+        "schema:\n  format: {openapi: 3.0.0}\n  environment_inputs_type: In\n  types: {In: {type: object}}\n",
+        TemplateKind::Environment,
+    )
+    .unwrap();
+    assert_eq!(
+        summary(&schema.warnings),
+        "schema/schema.yaml:3: `environment_inputs_type` has no meaning here — did you mean `environment_input_type`?"
+    );
 }
 
 #[test]
@@ -210,8 +230,8 @@ fn compatible_changes_pass() {
         ("properties: {a: {multipleOf: 10}}", "properties: {a: {multipleOf: 5, minLength: 0}}"),
         ("properties: {a: {items: {maximum: 1}}}", "properties: {a: {items: {maximum: 2}}}"),
     ] {
-        assert_eq!(breaking_change(&object(old), &object(new)), None, "{old} -> {new}");
-        assert_eq!(breaking_change(&object(old), &object(old)), None);
+        assert_eq!(changes_of_object(old, new), "", "{old} -> {new}");
+        assert_eq!(changes_of_object(old, old), "");
     }
 }
 
@@ -252,19 +272,70 @@ fn breaking_changes_name_the_input_and_the_remedy() {
         ),
         ("properties: {a: {anyOf: [{}]}}", "properties: {a: {anyOf: [{type: string}]}}", "changed `anyOf`"),
     ] {
-        let message = breaking_change(&object(old), &object(new)).unwrap_or_else(|| panic!("{old} -> {new}"));
-        assert!(message.contains(expected) && message.contains("new major version"), "{message}");
+        let message = changes_of_object(old, new);
+        assert!(message.starts_with("schema/schema.yaml:6: ") && message.contains(expected), "{message}");
+        assert!(message.contains("version 1.2 — ") && message.contains("new major version"), "{message}");
     }
 }
 
 #[test]
+fn breaking_changes_name_the_line_that_made_them() {
+    let old = text(concat!(
+        "    In:\n",
+        "      type: object\n",
+        "      properties:\n",
+        "        gone: {type: string}\n",
+        "        port:\n",
+        "          type: number\n",
+        "          maximum: 9\n",
+        "        vpc: {$ref: '#/types/Vpc'}\n",
+        "        list: {items: {type: string}}\n",
+        "    Vpc: {properties: {cidr: {type: string}}}\n",
+    ));
+    let new = text(concat!(
+        "    Vpc:\n",
+        "      properties:\n",
+        "        cidr:\n",
+        "          pattern: x\n",
+        "          type: string\n",
+        "    Net: {$ref: '#/types/Vpc'}\n",
+        "    In:\n",
+        "      type: object\n",
+        "      required: [more]\n",
+        "      properties:\n",
+        "        port:\n",
+        "          type: integer\n",
+        "          maximum: 8\n",
+        "        more: {}\n",
+        "        vpc:\n",
+        "          $ref: '#/types/Net'\n",
+        "        list:\n",
+        "          items:\n",
+        "            enum: [a]\n",
+    ));
+    let told = changes(TemplateKind::Environment, &old, &new);
+    for expected in [
+        "schema/schema.yaml:9: input `vpc.cidr` of `environment_input_type` changed `pattern`",
+        "schema/schema.yaml:14: input `more` of `environment_input_type` is new and required",
+        "schema/schema.yaml:15: input `gone` of `environment_input_type` was removed",
+        "schema/schema.yaml:17: input `port` of `environment_input_type` changed its type",
+        "schema/schema.yaml:18: input `port` of `environment_input_type` narrowed `maximum`",
+        "schema/schema.yaml:24: input `list[]` of `environment_input_type` now takes only listed values",
+    ] {
+        assert!(told.lines().any(|line| line.starts_with(expected)), "{expected}\n{told}");
+    }
+    assert_eq!(told.lines().count(), 6, "{told}");
+    let none = "schema:\n  format: {openapi: 3.0.0}\n";
+    assert!(changes(TemplateKind::Environment, &old, none).starts_with("schema/schema.yaml:1: input `gone`"));
+}
+
+#[test]
 fn pipeline_inputs_are_compared_too() {
-    let without = parse(&SERVICE.replace("  pipeline_input_type: \"Pipeline\"\n", ""), TemplateKind::Service).unwrap();
-    assert!(breaking_change(&service(), &without).unwrap().contains("`pipeline_input_type` was removed"));
-    assert_eq!(breaking_change(&without, &service()), None);
+    let changes = |old: &str, new: &str| changes(TemplateKind::Service, old, new);
+    let without = SERVICE.replace("  pipeline_input_type: \"Pipeline\"\n", "");
+    assert!(changes(SERVICE, &without).starts_with("schema/schema.yaml:1: `pipeline_input_type` was removed"));
+    assert_eq!(changes(&without, SERVICE), "");
     let strict = SERVICE.replace("    Pipeline:\n", "    Pipeline:\n      required: [x]\n");
-    let strict = parse(&strict, TemplateKind::Service).unwrap();
-    assert!(
-        breaking_change(&without, &strict).unwrap().contains("input `x` of `pipeline_input_type` is new and required")
-    );
+    let expected = "schema/schema.yaml:23: input `x` of `pipeline_input_type` is new and required";
+    assert!(changes(&without, &strict).starts_with(expected), "{}", changes(&without, &strict));
 }

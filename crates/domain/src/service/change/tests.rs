@@ -21,11 +21,12 @@ fn explained(why: &str, status: ServiceStatus) -> [Act; 2] {
     [Act::Explain(why.into()), Act::Settle(status)]
 }
 
-const PIPELINE_FAILED: &str = "The pipeline is FAILED: its deploymentStatusMessage says why";
-const WAITING: Option<Pipeline> = Some(Pipeline { status: S::InProgress, waiting: true });
+const PIPELINE_FAILED: &str = "The pipeline is FAILED: no such role";
+const WAITING: Option<Pipeline> = Some(Pipeline { status: S::InProgress, message: None, waiting: true });
 
 fn pipeline(status: S) -> Option<Pipeline> {
-    Some(Pipeline { status, waiting: false })
+    let message = matches!(status, S::Failed | S::DeleteFailed).then(|| "no such role".to_owned());
+    Some(Pipeline { status, message, waiting: false })
 }
 
 #[test]
@@ -71,6 +72,9 @@ fn an_update_creates_then_removes_then_redeploys_the_pipeline() {
     assert_eq!(advance(&change, &stuck, None), left);
     change.stage = Stage::Pipeline;
     assert_eq!(advance(&change, &stuck, pipeline(S::Succeeded)), left);
+    let [instance, _] = left;
+    let [of_pipeline, settle] = explained(PIPELINE_FAILED, ServiceStatus::UpdateFailed);
+    assert_eq!(advance(&change, &stuck, pipeline(S::Failed)), [instance, of_pipeline, settle]);
     let failed = explained(PIPELINE_FAILED, ServiceStatus::UpdateFailed);
     assert_eq!(advance(&change, &parts[1..], pipeline(S::Failed)), failed);
 }
@@ -106,7 +110,7 @@ fn a_delete_ends_when_all_parts_are_gone_or_stuck() {
     assert_eq!(advance(&change, &[part(1, S::DeleteInProgress)], None), []);
     assert_eq!(advance(&change, &[part(1, S::DeleteFailed)], pipeline(S::DeleteInProgress)), []);
     let instance = "Service Instance(s): [arn-1] failed to delete: cause-1";
-    let both = format!("{instance}; The pipeline is DELETE_FAILED: its deploymentStatusMessage says why");
+    let both = format!("{instance}; The pipeline is DELETE_FAILED: no such role");
     let stuck = [part(1, S::DeleteFailed)];
     assert_eq!(advance(&change, &stuck, None), explained(instance, ServiceStatus::DeleteFailed));
     assert_eq!(advance(&change, &stuck, pipeline(S::DeleteFailed)), explained(&both, ServiceStatus::DeleteFailed));
@@ -128,7 +132,7 @@ fn a_failed_retry_ends_the_update_without_a_cleanup() {
 fn a_pipeline_that_was_cancelled_before_its_turn_is_waited_for_and_fails_the_service() {
     let (change, ready) = (Change::new(Kind::Create), [part(1, S::Succeeded)]);
     assert_eq!(advance(&change, &ready, pipeline(S::Cancelling)), [Act::Enter(Stage::Pipeline)]);
-    let why = "The pipeline is CANCELLED: its deploymentStatusMessage says why";
+    let why = "The pipeline is CANCELLED";
     let acts = advance(&change, &ready, pipeline(S::Cancelled));
     let [end, settle] = explained(why, ServiceStatus::CreateFailed);
     assert_eq!(acts, [Act::Enter(Stage::Pipeline), end, settle]);
@@ -139,6 +143,21 @@ fn a_pipeline_that_was_cancelled_before_its_turn_is_waited_for_and_fails_the_ser
 fn a_status_message_is_cut_at_its_limit_between_characters() {
     let long = joined(Some("é".repeat(4_999)), "ü and more");
     assert_eq!((long.chars().count(), long.chars().last()), (5_000, Some(';')));
+}
+
+#[test]
+fn a_long_cause_leaves_room_for_the_next_part() {
+    let endless = |what: &str| Some(what.repeat(5_000));
+    let instance = Part { message: endless("é"), ..part(1, S::DeleteFailed) };
+    let pipeline = Pipeline { status: S::DeleteFailed, message: endless("ü"), waiting: false };
+    let acts = advance(&Change::new(Kind::Delete), &[instance], Some(pipeline));
+    let cause = |what: &str| what.repeat(2_000);
+    let both = format!(
+        "Service Instance(s): [arn-1] failed to delete: {}; The pipeline is DELETE_FAILED: {}",
+        cause("é"),
+        cause("ü")
+    );
+    assert_eq!(acts, explained(&both, ServiceStatus::DeleteFailed));
 }
 
 #[test]
@@ -177,11 +196,12 @@ proptest! {
             // A service that is deleted has settled before: nothing waits.
         let pipeline = pipeline_status.map(|(status, waiting)| Pipeline {
             status: if waiting { S::InProgress } else { status },
+            message: None,
             waiting: waiting && stage != Stage::Pipeline && kind != Kind::Delete,
         });
-        let acts = advance(&change, &parts, pipeline);
+        let acts = advance(&change, &parts, pipeline.clone());
         let active = parts.iter().any(|part| part.status.is_active())
-            || pipeline.is_some_and(|pipeline| pipeline.status.is_active() && !pipeline.waiting);
+            || pipeline.as_ref().is_some_and(|pipeline| pipeline.status.is_active() && !pipeline.waiting);
         prop_assert!(!acts.is_empty() || active || (stage == Stage::Pipeline && pipeline.is_some_and(|p| p.status.is_active())));
     }
 }

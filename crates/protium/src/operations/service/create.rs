@@ -1,6 +1,6 @@
 //! `CreateService`: the service, its instances and its pipeline in one transaction.
 
-use super::parts::{add_instance, add_pipeline, check_pipeline_role, new_instances};
+use super::parts::{add_instance, add_pipeline, check_pipeline_engine, new_instances};
 use super::{NOUN, shown};
 use crate::app::new_id;
 use crate::error::{Result, conflict, invalid, not_found, over_quota};
@@ -132,15 +132,11 @@ async fn plan(rd: &mut Reader, cx: &Context, input: &CreateServiceInput, has_rep
         return Err(invalid("spec", "has no instances; a service has at least one"));
     }
     spec::check_instances(rd, &version, &spec, &names).await?;
-    let bundle = version.bundle.as_ref();
-    bundle.and_then(|bundle| bundle.infrastructure.as_ref()).map_or(Ok(()), check_built)?;
+    check_built(version.infrastructure())?;
     let has_pipeline = !template.customer_managed;
     if has_pipeline {
         spec::check_pipeline(rd, &version, &spec).await?;
-        if let Some(part) = bundle.and_then(|bundle| bundle.pipeline.as_ref()) {
-            check_built(part)?;
-            check_pipeline_role(rd, cx, part, None).await?;
-        }
+        check_pipeline_engine(rd, cx, &version, None).await?;
     }
     Ok(Plan { version, text, spec, names, has_pipeline })
 }

@@ -4,6 +4,7 @@ use crate::app::new_id;
 use crate::error::{Error, Result, conflict, invalid, not_found};
 use crate::operations::Context;
 use crate::operations::deploy::{self, Start};
+use crate::operations::usable_version::check_built;
 use crate::store::{
     Reader, Target, Tx, account_settings_get, environment_get, instance_insert, pipeline_insert, tag_set,
 };
@@ -14,7 +15,7 @@ use protium_domain::environment::{Environment, check_engine};
 use protium_domain::provisioning::Method;
 use protium_domain::service::{Service, ServiceInstance, ServicePipeline};
 use protium_domain::status::{DeploymentStatus, ServiceStatus};
-use protium_domain::template::{RegisteredPart, TemplateVersion};
+use protium_domain::template::TemplateVersion;
 use protium_domain::track::{Aim, Track};
 
 /// An instance that is about to be created.
@@ -50,7 +51,7 @@ pub(in crate::operations) fn check_environment(
     environment: &Environment,
     version: &TemplateVersion,
 ) -> Result<()> {
-    if let Some(part) = version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref()) {
+    if let Some(part) = version.infrastructure() {
         check_engine(environment, field, &format!("instance '{instance}'"), &part.engine)?;
     }
     let Some(deployed) = &environment.track.deployed else {
@@ -95,13 +96,15 @@ pub(in crate::operations) fn check_compatible(
     ))
 }
 
-/// Whether the account can provision pipelines of this kind, and a pipeline that exists goes on with its engine.
-pub(in crate::operations) async fn check_pipeline_role(
+/// Whether the account can provision pipelines of the version, and a pipeline that exists goes on with its engine.
+pub(in crate::operations) async fn check_pipeline_engine(
     rd: &mut Reader,
     cx: &Context,
-    part: &RegisteredPart,
+    version: &TemplateVersion,
     pipeline: Option<&ServicePipeline>,
 ) -> Result<()> {
+    let Some(part) = version.pipeline() else { return Ok(()) };
+    check_built(Some(part))?;
     let before = pipeline.and_then(|pipeline| Method::parse(pipeline.track.engine.as_deref()?));
     if let (Some(before), Some(wanted)) = (before, Method::of_part(&part.engine))
         && before != wanted

@@ -1,6 +1,6 @@
 //! `UpdateService`: the description, or which instances there are.
 
-use super::parts::{NewInstance, add_instance, check_pipeline_role, check_settled, new_instances};
+use super::parts::{NewInstance, add_instance, check_pipeline_engine, check_settled, new_instances};
 use super::{find_with_pipeline, save, shown};
 use crate::error::{Result, conflict, invalid, over_quota};
 use crate::operations::attachment::check_no_component;
@@ -83,8 +83,7 @@ impl Asked {
         }
         let new = new_instances(rd, cx, &version, &wanted, &plan.added).await?;
         if !new.is_empty() {
-            let part = version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref());
-            part.map_or(Ok(()), check_built)?;
+            check_built(version.infrastructure())?;
         }
         Ok(Self { text, version: version.version, new, plan })
     }
@@ -257,11 +256,7 @@ async fn check_pipeline(rd: &mut Reader, cx: &Context, pipeline: &ServicePipelin
     let (kind, current) = (TemplateKind::Service, pipeline.track.current().version);
     let version =
         usable_version::resolve(rd, cx.scope(), kind, &pipeline.template, current.major, Some(current.minor)).await?;
-    if let Some(part) = version.bundle.as_ref().and_then(|bundle| bundle.pipeline.as_ref()) {
-        check_built(part)?;
-        check_pipeline_role(rd, cx, part, Some(pipeline)).await?;
-    }
-    Ok(())
+    check_pipeline_engine(rd, cx, &version, Some(pipeline)).await
 }
 
 /// Deploys the pipeline once more, after the instances: it may name each of them.

@@ -81,7 +81,7 @@ async fn plan(
     let version = version(rd, cx, service, input).await?;
     spec::check_instances(rd, &version, &parsed, names).await?;
     let new = new_instances(rd, cx, &version, &parsed, names).await?.pop().ok_or_else(missing)?;
-    version.bundle.as_ref().and_then(|bundle| bundle.infrastructure.as_ref()).map_or(Ok(()), check_built)?;
+    check_built(version.infrastructure())?;
     Ok((text, version, new))
 }
 

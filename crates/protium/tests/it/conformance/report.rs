@@ -3,6 +3,8 @@
 use super::model::{Model, Operation};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
 
 /// Operations, and members as `CreateService.tags.key`, with which no request succeeds, and why. This list only ever
 /// becomes shorter.
@@ -32,6 +34,12 @@ impl Counts {
         }
     }
 
+    /// With how many members of the operation a request succeeded, and how many there are.
+    fn proved(&self, operation: Operation<'_>) -> (usize, usize) {
+        let all = operation.paths();
+        (all.intersection(&self.members).count(), all.len())
+    }
+
     /// What is wrong: an operation or a member that never succeeded and is not excused, and an excuse for one that did.
     pub(super) fn gaps(&self, operation: Operation<'_>) -> Vec<String> {
         let members = operation.paths().into_iter();
@@ -45,15 +53,34 @@ impl Counts {
     }
 }
 
+/// Writes the counts of a noun: `target/tmp/conformance/<noun>.md`.
+pub(super) fn write(noun: &str, model: &Model, counts: &BTreeMap<&str, Counts>) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance");
+    fs::create_dir_all(&folder).expect("a folder");
+    let text = format!("{}\n{}\n", table(model, counts), summary(noun, model, counts));
+    fs::write(folder.join(noun).with_extension("md"), text).expect("written");
+}
+
+/// The counts of a noun in one line.
+fn summary(noun: &str, model: &Model, counts: &BTreeMap<&str, Counts>) -> String {
+    let (mut variants, mut succeeded, mut proved, mut all) = (0, 0, 0, 0);
+    for (operation, counts) in counts {
+        let (of_it, of_all) = counts.proved(model.operation(operation));
+        (variants, succeeded) = (variants + counts.variants, succeeded + counts.succeeded);
+        (proved, all) = (proved + of_it, all + of_all);
+    }
+    let (operations, members) = (counts.len(), format!("{proved} of {all} members"));
+    format!("{noun}: {operations} operations; of {variants} requests {succeeded} succeeded, with {members}")
+}
+
 /// The counts as a table in Markdown.
-pub(super) fn table(model: &Model, counts: &BTreeMap<&str, Counts>) -> String {
+fn table(model: &Model, counts: &BTreeMap<&str, Counts>) -> String {
     let mut table =
         "| operation | variants | succeeded | members that did | refused |\n|---|---|---|---|---|\n".to_owned();
     for (operation, counts) in counts {
         let refused = counts.refused.iter().map(|(code, count)| format!("{code} {count}"));
         let refused = refused.collect::<Vec<_>>().join(", ");
-        let all = model.operation(operation).paths();
-        let (proved, all) = (all.intersection(&counts.members).count(), all.len());
+        let (proved, all) = counts.proved(model.operation(operation));
         let Counts { variants, succeeded, .. } = counts;
         let line = format!("| `{operation}` | {variants} | {succeeded} | {proved} of {all} | {refused} |");
         writeln!(table, "{line}").expect("a string takes all");

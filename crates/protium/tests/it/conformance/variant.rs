@@ -17,7 +17,7 @@ pub(super) struct Variant {
 
 pub(super) enum Expected {
     Success,
-    /// A success, or an error that the operation declares.
+    /// A success; or an error that the operation declares, if there is a reason for it in [`super::refusals`].
     Declared,
     /// A ValidationException that names this member.
     Invalid(String),

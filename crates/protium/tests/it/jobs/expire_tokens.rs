@@ -2,29 +2,15 @@
 
 use crate::on_both;
 use crate::support::app::{ACCOUNT, TestApp};
+use crate::support::double::cut_off_at;
 use protium::params;
-use protium::store::{
-    Call, DbError, DbErrorKind, NewJob, TOKEN_LIFE_MS, TokenUse, job_enqueue, token_find, token_remember,
-};
+use protium::store::{DbError, TOKEN_LIFE_MS, TokenUse, token_find, token_remember};
 use protium::transaction;
 use protium_domain::job::Job;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 /// So long must pass before it is due again, in milliseconds.
 const HOUR_MS: i64 = 60 * 60 * 1000;
-
-/// Puts the job in the queue, as a start of the server does.
-async fn enqueue(app: &TestApp) {
-    let job = Job::ExpireTokens;
-    let payload = serde_json::to_string(&job).unwrap();
-    transaction!(app.store(), async |tx| -> Result<(), DbError> {
-        let now = tx.now_ms().await?;
-        let (kind, key) = (job.kind(), job.subject());
-        job_enqueue(tx, &NewJob { kind, key, resource_id: key, payload: &payload, due_at: now, now }).await
-    })
-    .unwrap();
-}
 
 /// Remembers the token `old`, which has just expired, and `young`, which is about to in two hours.
 async fn remember(app: &TestApp) {
@@ -50,7 +36,7 @@ async fn rows(app: &TestApp) -> Vec<String> {
 on_both! {
     expired_tokens_are_forgotten_each_hour, async |db| {
         let app = TestApp::on(db).await;
-        enqueue(&app).await;
+        app.enqueue(&Job::ExpireTokens).await;
         remember(&app).await;
         app.work().await;
         assert_eq!(rows(&app).await, ["young"]);
@@ -70,9 +56,9 @@ on_both! {
     forgetting_tokens_twice_is_like_once, async |db| {
         let app = TestApp::on(db).await;
         for _ in 0..2 {
-            enqueue(&app).await;
+            app.enqueue(&Job::ExpireTokens).await;
             remember(&app).await;
-            enqueue(&app).await;
+            app.enqueue(&Job::ExpireTokens).await;
             app.work().await;
             assert_eq!(rows(&app).await, ["young"]);
             app.pass(HOUR_MS);
@@ -84,25 +70,18 @@ on_both! {
 
     forgetting_tokens_stops_anywhere_and_completes_later, async |db| {
         let app = TestApp::on(db).await;
-        for step in 0.. {
-            enqueue(&app).await;
+        for step in 1.. {
+            app.enqueue(&Job::ExpireTokens).await;
             remember(&app).await;
-            let calls = Arc::new(AtomicUsize::new(0));
-            let counted = Arc::clone(&calls);
-            app.store().db().set_probe(Some(Arc::new(move |_: Call<'_>| {
-                if counted.fetch_add(1, Ordering::SeqCst) >= step {
-                    return Err(DbError::new(DbErrorKind::Unavailable, "the test says so"));
-                }
-                Ok(())
-            })));
+            let calls = cut_off_at(&app, step);
             // A worker that can't even claim tells; the job is there for the next.
             let _told = protium::worker::run_one(&app.app, "test").await;
             app.store().db().set_probe(None);
             app.work_later().await;
             assert_eq!(rows(&app).await, ["young"], "step {step}");
             app.pass(HOUR_MS);
-            if calls.load(Ordering::SeqCst) <= step {
-                assert!(step > 2, "claiming, forgetting, queueing: {step}");
+            if calls.load(Ordering::SeqCst) < step {
+                assert!(step > 3, "claiming, forgetting, queueing: {step}");
                 return;
             }
         }

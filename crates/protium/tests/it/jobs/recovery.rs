@@ -3,17 +3,15 @@
 use crate::on_both;
 use crate::support::app::{Refused, TestApp};
 use crate::support::database::TestDb;
-use crate::support::double::{self, Site, create, resize, work_until_cut_off};
+use crate::support::double::{self, Site, create, cut_off_at, resize, work_until_cut_off};
 use crate::support::notification::{notify, outputs};
 use crate::support::self_managed as terraform;
 use protium::jobs;
 use protium::params;
-use protium::store::{DbError, DbErrorKind};
 use protium::worker::run_one;
 use protium_engines::double::{Behaviour, Disturbance, Takes};
 use serde_json::{Value, json};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 /// More calls of the database than any deployment makes.
 const CALLS: usize = 400;
@@ -34,17 +32,6 @@ async fn everything(app: &TestApp) -> Vec<String> {
         }
     }
     rows
-}
-
-/// Cuts the application off from its database at the call of that number, counted from 1, and ever after.
-fn cut_off_at(app: &TestApp, number: usize) -> Arc<AtomicUsize> {
-    let calls = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&calls);
-    app.store().db().set_probe(Some(Arc::new(move |_| match counted.fetch_add(1, Ordering::SeqCst) + 1 {
-        call if call < number => Ok(()),
-        _ => Err(DbError::new(DbErrorKind::Unavailable, "cut off, for the test")),
-    })));
-    calls
 }
 
 /// One operation that is cut off at each of its calls of the database in turn.

@@ -6,11 +6,9 @@ use axum::http::StatusCode;
 use axum::routing::any;
 use protium::config::BundleStore;
 use protium::jobs;
-use protium::store::{
-    Call, DbError, DbErrorKind, NewJob, content_get, event_list, job_enqueue, template_version_by_id,
-};
-use protium::transaction;
+use protium::store::{Call, DbError, DbErrorKind, content_get, event_list, template_version_by_id};
 use protium_domain::id::Id;
+use protium_domain::job::Job;
 use protium_domain::template::TemplateVersion;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -138,6 +136,21 @@ on_both! {
                 assert!(version["statusMessage"].as_str().unwrap().contains("pipeline_infrastructure"), "{version}");
             }
         }
+    }
+
+    a_draft_says_what_has_no_effect_in_its_bundle_also_when_it_is_published, async |db| {
+        let app = TestApp::on(db).await;
+        let typo = ENVIRONMENT_SCHEMA.replace("environment_input_type", "environment_inputs_type");
+        version_of(&app, with_schema(&typo)).await;
+        app.work().await;
+        let expected = "Registered with warnings:\nschema/schema.yaml:4: `environment_inputs_type` has no meaning here — \
+                        did you mean `environment_input_type`?";
+        let version = get(&app, 0).await;
+        assert_eq!((&version["status"], &version["statusMessage"]), (&"DRAFT".into(), &expected.into()));
+        let publish = json!({ "templateName": "env", "majorVersion": "1", "minorVersion": "0", "status": "PUBLISHED" });
+        app.ok("UpdateEnvironmentTemplateVersion", publish).await;
+        let version = get(&app, 0).await;
+        assert_eq!((&version["status"], &version["statusMessage"]), (&"PUBLISHED".into(), &expected.into()));
     }
 
     bundles_of_every_engine_register, async |db| {
@@ -379,11 +392,12 @@ on_both! {
         app.work().await;
         assert_eq!(status(&app, 0).await, "DRAFT");
         let why = failure(&app, 1).await;
-        assert!(why.starts_with("schema/schema.yaml: compared with version 1.0, the schema is not backward compatible"), "{why}");
-        assert!(why.contains("size") && why.contains("new major version"), "{why}");
+        let changed = "schema/schema.yaml:10: input `size` of `environment_input_type` changed its type from string to integer";
+        assert!(why.starts_with(changed), "{why}");
+        assert!(why.contains("not backward compatible with version 1.0 — ") && why.contains("new major version"), "{why}");
         assert_eq!(status(&app, 2).await, "DRAFT", "what failed is not compared with");
         let why = failure(&app, 3).await;
-        assert!(why.contains("compared with version 1.2") && why.contains("color"), "{why}");
+        assert!(why.contains("version 1.2") && why.contains("color"), "{why}");
         let next = json!({ "templateName": "env", "majorVersion": "2", "minorVersion": "0" });
         let next = app.ok("GetEnvironmentTemplateVersion", next).await;
         assert_eq!(next["environmentTemplateVersion"]["status"], "DRAFT", "a new major may break");
@@ -438,12 +452,7 @@ on_both! {
             let id = app.only_id("template_version").await;
             app.work().await;
             let before = row(&app, &id).await.unwrap();
-            let payload = json!({ "kind": "register_version", "version": id }).to_string();
-            transaction!(app.store(), async |tx| -> Result<(), DbError> {
-                let now = tx.now_ms().await?;
-                let (kind, key) = ("register_version", id.as_str());
-                job_enqueue(tx, &NewJob { kind, key, resource_id: key, payload: &payload, due_at: now, now }).await
-            }).unwrap();
+            app.enqueue(&Job::RegisterVersion { version: Id::parse(&id).unwrap() }).await;
             app.work().await;
             assert_eq!(row(&app, &id).await.unwrap(), before);
             assert!(app.claim().await.is_none(), "the job is done");

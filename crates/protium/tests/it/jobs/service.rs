@@ -117,6 +117,19 @@ on_both! {
         assert_eq!(told(&shop, &pipeline).await, expected);
     }
 
+    a_service_says_which_of_its_parts_failed_and_why, async |db| {
+        let shop = Shop::on(db).await;
+        shop.active("web", &[("a", 1), ("b", 2)]).await;
+        shop.fail(&[("DeleteStack", "web-a"), ("UpdateStack", "web")]);
+        shop.update_service("web", &spec(&[("b", 2)])).await.unwrap();
+        shop.until("web", "UPDATE_FAILED, a DELETE_FAILED, b SUCCEEDED, pipeline FAILED").await;
+        let (service, instance) = (shop.get("web").await, shop.instance("web", "a").await);
+        let why = |part: &Value| part["deploymentStatusMessage"].as_str().unwrap().to_owned();
+        let (arn, why_instance, why_pipeline) = (instance["arn"].as_str().unwrap(), why(&instance), why(&service["pipeline"]));
+        let expected = format!("Service Instance(s): [{arn}] failed to delete: {why_instance}; The pipeline is FAILED: {why_pipeline}");
+        assert_eq!(service["statusMessage"], expected);
+    }
+
     an_instance_that_an_update_removes_is_told_of_once, async |db| {
         let shop = Shop::on(db).await;
         shop.active("web", &[("a", 1)]).await;

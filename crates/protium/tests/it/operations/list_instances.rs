@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 
 const SERVICES: usize = 70;
 const OF_SERVICE: usize = 19;
-/// More instances than count as few, so that all ways to find a page are gone.
+/// More than a page; fewer than what is not few any more, so that filters lead unless they have too many alternatives.
 const INSTANCES: usize = SERVICES * OF_SERVICE;
 const SORTS: [&str; 7] = [
     "name",
@@ -293,6 +293,23 @@ on_both! {
         }
     }
 
+    what_has_too_many_alternatives_to_lead_applies_too, async |db| {
+        let app = TestApp::on(db).await;
+        let all = fill(&app).await;
+        let names: Vec<String> = (0..17).map(|number| format!("i{number}")).collect();
+        let templates: Vec<String> = (0..15).map(|number| format!("t{number}")).collect();
+        let names: Vec<(&str, &str)> = names.iter().map(|name| ("name", name.as_str())).collect();
+        let templates = templates.iter().map(|name| ("templateName", name.as_str())).chain([("templateName", "svc"), ("templateName", "job")]);
+        let with_templates: Vec<_> = names.iter().copied().chain(templates).collect();
+        let after = ("createdAtAfter", "1970-01-01T00:16:40.500Z");
+        let with_others: Vec<_> = names.iter().copied().chain([after, ("deploymentStatus", "SUCCEEDED")]).collect();
+        for (turn, sort) in SORTS.into_iter().enumerate() {
+            for (number, filters) in [&names, &with_templates, &with_others].into_iter().enumerate() {
+                check(&app, &all, filters, sort, (number + turn) % 2 == 0).await;
+            }
+        }
+    }
+
     the_parameter_for_a_service_and_the_filter_both_apply, async |db| {
         let app = TestApp::on(db).await;
         let all = fill(&app).await;
@@ -419,7 +436,7 @@ async fn each_list_is_read_off_the_index_that_was_made_for_it() {
     let by_time = input(&[("createdAtAfter", "1970-01-01T00:16:40.500Z")], "createdAt", false);
     lists.push((by_time, "service_instance_by_created_at (".to_owned(), 1));
     let both = [("deploymentStatus", "SUCCEEDED"), ("environmentName", "prod")];
-    lists.push((input(&both, "serviceName", false), "service_instance_covering (".to_owned(), 1));
+    lists.push((input(&both, "serviceName", false), "service_instance_by_environment (".to_owned(), 1));
     let some = [("deploymentStatus", "FAILED"), ("environmentName", "prod")];
     lists.push((input(&some, "createdAt", false), "service_instance_by_status (".to_owned(), 2));
     for (first, index, sorts) in lists {

@@ -8,6 +8,8 @@
 //! What is drawn depends on the name of a pair and the seed, so each pair has orders of its own. Not each of them
 //! interleaves the two: `hold` counts those that do, and `--success-output final` shows how many.
 //!
+//! In `sockets` nobody chooses: there, two clients meet on the listener, over connections of their own.
+//!
 //! `SCHEDULE_SEED=7` runs that seed alone, as the message of a failure says; `SCHEDULES=1000` runs so many.
 
 mod components;
@@ -17,6 +19,7 @@ mod gates;
 mod jobs;
 mod pipelines;
 mod services;
+mod sockets;
 mod syncs;
 mod templates;
 
@@ -26,7 +29,7 @@ use crate::support::component::{COMPONENT_ROLE, Workshop};
 use crate::support::database::TestDb;
 use crate::support::double::{STACK, Site, create, environment, finish};
 use crate::support::dump::{dump, plain_answer};
-use crate::support::schedule::{Actor, Order, Run, STAYS, request, run, worker};
+use crate::support::schedule::{Actor, Answer, Order, Run, STAYS, request, run, worker};
 use crate::support::service::{INSTANCE, PIPELINE, Shop, but, create_plain, files};
 use crate::support::under_way::assert_all_here_have_jobs;
 use futures::future::BoxFuture;
@@ -136,11 +139,7 @@ impl Grounds {
             }
         };
         let ran = run(&ground.app, vec![actor(pair.left), actor(pair.right)], order).await;
-        assert_all_here_have_jobs(&ground.app).await;
-        finish(&ground.app).await;
-        assert_all_here_have_jobs(&ground.app).await;
-        let answers = ran.answers.iter().map(|answer| plain_answer(&ground.app, answer)).collect();
-        (Outcome { answers, seen: dump(&[&ground.app, &ground.lends]).await }, ran)
+        (ground.outcome(&ran.answers).await, ran)
     }
 
     /// What comes of the two, one after the other.
@@ -322,6 +321,15 @@ fn web(ground: &Ground) -> BoxFuture<'_, Value> {
 }
 
 impl Ground {
+    /// What comes of these answers when all jobs have ended.
+    async fn outcome(&self, answers: &[Answer]) -> Outcome {
+        assert_all_here_have_jobs(&self.app).await;
+        finish(&self.app).await;
+        assert_all_here_have_jobs(&self.app).await;
+        let answers = answers.iter().map(|answer| plain_answer(&self.app, answer)).collect();
+        Outcome { answers, seen: dump(&[&self.app, &self.lends]).await }
+    }
+
     /// A published version of an environment template.
     async fn published(&self, name: &str, major: Option<&str>) -> Value {
         self.site.published(name, &environment(STACK), major).await.into()

@@ -14,10 +14,12 @@ use protium::clock::Clock;
 use protium::config::{Config, ServeArgs};
 use protium::http::{Front, Metrics, router, s3};
 use protium::params;
-use protium::store::{ClaimedJob, Store};
+use protium::store::{ClaimedJob, DbError, NewJob, Store, job_enqueue};
+use protium::transaction;
 use protium::worker::run_one;
 use protium_api::Operation;
 use protium_domain::arn::Scope;
+use protium_domain::job::Job;
 use protium_engines::aws::{Aws, Credentials, Settings};
 use protium_engines::cloudformation::CloudFormation;
 use protium_engines::{Engine, SelfManaged};
@@ -205,6 +207,17 @@ impl TestApp {
     pub async fn work_later(&self) {
         self.pass(LONG_MS);
         self.work().await;
+    }
+
+    /// Puts a job into the queue, due now.
+    pub async fn enqueue(&self, job: &Job) {
+        let payload = serde_json::to_string(job).unwrap();
+        transaction!(self.store(), async |tx| -> Result<(), DbError> {
+            let now = tx.now_ms().await?;
+            let (kind, key) = (job.kind(), job.subject());
+            job_enqueue(tx, &NewJob { kind, key, resource_id: key, payload: &payload, due_at: now, now }).await
+        })
+        .unwrap();
     }
 
     /// Takes the next job that is due, as a worker would that dies then.

@@ -5,13 +5,15 @@ use super::app::{Refused, TestApp};
 use super::bundle;
 use super::database::TestDb;
 use protium::config::Config;
-use protium::store::{NewJob, Store, job_enqueue, job_next_due};
-use protium::transaction;
+use protium::store::{DbError, DbErrorKind, Store, job_next_due};
 use protium::worker::run_one;
+use protium_domain::id::Id;
+use protium_domain::job::Job;
 use protium_engines::double::Double;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::AbortHandle;
 
@@ -223,6 +225,18 @@ pub async fn finish(app: &TestApp) {
     panic!("the jobs do not come to an end");
 }
 
+/// Cuts the application off from its database at the call of that number, counted from 1, and ever after. Answers how
+/// many there were.
+pub fn cut_off_at(app: &TestApp, number: usize) -> Arc<AtomicUsize> {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    app.store().db().set_probe(Some(Arc::new(move |_| match counted.fetch_add(1, Ordering::SeqCst) + 1 {
+        call if call < number => Ok(()),
+        _ => Err(DbError::new(DbErrorKind::Unavailable, "cut off, for the test")),
+    })));
+    calls
+}
+
 /// Runs jobs until one of them, or the claim of one, can't be run: the database is away. `true` if all ended.
 pub async fn work_until_cut_off(app: &TestApp) -> bool {
     for _ in 0..ROUNDS {
@@ -252,12 +266,7 @@ async fn until_due(store: &Store) -> Option<i64> {
 
 /// Enqueues the job of a deployment once more.
 pub async fn enqueue_again(app: &TestApp, deployment: &str) {
-    transaction!(app.store(), async |tx| -> Result<(), protium::store::DbError> {
-        let now = tx.now_ms().await?;
-        let job = NewJob { kind: "deploy", key: deployment, resource_id: "r", payload: "{}", due_at: now, now };
-        job_enqueue(tx, &job).await
-    })
-    .unwrap();
+    app.enqueue(&Job::Deploy { deployment: Id::parse(deployment).unwrap() }).await;
 }
 
 /// The files of an environment bundle whose template is `stack`.
