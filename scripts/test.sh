@@ -58,6 +58,7 @@ tools() {
     rustup component add rustfmt clippy
   fi
   need_postgres
+  command -v bwrap >/dev/null || need_apt "runs of commands are tested in their sandbox" bubblewrap
   scripts/python-env.sh
   # What is compiled for one checkout is of no use to one in another folder, and adds up.
   if [ "${CI:-}" = true ] && [ -d "$CARGO_TARGET_DIR" ] && [ "$(du -sk "$CARGO_TARGET_DIR" | cut -f 1)" -gt $((20 << 20)) ]; then

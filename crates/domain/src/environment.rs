@@ -139,7 +139,8 @@ pub fn check_engine(environment: &Environment, field: &str, what: &str, engine: 
 /// Which members may be given together, and which the provisioning of `engine` needs.
 ///
 /// `engine` is that of the template's infrastructure (`cloudformation`, `terraform`,
-/// `codebuild`); `None` for customer-managed templates. Linked things are checked by the caller.
+/// `codebuild`); `None` for customer-managed templates. Commands run without a role too, where they need nothing of
+/// AWS. Linked things are checked by the caller.
 pub fn check_access(access: &Access, engine: Option<&str>) -> Result<(), Refused> {
     check_exclusive(access)?;
     match engine {
@@ -155,10 +156,6 @@ pub fn check_access(access: &Access, engine: Option<&str>) -> Result<(), Refused
              environmentAccountConnectionId",
             ))
         }
-        Some("codebuild") if access.codebuild_role.is_none() && access.connection.is_none() => Err(Refused::invalid(
-            "codebuildRoleArn",
-            "is missing; the template runs commands, with that role or through an environmentAccountConnectionId",
-        )),
         Some("terraform") if access.service_role.is_some() => Err(Refused::invalid(
             "protonServiceRoleArn",
             "is for CloudFormation templates; this template is provisioned with terraform: give provisioningRepository \
@@ -246,7 +243,7 @@ mod tests {
             (&by_runs, Some("cloudformation"), false),
             (&by_repository, Some("cloudformation"), false),
             (&by_runs, Some("codebuild"), true),
-            (&by_role, Some("codebuild"), false),
+            (&Access::default(), Some("codebuild"), true),
             (&by_repository, Some("terraform"), true),
             (&by_runs, Some("terraform"), false),
             (&by_role, Some("terraform"), false),

@@ -9,6 +9,8 @@ pub enum Method {
     CloudFormation,
     /// Terraform that somebody else applies, who then notifies the end.
     SelfManaged,
+    /// Commands that a runner of the server runs.
+    Commands,
 }
 
 impl Method {
@@ -17,12 +19,13 @@ impl Method {
         match self {
             Self::CloudFormation => "cloudformation",
             Self::SelfManaged => "self_managed",
+            Self::Commands => "commands",
         }
     }
 
     /// Reads a name of the store.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::CloudFormation, Self::SelfManaged].into_iter().find(|method| method.as_str() == text)
+        [Self::CloudFormation, Self::SelfManaged, Self::Commands].into_iter().find(|method| method.as_str() == text)
     }
 
     /// What provisions parts whose manifest asks for `engine` (`cloudformation`, `terraform`, `codebuild`);
@@ -31,6 +34,7 @@ impl Method {
         match engine {
             "cloudformation" => Some(Self::CloudFormation),
             "terraform" => Some(Self::SelfManaged),
+            "codebuild" => Some(Self::Commands),
             _ => None,
         }
     }
@@ -38,8 +42,16 @@ impl Method {
     /// Whether its deployments end when a caller says so.
     pub fn ends_by_notification(self) -> bool {
         match self {
-            Self::CloudFormation => false,
+            Self::CloudFormation | Self::Commands => false,
             Self::SelfManaged => true,
+        }
+    }
+
+    /// Whether what it made is destroyed with what that was made from, not by a name alone.
+    pub fn destroys_from_files(self) -> bool {
+        match self {
+            Self::CloudFormation | Self::SelfManaged => false,
+            Self::Commands => true,
         }
     }
 }
@@ -63,10 +75,10 @@ mod tests {
 
     #[test]
     fn methods_are_read_back() {
-        for method in [Method::CloudFormation, Method::SelfManaged] {
+        for method in [Method::CloudFormation, Method::SelfManaged, Method::Commands] {
             assert_eq!(Method::parse(method.as_str()), Some(method));
         }
-        assert_eq!((Method::parse("terraform"), Method::of_part("codebuild")), (None, None));
+        assert_eq!((Method::parse("terraform"), Method::of_part("cobol")), (None, None));
     }
 
     #[test]

@@ -103,6 +103,10 @@ pub struct Track {
     /// The engine that was given work for this target; until there is one, there is nothing to destroy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
+    /// What the last success was made from, or, before the first, what was tried last: a deployment's order, in the
+    /// content table. Kept where destroying needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<ContentHash>,
 }
 
 impl Track {
@@ -123,6 +127,7 @@ impl Track {
             resources: Vec::new(),
             physical: None,
             engine: None,
+            order: None,
         }
     }
 

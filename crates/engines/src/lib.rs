@@ -10,13 +10,14 @@
 
 pub mod aws;
 pub mod cloudformation;
+pub mod command;
 #[cfg(feature = "double")]
 pub mod double;
 mod order;
 mod self_managed;
 mod step;
 
-pub use order::{Intent, Order, Role};
+pub use order::{Commands, Intent, Order, Role};
 pub use self_managed::SelfManaged;
 pub use step::{Artifact, Cursor, End, Outcome, ProvisionedResource, ProvisioningEngine, Step, Transient};
 

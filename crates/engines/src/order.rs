@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What a deployment wants of its engine. Cancelling changes the intent of a running order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,45 @@ pub struct Role {
     pub session_name: String,
     /// Given to STS when the trust policy asks for one.
     pub external_id: Option<String>,
+}
+
+/// What a template of commands says, rendered. Of other templates there is none.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Commands {
+    /// The container image that they are made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Language runtimes that they need, and their versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runtimes: Vec<(String, String)>,
+    /// Their environment variables, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variables: Vec<(String, String)>,
+    /// Environment variables by name, and where in AWS Secrets Manager their values are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<(String, String)>,
+    /// One after the other, in one shell, until one fails.
+    pub provision: Vec<String>,
+    /// Likewise, to delete what they made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deprovision: Vec<String>,
+    /// Laid over the build project of a runner that has one; an object.
+    #[serde(default)]
+    pub project_properties: Value,
+}
+
+/// Shows the names of what may be secret, and no command: they may hold secrets too.
+impl fmt::Debug for Commands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |pairs: &[(String, String)]| pairs.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        f.debug_struct("Commands")
+            .field("image", &self.image)
+            .field("variables", &names(&self.variables))
+            .field("secrets", &names(&self.secrets))
+            .field("provision", &self.provision.len())
+            .field("deprovision", &self.deprovision.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// One deployment, as an engine sees it. Everything but `intent` stays the same for all its steps.
@@ -55,6 +96,15 @@ pub struct Order {
     pub files: BTreeMap<String, String>,
     /// The path in `files` to start from; without one, the only file.
     pub main_file: Option<String>,
+    /// The files of the bundle as they are, by path. They may be large: only the first step is given them.
+    pub bundle: BTreeMap<String, Vec<u8>>,
+    /// What to run, if the template is made of commands.
+    pub commands: Option<Commands>,
+    /// Where the commands can notify this deployment, and nothing else, without being known: the endpoint of an API
+    /// with one operation. It holds a secret.
+    pub notify_url: Option<String>,
+    /// How long the work may take from its first step.
+    pub time_limit: Duration,
 }
 
 /// Shows what an order is about and not what its files say: they may hold secrets.
@@ -67,6 +117,7 @@ impl fmt::Debug for Order {
             .field("physical_name", &self.physical_name)
             .field("region", &self.region)
             .field("files", &self.files.keys().collect::<Vec<_>>())
+            .field("commands", &self.commands)
             .finish_non_exhaustive()
     }
 }

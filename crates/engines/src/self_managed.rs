@@ -73,6 +73,10 @@ mod tests {
             tags: Vec::new(),
             files: BTreeMap::new(),
             main_file: None,
+            bundle: BTreeMap::new(),
+            commands: None,
+            notify_url: None,
+            time_limit: std::time::Duration::from_secs(60),
         }
     }
 

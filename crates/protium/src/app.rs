@@ -16,6 +16,8 @@ pub struct App {
     pub keys: Arc<Keys>,
     pub clock: Clock,
     pub engines: Engines,
+    /// The URL of this server for what runs on its own machine.
+    pub own_url: String,
     /// Where the bundles of template versions come from.
     pub bundles: crate::bundle_source::BundleSources,
 }
@@ -24,6 +26,8 @@ pub struct App {
 pub struct Engines {
     pub cloudformation: Arc<dyn Engine>,
     pub self_managed: Arc<dyn Engine>,
+    /// Where this server runs commands; `None` if it is not to.
+    pub commands: Option<Arc<dyn Engine>>,
 }
 
 /// The id of a new incarnation.

@@ -74,6 +74,21 @@ pub struct ServeArgs {
     /// Which part of the program runs in this process.
     #[arg(long, env = "PROTIUM_ROLE", value_enum)]
     pub role: Option<Role>,
+    /// What runs the commands of templates with `rendering_engine: codebuild`. `local` is this machine, in a sandbox.
+    #[arg(long, env = "PROTIUM_RUNNER", value_enum)]
+    pub runner: Option<Runner>,
+    /// Run commands on this machine also where no sandbox works.
+    #[arg(long, env = "PROTIUM_ALLOW_UNSANDBOXED_RUNS")]
+    pub allow_unsandboxed_runs: bool,
+    /// Run commands on this machine although others than its own users can reach the server.
+    #[arg(long, env = "PROTIUM_EXPOSE_LOCAL_RUNS")]
+    pub expose_local_runs: bool,
+    /// Give commands that run on this machine no network.
+    #[arg(long, env = "PROTIUM_DENY_RUN_NETWORK")]
+    pub deny_run_network: bool,
+    /// Folders with programs that commands on this machine may use beside those of the system, separated by `:`.
+    #[arg(long, env = "PROTIUM_RUN_TOOLS", value_name = "FOLDERS", value_delimiter = ':')]
+    pub run_tools: Vec<PathBuf>,
 }
 
 /// The flags of the commands that work on what a server stores. Each means what it means for `protium serve`.
@@ -130,6 +145,17 @@ impl Role {
     pub fn works(self) -> bool {
         matches!(self, Self::All | Self::Worker)
     }
+}
+
+/// What runs commands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Runner {
+    /// Nothing: templates of commands can be registered only.
+    #[default]
+    None,
+    /// The machine of the server, in a sandbox.
+    Local,
 }
 
 /// When deployments fail as timed out, in seconds.
@@ -204,6 +230,11 @@ pub struct Config {
     pub insecure_http: bool,
     pub s3_domain: Option<String>,
     pub role: Role,
+    pub runner: Runner,
+    pub allow_unsandboxed_runs: bool,
+    pub expose_local_runs: bool,
+    pub deny_run_network: bool,
+    pub run_tools: Vec<PathBuf>,
     pub quotas: Quotas,
     pub bundle_limits: Limits,
     pub deployment_deadline: Duration,
@@ -261,6 +292,11 @@ impl Config {
             insecure_http: flag.insecure_http || base.insecure_http,
             s3_domain: flag.s3_domain.or(base.s3_domain),
             role: flag.role.or(base.role).unwrap_or_default(),
+            runner: flag.runner.or(base.runner).unwrap_or_default(),
+            allow_unsandboxed_runs: flag.allow_unsandboxed_runs || base.allow_unsandboxed_runs,
+            expose_local_runs: flag.expose_local_runs || base.expose_local_runs,
+            deny_run_network: flag.deny_run_network || base.deny_run_network,
+            run_tools: if flag.run_tools.is_empty() { base.run_tools } else { flag.run_tools },
             quotas: file.quotas,
             bundle_limits: Limits::default(),
             deployment_deadline: Duration::from_secs(file.deadlines.deployment),
@@ -279,6 +315,19 @@ impl Config {
                 "listen: {} is not a loopback address and there is no TLS; give --tls-cert and --tls-key, or \
                  --insecure-http if something in front of Protium does TLS",
                 self.listen
+            )));
+        }
+        if self.runner == Runner::Local && !self.expose_local_runs && !self.listen.ip().is_loopback() {
+            return Err(ConfigError(format!(
+                "runner: local runs the commands of whoever may deploy on this machine, and {} can be reached from \
+                 others; give --expose-local-runs if that is meant",
+                self.listen
+            )));
+        }
+        if let Some(folder) = self.run_tools.iter().find(|folder| !folder.is_absolute() || !folder.is_dir()) {
+            return Err(ConfigError(format!(
+                "run-tools: {} is no folder; give absolute paths of folders that exist",
+                folder.display()
             )));
         }
         if self.database_pool_size == 0 {

@@ -4,7 +4,7 @@ use crate::app::{App, Engines};
 use crate::auth::Keys;
 use crate::bundle_source::BundleSources;
 use crate::clock::Clock;
-use crate::config::{Config, UNFINISHED, environment};
+use crate::config::{Config, Runner, UNFINISHED, environment};
 use crate::http::{Front, Metrics, router, s3};
 use crate::root_key;
 use crate::store::{DbOptions, NewJob, Store, StoreOptions, account_ensure, job_enqueue};
@@ -13,7 +13,8 @@ use crate::transaction;
 use crate::worker::Worker;
 use anyhow::{Context as _, bail};
 use protium_domain::job::Job;
-use protium_engines::SelfManaged;
+use protium_engines::command::{CommandEngine, Local, LocalSettings};
+use protium_engines::{Engine, SelfManaged};
 use protium_engines::aws::{Aws, Settings};
 use protium_engines::cloudformation::{CloudFormation, TemplateBucket};
 use std::future::IntoFuture as _;
@@ -68,9 +69,11 @@ impl Server {
             s3::S3::new(store.clone(), blobs.clone(), Arc::clone(&keys), clock.clone(), config.s3_domain.as_deref());
         let bundles = bundle_sources(&config, &store, blobs, aws.clone());
         let template_bucket = config.aws_template_bucket.clone().map(|name| TemplateBucket { name, region: None });
+        let commands = commands(&config, &aws)?;
         let cloudformation = Arc::new(CloudFormation::new(aws, template_bucket));
-        let engines = Engines { cloudformation, self_managed: Arc::new(SelfManaged) };
-        let app = Arc::new(App { config, store, keys, clock, engines, bundles });
+        let engines = Engines { cloudformation, self_managed: Arc::new(SelfManaged), commands };
+        let own_url = url(config.tls.is_some(), own_address(address));
+        let app = Arc::new(App { config, store, keys, clock, engines, own_url, bundles });
         let front = Front { app: Arc::clone(&app), s3: Arc::new(s3), metrics: Metrics::new()? };
         let (stop, stopped) = oneshot::channel();
         let secure = app.config.tls.is_some();
@@ -89,7 +92,7 @@ impl Server {
 
     /// Where it listens, e.g. `http://127.0.0.1:8420`.
     pub fn url(&self) -> String {
-        format!("{}://{}", if self.secure { "https" } else { "http" }, self.address)
+        url(self.secure, self.address)
     }
 
     /// Takes no new requests; running ones and running steps finish or give their lease back.
@@ -106,6 +109,38 @@ impl Server {
             tracing::warn!("some requests had not ended after {} s and are cut off", DRAIN.as_secs());
         }
     }
+}
+
+fn url(secure: bool, address: SocketAddr) -> String {
+    format!("{}://{address}", if secure { "https" } else { "http" })
+}
+
+/// Where what runs on this machine reaches the server: one that listens on all addresses listens on loopback too.
+fn own_address(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::from(([127, 0, 0, 1], address.port())),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, address.port())),
+        _ => address,
+    }
+}
+
+/// What runs commands, if this server is to. Tells at once what its sandbox can't do.
+fn commands(config: &Config, aws: &Aws) -> anyhow::Result<Option<Arc<dyn Engine>>> {
+    if config.runner == Runner::None {
+        return Ok(None);
+    }
+    let settings = LocalSettings {
+        folder: std::path::absolute(&config.data_dir)?.join("runs"),
+        program: std::env::current_exe().context("the path of this program is not known")?,
+        tools: config.run_tools.clone(),
+        allow_unsandboxed: config.allow_unsandboxed_runs,
+        deny_network: config.deny_run_network,
+    };
+    let local = Local::new(settings).context("runner: local")?;
+    for warning in local.warnings() {
+        tracing::warn!("runner: local: {warning}");
+    }
+    Ok(Some(Arc::new(CommandEngine::new(aws.clone(), local))))
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -4,11 +4,12 @@
 //! |---|---|
 //! | [`archive`] | unpacking what was uploaded, trusting nothing |
 //! | [`mod@check`] | the layout of a bundle; all of registration's checks |
+//! | [`commands`] | templates of commands, rendered |
+//! | [`inputs`] | the document with the inputs of Terraform and commands |
 //! | [`manifest`] | `manifest.yaml`: engine and template file |
 //! | [`schema`] | `schema/schema.yaml`: inputs, defaults, compatibility of minor versions |
 //! | [`spec`] | specs: reading, current values, merging, differences |
 //! | [`mod@render`] | rendering with Jinja, and the namespaces that templates see |
-//! | [`terraform`] | the document with Terraform's inputs |
 //! | [`yaml`] | YAML with positions, bounded |
 //! | [`limits`], [`problem`] | numbers; findings with file, line and remedy |
 //!
@@ -17,13 +18,14 @@
 
 pub mod archive;
 pub mod check;
+pub mod commands;
+pub mod inputs;
 pub mod limits;
 pub mod manifest;
 pub mod problem;
 pub mod render;
 pub mod schema;
 pub mod spec;
-pub mod terraform;
 pub mod yaml;
 
 pub use archive::{Files, unpack};

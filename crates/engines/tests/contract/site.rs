@@ -146,6 +146,10 @@ pub(crate) fn order(deployment: &str, intent: Intent) -> Order {
         tags: vec![("proton:environment".to_owned(), "prod".to_owned()), ("team".to_owned(), "red".to_owned())],
         files: BTreeMap::from([("cloudformation.yaml".to_owned(), TEMPLATE.to_owned())]),
         main_file: None,
+        bundle: BTreeMap::new(),
+        commands: None,
+        notify_url: None,
+        time_limit: std::time::Duration::from_secs(60),
     }
 }
 

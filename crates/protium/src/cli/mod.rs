@@ -6,6 +6,8 @@ mod serve;
 mod store;
 
 use clap::{Parser, Subcommand};
+use protium_engines::command;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// The exit status of what the operator got wrong.
@@ -31,6 +33,16 @@ enum Command {
     Restore(store::Restore),
     /// Bring the database up to what this version of the program needs, as a start does.
     Migrate(store::Migrate),
+    /// Hold a run of commands. Not for people: the server starts it.
+    #[command(hide = true)]
+    RunSupervisor { folder: PathBuf },
+    /// Become a command that is confined. Not for people: the supervisor of a run starts it.
+    #[command(hide = true)]
+    RunConfined {
+        confinement: String,
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
 }
 
 /// Runs the program. 0 success, 1 the operation failed, 2 wrong usage.
@@ -41,6 +53,19 @@ pub fn main() -> ExitCode {
         Command::Backup(command) => store::backup(command),
         Command::Restore(command) => store::restore(command),
         Command::Migrate(command) => store::migrate(command),
+        Command::RunSupervisor { folder } => told(command::supervise(&folder)),
+        Command::RunConfined { confinement, command } => told(command::become_confined(&confinement, &command)),
+    }
+}
+
+/// What a process of a run says of its failure: its caller keeps what stands on standard error.
+fn told(done: std::io::Result<()>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("protium: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

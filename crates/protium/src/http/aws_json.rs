@@ -4,7 +4,7 @@ use super::{Front, JSON_LIMIT};
 use crate::auth::sigv4;
 use crate::config::Role;
 use crate::error::{Error, Result};
-use crate::operations::{Caller, Context, dispatch};
+use crate::operations::{Caller, Context, dispatch, run_token};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header, request::Parts};
@@ -21,13 +21,17 @@ use std::time::Instant;
 /// How much of a body that is too large is read before the connection is given up, in bytes.
 const DISCARDED: usize = 16 * 1024 * 1024;
 
-/// Answers any request to the Proton API, whatever is wrong with it.
-pub(super) async fn answer(front: &Front, request: Request) -> Response {
+/// Answers any request to the Proton API, whatever is wrong with it. A run of commands is known by its `token`, and
+/// its signature is not looked at.
+pub(super) async fn answer(front: &Front, request: Request, token: Option<String>) -> Response {
     let started = Instant::now();
     let request_id = uuid::Uuid::new_v4();
     let (parts, body) = request.into_parts();
     let named = target(&parts).ok();
-    let result = call(front, &parts, body).await;
+    let result = match &token {
+        None => call(front, &parts, body).await,
+        Some(token) => call_of_run(front, &parts, body, token).await,
+    };
     let name = named.map_or("unknown", Operation::name);
     let (status, code, body) = match result {
         Ok(body) => (StatusCode::OK, None, body),
@@ -69,17 +73,38 @@ async fn call(front: &Front, parts: &Parts, body: Body) -> Result<Vec<u8>> {
     }
     let request = sigv4::Request::new(parts, sigv4::Payload::Whole(&body));
     let signed = sigv4::verify(&request, sigv4::PROTON, &app.keys, app.clock.now_ms()).map_err(refused)?;
+    let request = parse(parts, &body)?;
+    let identity = signed.credential.identity.clone();
+    let scope = Scope::new(identity.account.clone(), signed.region);
+    let cx = Context::new(Arc::clone(app), Caller { identity, scope });
+    Ok(dispatch(&cx, request).await?.to_json())
+}
+
+/// A run may notify its deployment, and nothing else.
+async fn call_of_run(front: &Front, parts: &Parts, body: Body, token: &str) -> Result<Vec<u8>> {
+    let body = read(body).await?;
+    if let protium_api::Request::NotifyResourceDeploymentStatusChange(input) = parse(parts, &body)? {
+        let answer = run_token::notify(&front.app, token, input).await?;
+        return Ok(protium_api::Response::from(answer).to_json());
+    }
+    let why = format!(
+        "a run of commands may call NotifyResourceDeploymentStatusChange only, not {}; for other operations use an \
+         access key and the endpoint without {}",
+        target(parts)?.name(),
+        run_token::PATH
+    );
+    Err(Error::new(ErrorCode::AccessDenied, why))
+}
+
+/// The request that the headers and the body make.
+fn parse(parts: &Parts, body: &[u8]) -> Result<protium_api::Request> {
     let operation = target(parts)?;
     let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !is_content_type(kind) {
         let why = format!("the Content-Type '{kind}' is not supported; send {CONTENT_TYPE}");
         return Err(Error::new(ErrorCode::Serialization, why));
     }
-    let request = protium_api::Request::parse(operation, &body).map_err(wire)?;
-    let identity = signed.credential.identity.clone();
-    let scope = Scope::new(identity.account.clone(), signed.region);
-    let cx = Context::new(Arc::clone(app), Caller { identity, scope });
-    Ok(dispatch(&cx, request).await?.to_json())
+    protium_api::Request::parse(operation, body).map_err(wire)
 }
 
 async fn read(mut body: Body) -> Result<Bytes> {

@@ -1,6 +1,6 @@
 //! The one listener: which part of Protium a request is for.
 //!
-//! Told apart in the order of the contract: operations paths without a signature, then the service
+//! Told apart in the order of the contract: operations paths without a signature, runs, then the service
 //! that was signed for, then the target, then STS forms, then hosts of buckets, then S3.
 
 mod aws_json;
@@ -13,6 +13,7 @@ mod sts;
 use crate::app::App;
 use crate::auth::sigv4::ClaimedCredential;
 use crate::config::Role;
+use crate::operations::run_token;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -50,18 +51,21 @@ async fn route(State(front): State<Front>, request: Request) -> Response {
         Destination::Health => health::alive(),
         Destination::Ready => health::ready(&front.app).await,
         Destination::Metrics => Box::pin(front.metrics.render(&front.app)).await,
-        Destination::Proton => aws_json::answer(&front, request).await,
+        Destination::Proton => aws_json::answer(&front, request, None).await,
+        Destination::Run(token) => Box::pin(aws_json::answer(&front, request, Some(token))).await,
         Destination::Sts => Box::pin(sts::answer(&front.app, request)).await,
         Destination::S3 => Box::pin(front.s3.answer(request)).await,
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Destination {
     Health,
     Ready,
     Metrics,
     Proton,
+    /// A run of commands, known by its token.
+    Run(String),
     Sts,
     S3,
 }
@@ -79,13 +83,20 @@ fn destination(request: &Request<Body>, signed_for: Option<&str>, s3_domain: Opt
             _ => {}
         }
     }
+    let targeted = header(protium_api::aws_json::TARGET).is_some();
+    if targeted && request.method() == axum::http::Method::POST
+        // Clients end the path of an endpoint with a slash.
+        && let Some(token) = request.uri().path().strip_prefix(run_token::PATH)
+    {
+        return Destination::Run(token.trim_end_matches('/').to_owned());
+    }
     match signed_for {
         Some("s3") => return Destination::S3,
         Some("sts") => return Destination::Sts,
         Some("proton") => return Destination::Proton,
         Some(_) | None => {}
     }
-    if header(protium_api::aws_json::TARGET).is_some() {
+    if targeted {
         return Destination::Proton;
     }
     let is_form = header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
@@ -144,6 +155,19 @@ mod tests {
         assert_eq!(to("GET", "/metrics", &[]), Destination::Metrics);
         assert_eq!(to("GET", "/metrics", &[("authorization", "x")]), Destination::S3);
         assert_eq!(to("GET", "/healthz/", &[]), Destination::S3);
+    }
+
+    #[test]
+    fn runs_are_known_by_their_path_however_they_sign() {
+        let target = ("x-amz-target", "AwsProton20200720.NotifyResourceDeploymentStatusChange");
+        let run = Destination::Run("abc".to_owned());
+        for path in ["/run/abc", "/run/abc/"] {
+            assert_eq!(to("POST", path, &[target]), run);
+            assert_eq!(to("POST", path, &[target, ("authorization", &scope("proton"))]), run);
+        }
+        assert_eq!(to("GET", "/run/abc", &[target]), Destination::Proton);
+        assert_eq!(to("POST", "/run/abc", &[]), Destination::S3);
+        assert_eq!(to("PUT", "/run/abc", &[("authorization", &scope("s3"))]), Destination::S3);
     }
 
     #[test]

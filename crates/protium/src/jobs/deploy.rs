@@ -10,6 +10,7 @@ use super::{ending, step};
 use crate::app::App;
 use crate::error::{Result, internal};
 use crate::operations::deploy::{self, Ending};
+use crate::operations::run_token;
 use crate::store::{
     ClaimedJob, Settle, Target, Tx, content_get, content_put, deployment_by_id, job_hold, job_settle, target_get,
 };
@@ -22,6 +23,7 @@ use protium_domain::status::DeploymentStatus;
 use protium_domain::track::Physical;
 use protium_engines::{Cursor, Step, Transient};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// How often in a row preparing may fail for reasons of our own before the deployment does.
 const ATTEMPTS: i64 = 10;
@@ -152,10 +154,15 @@ impl Work {
             if let Some(engine) = &prepared.engine {
                 let name = match method {
                     Some(Method::SelfManaged) => folder(&record.target),
-                    Some(Method::CloudFormation) | None => stack_name(&deploy::physical_parts(&target), random()),
+                    Some(Method::CloudFormation | Method::Commands) | None => {
+                        stack_name(&deploy::physical_parts(&target), random())
+                    }
                 };
                 let track = target.track_mut();
                 track.engine = Some(engine.clone());
+                if method.is_some_and(Method::destroys_from_files) && track.deployed.is_none() {
+                    track.order.clone_from(&record.order);
+                }
                 track.physical.get_or_insert(Physical { name, id: None });
                 deploy::save_target(tx, &mut target, was, now).await?;
             }
@@ -170,11 +177,21 @@ impl Work {
         let engine = match Method::parse(name) {
             Some(Method::CloudFormation) => &app.engines.cloudformation,
             Some(Method::SelfManaged) => &app.engines.self_managed,
+            Some(Method::Commands) => match &app.engines.commands {
+                Some(commands) => commands,
+                None => return Ok(Look::Nothing(no_runner())),
+            },
             None => return Err(internal(anyhow::anyhow!("the engine '{name}' is not built"))),
         };
         let physical = self.target.track().physical.as_ref();
         let physical = physical.ok_or_else(|| internal(anyhow::anyhow!("a prepared target has no physical name")))?;
-        let order = prepared.order(&self.record, physical);
+        let mut order = prepared.order(&self.record, physical, app.config.deployment_deadline);
+        if prepared.commands.is_some() {
+            order.notify_url = Some(run_token::url(app, &self.record.id)?);
+        }
+        if self.record.cursor.is_none() {
+            order.bundle = bundle(app, &prepared).await?;
+        }
         let cursor = self.record.cursor.clone().map(Cursor);
         Ok(match engine.step(&order, cursor.as_ref()).await {
             Ok(step) => Look::Step(step),
@@ -189,6 +206,23 @@ impl Work {
         let body = content_get(&mut app.store.reader().await?, hash).await?;
         serde_json::from_slice(&body).map_err(internal)
     }
+}
+
+/// The files of the bundle that go as they are.
+async fn bundle(app: &App, prepared: &Prepared) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut rd = app.store.reader().await?;
+    let mut files = BTreeMap::new();
+    for (path, hash) in &prepared.sources {
+        files.insert(path.clone(), content_get(&mut rd, hash).await?);
+    }
+    Ok(files)
+}
+
+/// A server that was started without a runner meets a deployment that needs one: the next start may have it.
+fn no_runner() -> Transient {
+    let message =
+        "This server runs no commands now; start it with --runner local, and the deployment goes on.".to_owned();
+    Transient { message, retry_after: None }
 }
 
 /// Fifteen random bytes, for a physical name.

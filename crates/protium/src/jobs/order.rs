@@ -2,16 +2,17 @@
 
 use protium_domain::deployment::{Deployment, Purpose};
 use protium_domain::status::DeploymentStatus;
-use protium_domain::track::{Physical, Seen};
+use protium_domain::track::{ContentHash, Physical, Seen};
 use protium_engines as engines;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Everything that the steps of one deployment work with, as a document in the content table.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Prepared {
-    /// `cloudformation` or `self_managed`; `None` where nothing is provisioned.
+    /// The name of a [`Method`](protium_domain::provisioning::Method); `None` where nothing is provisioned.
     pub engine: Option<String>,
     /// The role to work in.
     pub role: Option<String>,
@@ -19,6 +20,12 @@ pub(super) struct Prepared {
     /// The rendered files by path.
     pub files: BTreeMap<String, String>,
     pub main_file: Option<String>,
+    /// The files of the bundle that go as they are, by path, in the content table.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, ContentHash>,
+    /// What is run, of a template of commands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<engines::Commands>,
     /// What the templates were rendered with: inputs, and the outputs of others.
     pub namespace: Value,
     /// The outputs, where they are known without an engine.
@@ -29,8 +36,8 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// The order for the next step of `record`.
-    pub(super) fn order(&self, record: &Deployment, physical: &Physical) -> engines::Order {
+    /// The order for the next step of `record`, without what only some steps need.
+    pub(super) fn order(&self, record: &Deployment, physical: &Physical, time_limit: Duration) -> engines::Order {
         engines::Order {
             deployment_id: record.id.to_string(),
             resource_id: record.target.id.to_string(),
@@ -47,6 +54,10 @@ impl Prepared {
             tags: self.tags.clone(),
             files: self.files.clone(),
             main_file: self.main_file.clone(),
+            bundle: BTreeMap::new(),
+            commands: self.commands.clone(),
+            notify_url: None,
+            time_limit,
         }
     }
 }

@@ -12,14 +12,15 @@ use crate::store::{
     instance_by_id, instances_of_service, pipeline_get, service_get, tag_list, template_version_get,
 };
 use protium_domain::account_connection::AccountConnection;
-use protium_domain::bundle::manifest::{Infrastructure, Manifest};
+use protium_domain::bundle::commands::render_settings;
+use protium_domain::bundle::inputs;
+use protium_domain::bundle::manifest::{CodeBuildSettings, Infrastructure, InputFormat, Manifest};
 use protium_domain::bundle::render::namespace::{
     self, AttachedInstance, ComponentView, EnvironmentView, InstanceView, ServiceView,
 };
 use protium_domain::bundle::render::{RenderLimits, render};
 use protium_domain::bundle::schema::{InputType, Schema};
 use protium_domain::bundle::spec::{EnvironmentSpec, ServiceSpec};
-use protium_domain::bundle::terraform;
 use protium_domain::component::{Attachment, Component, read_manifest};
 use protium_domain::deployment::{Deployment, Purpose};
 use protium_domain::environment::{Environment, Roles};
@@ -30,6 +31,7 @@ use protium_domain::status::DeploymentStatus;
 use protium_domain::tag::Managed;
 use protium_domain::template::{RegisteredPart, TemplateKind, TemplateVersion};
 use protium_domain::track::{Seen, Track};
+use protium_engines::Commands;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -54,9 +56,9 @@ struct Reading<'a> {
 impl Reading<'_> {
     async fn environment(mut self, environment: &Environment) -> Preparing<Prepared> {
         if self.record.purpose == Purpose::Destroy {
-            let role = self.service_role(environment).await?;
+            let role = self.role(environment, made_by(&environment.track)).await?;
             let tags = self.tags(role.as_deref(), environment.id.as_str()).await?;
-            return Ok(to_destroy(&environment.track, role, tags));
+            return self.to_destroy(&environment.track, role, tags).await;
         }
         let version = self.version(TemplateKind::Environment).await?;
         let schema = self.schema(&version).await?;
@@ -66,7 +68,7 @@ impl Reading<'_> {
         let namespace = namespace::environment(&environment.name, &inputs);
         match version.infrastructure() {
             Some(part) => {
-                let role = self.service_role(environment).await?;
+                let role = self.role(environment, Method::of_part(&part.engine)).await?;
                 let tags = self.tags(role.as_deref(), environment.id.as_str()).await?;
                 self.render(part, role, tags, namespace, Seen::default()).await
             }
@@ -76,6 +78,8 @@ impl Reading<'_> {
                 tags: Vec::new(),
                 files: BTreeMap::new(),
                 main_file: None,
+                sources: BTreeMap::new(),
+                commands: None,
                 namespace,
                 outputs: as_outputs(&inputs),
                 seen: Seen::default(),
@@ -85,10 +89,10 @@ impl Reading<'_> {
 
     async fn instance(mut self, instance: &ServiceInstance) -> Preparing<Prepared> {
         let environment = self.environment_of(instance).await?;
-        let role = self.service_role(&environment).await?;
-        let tags = self.tags(role.as_deref(), instance.id.as_str()).await?;
         if self.record.purpose == Purpose::Destroy {
-            return Ok(to_destroy(&instance.track, role, tags));
+            let role = self.role(&environment, made_by(&instance.track)).await?;
+            let tags = self.tags(role.as_deref(), instance.id.as_str()).await?;
+            return self.to_destroy(&instance.track, role, tags).await;
         }
         let service = self.service(&instance.service).await?;
         let version = self.version(TemplateKind::Service).await?;
@@ -100,6 +104,8 @@ impl Reading<'_> {
         let service = service_view(&service);
         let namespace = namespace::service_instance(&service, &instance.name, &inputs, component.as_ref(), &view);
         let part = version.infrastructure().ok_or_else(|| no_part(&version, "instance_infrastructure"))?;
+        let role = self.role(&environment, Method::of_part(&part.engine)).await?;
+        let tags = self.tags(role.as_deref(), instance.id.as_str()).await?;
         self.render(part, role, tags, namespace, seen).await
     }
 
@@ -134,7 +140,7 @@ impl Reading<'_> {
         let managed = managed_of_target(&self.record.scope, &Target::Component(wanted), role.as_deref());
         let tags = self.with_tags_of(managed, component.id.as_str()).await?;
         if self.record.purpose == Purpose::Destroy {
-            return Ok(to_destroy(&component.track, role, tags));
+            return self.to_destroy(&component.track, role, tags).await;
         }
         let attached = match attachment {
             Some(attachment) => Some(self.attached_instance(attachment).await?),
@@ -179,10 +185,9 @@ impl Reading<'_> {
         let scope = &self.record.scope;
         let settings = account_settings_get(self.rd, scope).await?;
         if self.record.purpose == Purpose::Destroy {
-            let made_by = pipeline.track.engine.as_deref().and_then(Method::parse);
-            let role = pipeline_role(settings, made_by)?;
+            let role = pipeline_role(settings, made_by(&pipeline.track))?;
             let tags = self.tags(role.as_deref(), pipeline.service_id.as_str()).await?;
-            return Ok(to_destroy(&pipeline.track, role, tags));
+            return self.to_destroy(&pipeline.track, role, tags).await;
         }
         let service = self.service(&pipeline.service).await?;
         let version = self.version(TemplateKind::Service).await?;
@@ -247,13 +252,16 @@ impl Reading<'_> {
         environment.roles(connection.as_ref()).map_err(Unprepared::Refused)
     }
 
-    /// The one of them that provisions CloudFormation templates. Self-managed environments have none: whoever
-    /// applies their files has roles of their own.
-    async fn service_role(&mut self, environment: &Environment) -> Preparing<Option<String>> {
-        if environment.access.repository.is_some() {
-            return Ok(None);
+    /// The one of them that `method` works with. Whoever applies self-managed files has roles of their own; commands
+    /// may need none.
+    async fn role(&mut self, environment: &Environment, method: Option<Method>) -> Preparing<Option<String>> {
+        match method {
+            Some(Method::SelfManaged) => Ok(None),
+            Some(Method::Commands) => Ok(self.roles(environment).await?.codebuild),
+            Some(Method::CloudFormation) | None => {
+                self.roles(environment).await?.service.map(Some).ok_or_else(|| no_role(environment))
+            }
         }
-        self.roles(environment).await?.service.map(Some).ok_or_else(|| no_role(environment))
     }
 
     /// The one of them that provisions components. Self-managed environments have none, since nothing is
@@ -331,25 +339,59 @@ impl Reading<'_> {
     ) -> Preparing<Prepared> {
         let manifest = self.text(&part.manifest).await?;
         let manifest = Manifest::parse("manifest.yaml", &manifest).map_err(|problems| refuse(&problems))?;
-        let (files, main_file) = match &manifest.infrastructure {
-            Infrastructure::CloudFormation { file } => {
-                (self.rendered(part, file, &namespace).await?, Some(file.clone()))
-            }
-            infrastructure @ Infrastructure::Terraform { .. } => {
-                (self.with_inputs(part, infrastructure, &namespace).await?, None)
-            }
-            Infrastructure::CodeBuild(_) => return Err(not_built(part)),
-        };
         let method = Method::of_part(&part.engine).ok_or_else(|| not_built(part))?;
-        Ok(Prepared {
+        let mut prepared = Prepared {
             engine: Some(method.as_str().to_owned()),
             role,
             tags,
-            files,
-            main_file,
+            files: BTreeMap::new(),
+            main_file: None,
+            sources: BTreeMap::new(),
+            commands: None,
             namespace,
             outputs: Map::new(),
             seen,
+        };
+        match &manifest.infrastructure {
+            Infrastructure::CloudFormation { file } => {
+                prepared.files = self.rendered(part, file, &prepared.namespace).await?;
+                prepared.main_file = Some(file.clone());
+            }
+            infrastructure @ Infrastructure::Terraform { .. } => {
+                prepared.files = self.with_inputs(part, infrastructure, &prepared.namespace).await?;
+            }
+            Infrastructure::CodeBuild(settings) => {
+                prepared.sources.clone_from(&part.files);
+                prepared.files = command_inputs(settings.input_format, &prepared.namespace);
+                prepared.commands = Some(commands(settings.clone(), prepared.namespace.clone()).await?);
+            }
+        }
+        Ok(prepared)
+    }
+
+    /// What destroying needs: the engine that was given work before, today's role, and what the engine's work was made
+    /// from, if it destroys by that.
+    async fn to_destroy(
+        &mut self,
+        track: &Track,
+        role: Option<String>,
+        tags: Vec<(String, String)>,
+    ) -> Preparing<Prepared> {
+        if let Some(order) = &track.order {
+            let made: Prepared = serde_json::from_slice(&content_get(self.rd, order).await?).map_err(internal)?;
+            return Ok(Prepared { role, tags, ..made });
+        }
+        Ok(Prepared {
+            engine: track.engine.clone(),
+            role,
+            tags,
+            files: BTreeMap::new(),
+            main_file: None,
+            sources: BTreeMap::new(),
+            commands: None,
+            namespace: Value::Null,
+            outputs: Map::new(),
+            seen: Seen::default(),
         })
     }
 
@@ -382,24 +424,40 @@ impl Reading<'_> {
             files.insert(path.clone(), self.text(hash).await?);
         }
         let tags = managed_of_target(&self.record.scope, self.target, None).on_infrastructure();
-        let inputs = terraform::input_document(namespace, &tags, &self.record.target.arn);
-        files.insert(terraform::INPUT_FILE.to_owned(), inputs);
+        let inputs = inputs::terraform(namespace, &tags, &self.record.target.arn);
+        files.insert(inputs::TERRAFORM_FILE.to_owned(), inputs);
         Ok(files)
     }
 }
 
-/// What destroying needs: no files, the engine that was given work before, and today's role.
-fn to_destroy(track: &Track, role: Option<String>, tags: Vec<(String, String)>) -> Prepared {
-    Prepared {
-        engine: track.engine.clone(),
-        role,
-        tags,
-        files: BTreeMap::new(),
-        main_file: None,
-        namespace: Value::Null,
-        outputs: Map::new(),
-        seen: Seen::default(),
-    }
+/// The method that was given work for a target.
+fn made_by(track: &Track) -> Option<Method> {
+    track.engine.as_deref().and_then(Method::parse)
+}
+
+/// The file that commands read their inputs from.
+fn command_inputs(format: InputFormat, namespace: &Value) -> BTreeMap<String, String> {
+    let (file, text) = match format {
+        InputFormat::Json => (inputs::JSON_FILE, inputs::json(namespace)),
+        InputFormat::Hcl => (inputs::HCL_FILE, inputs::hcl(namespace)),
+    };
+    BTreeMap::from([(file.to_owned(), text)])
+}
+
+/// What a manifest of commands says, rendered.
+async fn commands(settings: CodeBuildSettings, namespace: Value) -> Preparing<Commands> {
+    let rendering = tokio::task::spawn_blocking(move || (render_settings(&settings, &namespace), settings));
+    let (rendered, settings) = rendering.await.map_err(internal)?;
+    let rendered = rendered.map_err(|error| Unprepared::Refused(error.to_string()))?;
+    Ok(Commands {
+        image: settings.image,
+        runtimes: settings.runtimes.into_iter().collect(),
+        variables: settings.variables.into_iter().collect(),
+        secrets: settings.secrets_manager.into_iter().collect(),
+        provision: rendered.provision,
+        deprovision: rendered.deprovision,
+        project_properties: rendered.project_properties,
+    })
 }
 
 /// The inputs of one instance of a service spec, with the schema's defaults.

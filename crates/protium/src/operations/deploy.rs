@@ -184,6 +184,9 @@ pub(crate) async fn end(
     if next.to == DeploymentStatus::Succeeded {
         track.promote(record.id.clone(), record.goal.aim(), record.created_at);
         track.seen = record.goal.seen.clone();
+        if track.order.is_some() {
+            track.order.clone_from(&record.order);
+        }
         track.outputs = ending.outputs;
         record.last_succeeded = Some(record.id.clone());
     }

@@ -47,7 +47,7 @@ pub(super) async fn create(cx: &Context, input: CreateEnvironmentInput) -> Resul
         input.template_minor_version.as_deref().map(version_part),
     )
     .await?;
-    check_provisioning(&access, &version)?;
+    check_provisioning(cx, &access, &version)?;
     connect(&mut rd, cx, &mut access, &input.name, engine(&version)).await?;
     check_linked(&mut rd, cx.scope(), &access).await?;
     let text = spec::environment(&mut rd, &version, &input.spec, None).await?;
@@ -166,7 +166,7 @@ pub(super) async fn update(cx: &Context, input: UpdateEnvironmentInput) -> Resul
         let current = environment.track.current().version;
         let version =
             usable_version::resolve_wanted(tx, cx.scope(), kind, &environment.template, wanted, current).await?;
-        check_provisioning(&after, &version)?;
+        check_provisioning(cx, &after, &version)?;
         check_linked(tx, cx.scope(), &after).await?;
         reconnect(tx, cx, &environment, &input, &mut after, engine(&version)).await?;
         let aim = aim(tx, &environment, &version, input.spec.as_deref()).await?;
@@ -320,8 +320,8 @@ async fn reconnect(
 }
 
 /// Whether the engine of the version is built, and the members fit it.
-pub(super) fn check_provisioning(access: &Access, version: &TemplateVersion) -> Result<()> {
-    check_built(version.infrastructure())?;
+pub(super) fn check_provisioning(cx: &Context, access: &Access, version: &TemplateVersion) -> Result<()> {
+    check_built(cx, version.infrastructure())?;
     Ok(check_access(access, engine(version))?)
 }
 

@@ -25,6 +25,7 @@ mod redeploy;
 mod repository;
 mod resources_summary;
 pub(crate) mod roll_up;
+pub(crate) mod run_token;
 mod service;
 mod service_instance;
 mod service_pipeline;

@@ -76,7 +76,7 @@ impl<'a> Asked<'a> {
         let environment = environment::find(tx, cx, name).await?;
         let kind = TemplateKind::Environment;
         let version = self.version(tx, cx, kind, &environment.template, &environment.track).await?;
-        environment::check_provisioning(&environment.access, &version)?;
+        environment::check_provisioning(cx, &environment.access, &version)?;
         let aim = environment::aim(tx, &environment, &version, self.spec).await?;
         Ok((Target::Environment(environment), aim))
     }

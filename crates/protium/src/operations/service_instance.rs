@@ -10,7 +10,7 @@ use super::input::{client_token, request_hash};
 use super::service::{self, check_environment};
 use super::token::Token;
 use super::upgrade::Update;
-use super::usable_version::{self, check_built};
+use super::usable_version::{self, check_built, check_same_engine};
 use super::{Context, spec, sync_blocker, wire};
 use crate::error::{Result, conflict, invalid, not_found};
 use crate::store::{Reader, Target, Tx, content_put, environment_get, instance_get, instance_save};
@@ -98,7 +98,8 @@ pub(super) async fn aim(
         .await?
         .ok_or_else(|| not_found("environment", cx.scope().environment(&instance.environment)))?;
     check_environment("templateMajorVersion", &instance.name, &environment, version)?;
-    check_built(version.infrastructure())?;
+    check_built(cx, version.infrastructure())?;
+    check_same_engine("service instance", &instance.track, version.infrastructure())?;
     Ok(Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? })
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A version that is named explicitly may be a draft; what is chosen by default is published.
 
+use super::Context;
 use super::template::{existing, template_arn};
 use super::template_version::version_noun;
 use crate::error::{Error, Result, conflict, invalid, not_found};
@@ -10,6 +11,7 @@ use protium_domain::arn::Scope;
 use protium_domain::provisioning::Method;
 use protium_domain::status::TemplateVersionStatus as Status;
 use protium_domain::template::{RegisteredPart, TemplateKind, TemplateVersion};
+use protium_domain::track::Track;
 use protium_domain::upgrade::Wanted;
 use protium_domain::version::Version;
 
@@ -62,18 +64,42 @@ pub(super) async fn still(rd: &mut Reader, scope: &Scope, version: &TemplateVers
 }
 
 /// Whether there is an engine for that part of a bundle, if it has it. Bundles of others can be registered only.
-pub(super) fn check_built(part: Option<&RegisteredPart>) -> Result<()> {
-    match part {
-        Some(part) if Method::of_part(&part.engine).is_none() => Err(invalid(
-            "templateMajorVersion, templateMinorVersion",
+pub(super) fn check_built(cx: &Context, part: Option<&RegisteredPart>) -> Result<()> {
+    const FIELD: &str = "templateMajorVersion, templateMinorVersion";
+    let Some(part) = part else { return Ok(()) };
+    match Method::of_part(&part.engine) {
+        Some(Method::Commands) if cx.app.engines.commands.is_none() => Err(invalid(
+            FIELD,
+            "the version is provisioned with codebuild, and this server runs no commands; start it with --runner local, \
+             or use a version that is provisioned with cloudformation or terraform",
+        )),
+        Some(_) => Ok(()),
+        None => Err(invalid(
+            FIELD,
             format_args!(
-                "the version is provisioned with {}, which this server does not support yet; use a version that is \
-                 provisioned with cloudformation or terraform",
+                "the version is provisioned with {}, which this server does not support; use a version that is \
+                 provisioned with cloudformation, terraform or codebuild",
                 part.engine
             ),
         )),
-        Some(_) | None => Ok(()),
     }
+}
+
+/// Whether what exists goes on with its engine: another would leave behind what that made.
+pub(super) fn check_same_engine(what: &str, track: &Track, part: Option<&RegisteredPart>) -> Result<()> {
+    let before = track.engine.as_deref().and_then(Method::parse);
+    let (Some(before), Some(part)) = (before, part) else { return Ok(()) };
+    if Method::of_part(&part.engine).is_none_or(|wanted| wanted == before) {
+        return Ok(());
+    }
+    Err(invalid(
+        "templateMajorVersion, templateMinorVersion",
+        format_args!(
+            "the version's {what} is provisioned with {}, and the {what} exists by another engine; what that made would \
+             be left behind: use a version with the engine of before, or create another {what}",
+            part.engine
+        ),
+    ))
 }
 
 async fn exactly(

@@ -132,7 +132,7 @@ async fn plan(rd: &mut Reader, cx: &Context, input: &CreateServiceInput, has_rep
         return Err(invalid("spec", "has no instances; a service has at least one"));
     }
     spec::check_instances(rd, &version, &spec, &names).await?;
-    check_built(version.infrastructure())?;
+    check_built(cx, version.infrastructure())?;
     let has_pipeline = !template.customer_managed;
     if has_pipeline {
         spec::check_pipeline(rd, &version, &spec).await?;

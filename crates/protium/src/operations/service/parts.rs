@@ -4,7 +4,7 @@ use crate::app::new_id;
 use crate::error::{Error, Result, conflict, invalid, not_found};
 use crate::operations::Context;
 use crate::operations::deploy::{self, Start};
-use crate::operations::usable_version::check_built;
+use crate::operations::usable_version::{check_built, check_same_engine};
 use crate::store::{
     Reader, Target, Tx, account_settings_get, environment_get, instance_insert, pipeline_insert, tag_set,
 };
@@ -104,19 +104,13 @@ pub(in crate::operations) async fn check_pipeline_engine(
     pipeline: Option<&ServicePipeline>,
 ) -> Result<()> {
     let Some(part) = version.pipeline() else { return Ok(()) };
-    check_built(Some(part))?;
-    let before = pipeline.and_then(|pipeline| Method::parse(pipeline.track.engine.as_deref()?));
-    if let (Some(before), Some(wanted)) = (before, Method::of_part(&part.engine))
-        && before != wanted
-    {
-        return Err(invalid(
-            "templateMajorVersion, templateMinorVersion",
-            format_args!(
-                "the version's pipeline is provisioned with {}, and the pipeline exists by another engine; what that \
-                 made would be left behind: use a version with the engine of before, or create another service",
-                part.engine
-            ),
-        ));
+    check_built(cx, Some(part))?;
+    if let Some(pipeline) = pipeline {
+        check_same_engine("pipeline", &pipeline.track, Some(part))?;
+    }
+    if Method::of_part(&part.engine) == Some(Method::Commands) {
+        // Commands that run here need no role.
+        return Ok(());
     }
     let settings = account_settings_get(rd, cx.scope()).await?;
     if settings.provision_pipelines_of(&part.engine) {

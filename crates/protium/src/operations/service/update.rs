@@ -83,7 +83,7 @@ impl Asked {
         }
         let new = new_instances(rd, cx, &version, &wanted, &plan.added).await?;
         if !new.is_empty() {
-            check_built(version.infrastructure())?;
+            check_built(cx, version.infrastructure())?;
         }
         Ok(Self { text, version: version.version, new, plan })
     }

@@ -81,7 +81,7 @@ async fn plan(
     let version = version(rd, cx, service, input).await?;
     spec::check_instances(rd, &version, &parsed, names).await?;
     let new = new_instances(rd, cx, &version, &parsed, names).await?.pop().ok_or_else(missing)?;
-    check_built(version.infrastructure())?;
+    check_built(cx, version.infrastructure())?;
     Ok((text, version, new))
 }
 

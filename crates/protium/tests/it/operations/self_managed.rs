@@ -381,7 +381,7 @@ on_both! {
         parts[1] = ("instance_infrastructure/manifest.yaml", CODEBUILD_MANIFEST);
         shop.published("tfsvc", &parts, Some("2"), &["tf:1"]).await;
         let input = but(service("web"), json!({ "templateMajorVersion": "2" }));
-        refused(shop.app.call("CreateService", input).await, "ValidationException", "provisioned with codebuild, which this server does not support yet");
+        refused(shop.app.call("CreateService", input).await, "ValidationException", "provisioned with codebuild, and this server runs no commands");
         let mut mixed = files(crate::support::service::INSTANCE, crate::support::service::PIPELINE);
         mixed[1] = ("instance_infrastructure/manifest.yaml", TERRAFORM_MANIFEST);
         mixed[2] = ("instance_infrastructure/main.tf", MAIN);

@@ -121,7 +121,7 @@ on_both! {
         assert!(refused.message.ends_with("environment-template/env:3.9"), "{}", refused.message);
     }
 
-    engines_that_are_not_built_are_named_and_nothing_is_stored, async |db| {
+    engines_that_a_server_does_not_have_are_named_and_nothing_is_stored, async |db| {
         let app = TestApp::on(db).await;
         app.ok("CreateEnvironmentTemplate", json!({ "name": "env" })).await;
         let terraform = [

@@ -9,6 +9,7 @@ mod log;
 mod program;
 mod refusal;
 mod roles;
+mod runs;
 mod settings;
 mod site;
 mod stop;

@@ -27,10 +27,15 @@ pub(super) fn start(db: &TestDb, double: &Double) -> Start {
 }
 
 impl Program {
-    /// Registers and publishes version 1.0 of the environment template `env`.
+    /// Registers and publishes version 1.0 of the environment template `env`, provisioned with CloudFormation.
     pub(super) async fn publish_env(&self) {
+        self.publish_env_of(&stories::environment(stories::STACK)).await;
+    }
+
+    /// Registers and publishes version 1.0 of the environment template `env`, whose bundle has these files.
+    pub(super) async fn publish_env_of(&self, files: &[(&str, &str)]) {
         self.ok("CreateEnvironmentTemplate", json!({ "name": "env" })).await;
-        self.upload("bundles", "env.tar.gz", bundle::pack(&stories::environment(stories::STACK))).await;
+        self.upload("bundles", "env.tar.gz", bundle::pack(files)).await;
         let source = json!({ "s3": { "bucket": "bundles", "key": "env.tar.gz" } });
         self.ok("CreateEnvironmentTemplateVersion", json!({ "templateName": "env", "source": source })).await;
         self.registered("env").await;

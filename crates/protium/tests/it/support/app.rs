@@ -102,8 +102,9 @@ impl TestApp {
                 as futures::future::BoxFuture<'static, _>
         });
         let bundles = BundleSources::new(store.clone(), open, aws.clone(), config.bundle_stores.clone());
-        let engines = Engines { cloudformation: engine(aws), self_managed: Arc::new(SelfManaged) };
-        let app = Arc::new(App { config, store, keys, clock, engines, bundles });
+        let engines = Engines { cloudformation: engine(aws), self_managed: Arc::new(SelfManaged), commands: None };
+        let own_url = "http://127.0.0.1:8420".to_owned();
+        let app = Arc::new(App { config, store, keys, clock, engines, own_url, bundles });
         let front = Front { app: Arc::clone(&app), s3: Arc::new(s3), metrics: Metrics::new().unwrap() };
         let region = "us-east-1".to_owned();
         Self { app, router: router(front), account: ACCOUNT.to_owned(), region }.in_account(ACCOUNT)

@@ -253,9 +253,9 @@ on_both! {
             ("env", vec![&connection, &repository], invalid, "provisioningRepository: can't be combined"),
             ("env", vec![&repository], invalid, "provisioningRepository: is for self-managed provisioning"),
             ("env", vec![&connection], absent, CONNECTION),
-            // Engines that are not built yet, whatever is given.
-            ("codebuild", vec![&none], invalid, "provisioned with codebuild, which this server does not support yet"),
-            ("codebuild", vec![&runs], invalid, "provisioned with codebuild, which this server does not support yet"),
+            // Commands, on a server that runs none, whatever is given.
+            ("codebuild", vec![&none], invalid, "provisioned with codebuild, and this server runs no commands"),
+            ("codebuild", vec![&runs], invalid, "provisioned with codebuild, and this server runs no commands"),
             ("codebuild", vec![&connection], invalid, "provisioned with codebuild"),
             // Self-managed.
             ("terraform", vec![&repository], absent, "acme/infra"),

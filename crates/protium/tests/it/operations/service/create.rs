@@ -229,7 +229,7 @@ on_both! {
         assert_eq!(refused.code, "ResourceNotFoundException");
     }
 
-    bundles_of_engines_that_are_not_built_are_named, async |db| {
+    bundles_of_engines_that_a_server_does_not_have_are_named, async |db| {
         let shop = Shop::on(db).await;
         let mut parts = files(INSTANCE, PIPELINE);
         parts[1] = ("instance_infrastructure/manifest.yaml", TERRAFORM_MANIFEST);

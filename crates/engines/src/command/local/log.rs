@@ -1,0 +1,262 @@
+//! The output of a run: with times, without secrets, bounded.
+//!
+//! The beginning is kept as it comes; of what is beyond the bound, the last lines. One JSON object a line.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom, Write};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::super::script::begun;
+
+/// How many of the last lines the message of a failure repeats, and how long it may be in bytes.
+const TAIL_LINES: usize = 10;
+const TAIL_BYTES: usize = 2000;
+/// What stands where a secret was.
+const MASK: &str = "***";
+
+/// A line of output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// When it came, in milliseconds since the epoch.
+    #[serde(rename = "t")]
+    pub at: i64,
+    /// Without its end.
+    #[serde(rename = "m")]
+    pub text: String,
+}
+
+/// A part of the output of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogPage {
+    pub lines: Vec<LogLine>,
+    /// Where to go on, in bytes of the file.
+    pub next: u64,
+}
+
+/// How much is kept, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// From the beginning.
+    pub head: u64,
+    /// Of the end, if there is more.
+    pub tail: usize,
+    /// Of one line: a longer one is cut into several.
+    pub line: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { head: 8 << 20, tail: 256 << 10, line: 16 << 10 }
+    }
+}
+
+/// What is known of the output when it has ended.
+#[derive(Debug, Default)]
+pub(super) struct Summary {
+    /// The number of the last command that began.
+    pub command: Option<usize>,
+    /// Its last lines.
+    pub tail: String,
+}
+
+/// What must be known to write a log.
+pub(super) struct Scribe<'a> {
+    pub commands: &'a [String],
+    pub marker: &'a str,
+    pub secrets: &'a [String],
+    pub limits: Limits,
+}
+
+impl Scribe<'_> {
+    /// Copies output until its end. A log that can't be written any more ends, the run goes on.
+    pub(super) fn copy(&self, source: impl Read, log: impl Write) -> io::Result<Summary> {
+        let mut source = BufReader::new(source);
+        let mut kept =
+            Kept { log, limits: self.limits, written: 0, full: false, tail: VecDeque::new(), held: 0, lost: 0 };
+        let (mut summary, mut last, mut line) = (Summary::default(), VecDeque::new(), Vec::new());
+        loop {
+            line.clear();
+            if source.by_ref().take(self.limits.line).read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+            let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line));
+            let Some((before, index)) = begun(&text, self.marker) else {
+                let text = self.masked(&text);
+                last.push_back(text.clone());
+                if last.len() > TAIL_LINES {
+                    last.pop_front();
+                }
+                kept.push(text);
+                continue;
+            };
+            if !before.is_empty() {
+                kept.push(self.masked(before));
+            }
+            last.clear();
+            summary.command = Some(index);
+            kept.push(self.masked(&format!("$ {}", self.commands.get(index).map_or("", String::as_str))));
+        }
+        kept.finish();
+        summary.tail = end_of(&Vec::from(last).join("\n"));
+        Ok(summary)
+    }
+
+    fn masked(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in self.secrets {
+            if text.contains(secret) {
+                text = text.replace(secret, MASK);
+            }
+        }
+        text
+    }
+}
+
+/// The last bytes, from the beginning of a character.
+fn end_of(text: &str) -> String {
+    let from = (text.len().saturating_sub(TAIL_BYTES)..text.len()).find(|&at| text.is_char_boundary(at));
+    text[from.unwrap_or(0)..].to_owned()
+}
+
+struct Kept<W> {
+    log: W,
+    limits: Limits,
+    written: u64,
+    /// The disk is.
+    full: bool,
+    tail: VecDeque<String>,
+    held: usize,
+    lost: usize,
+}
+
+impl<W: Write> Kept<W> {
+    fn push(&mut self, text: String) {
+        let line = as_line(text);
+        if self.tail.is_empty() && !self.full && self.written + line.len() as u64 <= self.limits.head {
+            match self.log.write_all(line.as_bytes()) {
+                Ok(()) => self.written += line.len() as u64,
+                Err(_) => self.full = true,
+            }
+            return;
+        }
+        self.held += line.len();
+        self.tail.push_back(line);
+        while self.held > self.limits.tail
+            && let Some(old) = self.tail.pop_front()
+        {
+            self.held -= old.len();
+            self.lost += old.len();
+        }
+    }
+
+    /// Nobody can be told of a disk that is full.
+    fn finish(mut self) {
+        if self.lost > 0 {
+            let _ = self.log.write_all(as_line(format!("[{} bytes of the log are left out]", self.lost)).as_bytes());
+        }
+        for line in self.tail {
+            let _ = self.log.write_all(line.as_bytes());
+        }
+    }
+}
+
+fn as_line(text: String) -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let line = LogLine { at: i64::try_from(since.as_millis()).unwrap_or(i64::MAX), text };
+    let mut json = serde_json::to_string(&line).unwrap_or_default();
+    json.push('\n');
+    json
+}
+
+/// Reads a log from the byte `from` on, at most `lines` of it. What is still being written is left for later.
+pub(super) fn read(path: &Path, from: u64, lines: usize) -> io::Result<LogPage> {
+    let mut page = LogPage { lines: Vec::new(), next: from };
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(page),
+        Err(error) => return Err(error),
+    };
+    file.seek(SeekFrom::Start(from))?;
+    let mut file = BufReader::new(file);
+    let mut line = String::new();
+    while page.lines.len() < lines {
+        line.clear();
+        let read = file.read_line(&mut line)?;
+        let Some(json) = line.strip_suffix('\n') else { break };
+        page.next += read as u64;
+        // A place that is none of ours: the next whole line is.
+        page.lines.extend(serde_json::from_str::<LogLine>(json).ok());
+    }
+    Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copied(output: &str, limits: Limits) -> (Vec<String>, Summary) {
+        let (commands, secrets) = (["make all".to_owned(), "sec x".to_owned()], ["s3cr3t".to_owned()]);
+        let scribe = Scribe { commands: &commands, marker: "M", secrets: &secrets, limits };
+        let mut log = Vec::new();
+        let summary = scribe.copy(output.as_bytes(), &mut log).unwrap();
+        let lines = String::from_utf8(log).unwrap();
+        (lines.lines().map(|line| serde_json::from_str::<LogLine>(line).unwrap().text).collect(), summary)
+    }
+
+    #[test]
+    fn lines_have_times_and_no_secrets_and_commands_are_announced() {
+        let output = "\u{1e}M0\nhello\nkey=s3cr3t;\npart\u{1e}M1\nbad\n\nlast";
+        let (lines, summary) = copied(output, Limits::default());
+        assert_eq!(lines, ["$ make all", "hello", "key=***;", "part", "$ sec x", "bad", "", "last"]);
+        assert_eq!((summary.command, summary.tail.as_str()), (Some(1), "bad\n\nlast"));
+    }
+
+    #[test]
+    fn a_flood_keeps_its_beginning_and_its_end() {
+        let output: String = (0..10_000).map(|n| format!("line {n}\n")).collect();
+        let (lines, summary) = copied(&output, Limits { head: 1000, tail: 500, line: 100 });
+        assert_eq!(lines[0], "line 0");
+        assert_eq!(lines.last().unwrap(), "line 9999");
+        let left_out = lines.iter().filter(|line| line.contains("bytes of the log are left out")).count();
+        assert!(left_out == 1 && lines.len() < 100, "{}", lines.len());
+        assert!(summary.tail.ends_with("line 9999") && summary.tail.lines().count() == TAIL_LINES);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_cut() {
+        let (lines, _) = copied(&"x".repeat(250), Limits { head: 10_000, tail: 0, line: 100 });
+        assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [100, 100, 50]);
+    }
+
+    #[test]
+    fn a_full_disk_ends_the_log_and_not_the_copying() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let scribe = Scribe { commands: &[], marker: "M", secrets: &[], limits: Limits::default() };
+        assert_eq!(scribe.copy("a\nb\n".as_bytes(), Full).unwrap().tail, "a\nb");
+    }
+
+    #[test]
+    fn a_log_is_read_on_from_where_it_was_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        assert_eq!(read(&path, 0, 10).unwrap(), LogPage { lines: vec![], next: 0 });
+        std::fs::write(&path, "{\"t\":1,\"m\":\"a\"}\n{\"t\":2,\"m\":\"b\"}\n{\"t\":3,\"m\":").unwrap();
+        let first = read(&path, 0, 1).unwrap();
+        assert_eq!((first.lines.len(), first.lines[0].text.as_str()), (1, "a"));
+        let second = read(&path, first.next, 10).unwrap();
+        assert_eq!(second.lines, [LogLine { at: 2, text: "b".into() }], "the third is not whole yet");
+        assert_eq!(read(&path, second.next, 10).unwrap().next, second.next);
+    }
+}

@@ -1,0 +1,289 @@
+//! The runner of this machine: each run is held by a process of its own, in a sandbox, and outlives the server.
+//!
+//! Owns where runs keep their files and how they are found again: by them alone, so that a server that was killed
+//! goes on where it was. Does not own what a run means for a deployment.
+
+mod confine;
+mod folder;
+mod identity;
+mod log;
+mod sandbox;
+mod supervisor;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{ChildStdout, Command};
+
+use crate::{Order, Transient};
+use folder::RunFolder;
+pub(super) use folder::{Ended, Look};
+pub use log::{LogLine, LogPage};
+use sandbox::Sandbox;
+use supervisor::Plan;
+
+/// What a supervisor says when it has begun.
+const READY: &str = "ready";
+/// How long it may take to say so.
+const BEGINNING: Duration = Duration::from_secs(10);
+
+/// What an operator sets about runs on this machine.
+#[derive(Debug, Clone)]
+pub struct LocalSettings {
+    /// Where runs keep their files: an absolute path.
+    pub folder: PathBuf,
+    /// This program: it supervises runs, and confines itself before it becomes a command.
+    pub program: PathBuf,
+    /// Folders with programs that commands may use beside those of the system: absolute paths.
+    pub tools: Vec<PathBuf>,
+    /// Whether runs begin also where no sandbox works.
+    pub allow_unsandboxed: bool,
+    /// Whether runs have no network.
+    pub deny_network: bool,
+}
+
+/// Runs commands on this machine.
+#[derive(Debug, Clone)]
+pub struct Local {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    folder: PathBuf,
+    /// Of this folder: another machine has another.
+    id: String,
+    sandbox: Sandbox,
+    warnings: Vec<String>,
+}
+
+/// Which run: there is one for each deployment.
+#[derive(Debug, Clone)]
+pub(super) struct RunId {
+    resource: String,
+    deployment: String,
+}
+
+impl RunId {
+    pub(super) fn of(order: &Order) -> Self {
+        Self { resource: order.resource_id.clone(), deployment: order.deployment_id.clone() }
+    }
+}
+
+/// What a run is given. It holds secrets.
+pub(super) struct RunSpec {
+    pub commands: Vec<String>,
+    pub variables: Vec<(String, String)>,
+    pub secrets: Vec<String>,
+    pub time_limit: Duration,
+}
+
+impl Local {
+    /// Looks at what works on this machine, and makes the folder.
+    ///
+    /// # Errors
+    ///
+    /// When the folder can't be made, or no sandbox works and that is not allowed; the message says what to do.
+    pub fn new(settings: LocalSettings) -> io::Result<Self> {
+        let LocalSettings { folder, program, tools, allow_unsandboxed, deny_network } = settings;
+        folder::folder(&folder)?;
+        let (sandbox, mut warnings) = Sandbox::probe(&program, &tools, deny_network);
+        let why = warnings.join("; ");
+        if !sandbox.holds() && !allow_unsandboxed {
+            return Err(io::Error::other(format!(
+                "no sandbox works here, and commands are not run without one. {why}. Install bubblewrap, use a kernel \
+                 with Landlock, or give --allow-unsandboxed-runs"
+            )));
+        }
+        if deny_network && !sandbox.bubblewrap {
+            return Err(io::Error::other(format!(
+                "runs can be kept from the network by bubblewrap only. {why}. Install it, or leave --deny-run-network out"
+            )));
+        }
+        if !sandbox.holds() {
+            warnings.push("runs are not kept from anything that the server's user may do".to_owned());
+        }
+        if !deny_network {
+            warnings.push(
+                "runs can reach the network, this machine's own services and the metadata address 169.254.169.254; \
+                 --deny-run-network keeps them from all three"
+                    .to_owned(),
+            );
+        }
+        let id = id_of(&folder)?;
+        Ok(Self { inner: Arc::new(Inner { folder, id, sandbox, warnings }) })
+    }
+
+    /// What an operator should know about the sandbox.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.inner.warnings
+    }
+
+    /// Which runner it is: where its runs are.
+    pub(super) fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    fn run(&self, run: &RunId) -> RunFolder {
+        RunFolder::at(&folder_of(&self.inner.folder, run))
+    }
+
+    /// Writes the files of a run, if nobody has begun it.
+    pub(super) fn write(&self, run: &RunId, order: &Order) -> io::Result<()> {
+        self.run(run).write(&order.bundle, &order.files)
+    }
+
+    /// Begins a run, if nobody has.
+    pub(super) async fn start(&self, run: &RunId, spec: &RunSpec) -> io::Result<()> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let plan = Plan {
+            commands: spec.commands.clone(),
+            variables: spec.variables.clone(),
+            secrets: spec.secrets.iter().filter(|secret| !secret.is_empty()).cloned().collect(),
+            time_limit: spec.time_limit,
+            marker: hex::encode(random),
+            sandbox: self.inner.sandbox.clone(),
+        };
+        let folder = self.run(run);
+        let complaints = fs::File::create(folder.path().join("supervisor.log"))?;
+        let mut supervisor = Command::new(&self.inner.sandbox.program)
+            .arg("run-supervisor")
+            .arg(folder.path())
+            .current_dir("/")
+            .env_clear()
+            // Where bubblewrap is looked for.
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(complaints)
+            .spawn()?;
+        let plan = serde_json::to_vec(&plan)?;
+        if let Some(mut input) = supervisor.stdin.take() {
+            // One that ends early says why itself.
+            let _ = input.write_all(&plan).await;
+        }
+        if let Some(output) = supervisor.stdout.take() {
+            let begun = tokio::time::timeout(BEGINNING, begun(output)).await.unwrap_or(Ok(false))?;
+            if !begun && folder.look()? == Look::Ended(Ended::Lost) && !folder.is_claimed() {
+                let complaints = fs::read_to_string(folder.path().join("supervisor.log")).unwrap_or_default();
+                return Err(io::Error::other(format!("the supervisor did not begin: {}", complaints.trim())));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is known of a run.
+    pub(super) fn look(&self, run: &RunId) -> io::Result<Look> {
+        self.run(run).look()
+    }
+
+    /// Asks for its end. One that has not begun never will.
+    pub(super) fn stop(&self, run: &RunId) -> io::Result<()> {
+        self.run(run).stop()
+    }
+
+    /// Asks all other runs of the same resource to end. `true` if there is none left.
+    pub(super) fn stop_others(&self, run: &RunId) -> io::Result<bool> {
+        let mut none = true;
+        let runs = match fs::read_dir(self.inner.folder.join(&run.resource)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+            runs => runs?,
+        };
+        for other in runs {
+            let other = other?;
+            if other.file_name() == *run.deployment || !other.file_type()?.is_dir() {
+                continue;
+            }
+            let other = RunFolder::at(&other.path());
+            if other.is_run()? {
+                other.stop()?;
+                none = false;
+            }
+        }
+        Ok(none)
+    }
+
+    /// What a run that has ended put out.
+    pub(super) fn outputs(&self, run: &RunId) -> io::Result<Option<String>> {
+        match fs::read_to_string(self.run(run).outputs()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            text => text.map(Some),
+        }
+    }
+
+    /// Removes what was kept from run to run of a resource that is gone.
+    pub(super) fn forget_state(&self, run: &RunId) -> io::Result<()> {
+        match fs::remove_dir_all(self.run(run).state()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
+    }
+}
+
+/// Whether a supervisor says that it has begun. It may go on long after that.
+async fn begun(mut output: ChildStdout) -> io::Result<bool> {
+    let mut said = vec![0; READY.len()];
+    match output.read_exact(&mut said).await {
+        Ok(_) => Ok(said == READY.as_bytes()),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn folder_of(root: &Path, run: &RunId) -> PathBuf {
+    root.join(&run.resource).join(&run.deployment)
+}
+
+/// The id of a folder of runs, made with it.
+fn id_of(folder: &Path) -> io::Result<String> {
+    let path = folder.join("id");
+    if let Ok(id) = fs::read_to_string(&path) {
+        return Ok(id);
+    }
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let id = hex::encode(random);
+    fs::write(path, &id)?;
+    Ok(id)
+}
+
+/// A failure of this machine, which may get better.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
+pub(super) fn transient(error: io::Error) -> Transient {
+    Transient { message: format!("The run can't be held on this machine: {error}"), retry_after: None }
+}
+
+/// Reads at most `lines` of the output of a deployment's run, from the byte `from` on. Empty where there is none.
+///
+/// # Errors
+///
+/// When the file is there and can't be read.
+pub fn read_log(folder: &Path, resource: &str, deployment: &str, from: u64, lines: usize) -> io::Result<LogPage> {
+    let run = RunId { resource: resource.to_owned(), deployment: deployment.to_owned() };
+    log::read(&RunFolder::at(&folder_of(folder, &run)).log(), from, lines)
+}
+
+/// Holds the run in `folder`; what to run is read from standard input. Returns when the run has ended.
+///
+/// # Errors
+///
+/// When the run could not be begun, or its end not be written down.
+pub fn supervise(folder: &Path) -> io::Result<()> {
+    supervisor::supervise(folder)
+}
+
+/// Turns this process into `command`, with no more than `confinement` allows, as [`Local`] wrote it.
+///
+/// # Errors
+///
+/// When that is not possible; nothing has run then.
+pub fn become_confined(confinement: &str, command: &[String]) -> io::Result<()> {
+    confine::exec(&serde_json::from_str(confinement)?, command)
+}

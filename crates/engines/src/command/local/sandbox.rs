@@ -1,0 +1,198 @@
+//! What a run sees of the machine: bubblewrap where it works, Landlock in any case.
+//!
+//! Owns the folders that are shown, and the command line that shows them. A run sees the system's programs and
+//! libraries, its own folders, and nothing of the server or of other users.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+
+use super::confine::Confinement;
+
+/// Below these are the programs of a system and what they need; those that exist are shown.
+const SYSTEM: [&str; 6] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt"];
+/// What programs need of the configuration. Not all of it: there are keys there.
+const CONFIGURATION: [&str; 11] = [
+    "/etc/ssl",
+    "/etc/ca-certificates",
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/alternatives",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/mime.types",
+];
+/// The bytes of a run's temporary folder under bubblewrap.
+const TEMPORARY: &str = "1073741824";
+/// Where bubblewrap shows this program.
+const SELF: &str = "/run/protium";
+
+/// Where the sandbox shows the folders of a run.
+#[derive(Debug, Clone)]
+pub(super) struct Folders {
+    /// The files of the bundle; where commands begin.
+    pub work: PathBuf,
+    /// What stays from one run of a resource to the next.
+    pub state: PathBuf,
+    /// For what nobody needs afterwards.
+    pub temporary: PathBuf,
+    /// What the shell is given.
+    pub script: PathBuf,
+}
+
+/// What works on this machine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Sandbox {
+    /// This program, which confines itself before it becomes a command.
+    pub program: PathBuf,
+    pub bubblewrap: bool,
+    pub landlock: bool,
+    pub deny_network: bool,
+    /// Folders with further programs.
+    pub tools: Vec<PathBuf>,
+}
+
+impl Sandbox {
+    /// Tries what works. The messages say why something does not.
+    pub(super) fn probe(program: &Path, tools: &[PathBuf], deny_network: bool) -> (Self, Vec<String>) {
+        let mut sandbox = Self {
+            program: program.to_owned(),
+            bubblewrap: false,
+            landlock: false,
+            deny_network,
+            tools: tools.to_vec(),
+        };
+        let mut why = Vec::new();
+        let script = "/etc/hosts".into();
+        let folders = Folders { work: "/tmp".into(), state: "/tmp".into(), temporary: "/tmp".into(), script };
+        let attempt = Self { landlock: true, ..sandbox.clone() };
+        match works(attempt.landlocked(&folders, &["/bin/true".to_owned()])) {
+            Ok(()) => sandbox.landlock = true,
+            Err(error) => why.push(format!("Landlock does not work here: {error}")),
+        }
+        let attempt = Self { bubblewrap: true, ..sandbox.clone() };
+        match works(attempt.wrapped(&folders, &["/bin/true".to_owned()])) {
+            Ok(()) => sandbox.bubblewrap = true,
+            Err(error) => why.push(format!("bubblewrap (bwrap) does not work here: {error}")),
+        }
+        (sandbox, why)
+    }
+
+    /// Whether a run is kept from the rest of the machine at all.
+    pub(super) fn holds(&self) -> bool {
+        self.bubblewrap || self.landlock
+    }
+
+    /// The folders as a run sees them.
+    pub(super) fn seen(&self, folders: &Folders) -> Folders {
+        match self.bubblewrap {
+            true => Folders {
+                work: "/work".into(),
+                state: "/state".into(),
+                temporary: "/tmp".into(),
+                script: "/run/script".into(),
+            },
+            false => folders.clone(),
+        }
+    }
+
+    /// The folders that programs are looked for in.
+    pub(super) fn path(&self) -> String {
+        let tools = self.tools.iter().map(|tools| {
+            let bin = tools.join("bin");
+            if bin.is_dir() { bin } else { tools.clone() }
+        });
+        let mut path: Vec<String> = tools.map(|folder| folder.display().to_string()).collect();
+        path.push("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
+        path.join(":")
+    }
+
+    /// What to start for a run of `command`, in an environment that is still to be set.
+    pub(super) fn command(&self, folders: &Folders, command: &[String]) -> Command {
+        match self.bubblewrap {
+            true => self.wrapped(folders, command),
+            false => self.landlocked(folders, command),
+        }
+    }
+
+    fn landlocked(&self, folders: &Folders, command: &[String]) -> Command {
+        let mut started = Command::new(&self.program);
+        started.args(self.confined(folders, command)).current_dir(&folders.work);
+        started
+    }
+
+    /// The arguments with which this program confines itself and becomes `command`.
+    fn confined(&self, seen: &Folders, command: &[String]) -> Vec<String> {
+        let system = SYSTEM.iter().chain(&CONFIGURATION).map(PathBuf::from).chain(["/proc".into()]);
+        let confinement = Confinement {
+            readable: system.chain(self.tools.iter().cloned()).chain([seen.script.clone()]).collect(),
+            writable: vec![seen.work.clone(), seen.state.clone(), seen.temporary.clone()],
+            landlock: self.landlock,
+            // Below bubblewrap, everything dies with its first process.
+            dies_with_parent: !self.bubblewrap,
+        };
+        let confinement = serde_json::to_string(&confinement).unwrap_or_default();
+        ["run-confined".to_owned(), confinement, "--".to_owned()].into_iter().chain(command.iter().cloned()).collect()
+    }
+
+    fn wrapped(&self, folders: &Folders, command: &[String]) -> Command {
+        let mut started = Command::new("bwrap");
+        started.args([
+            "--unshare-user",
+            "--unshare-pid",
+            "--unshare-ipc",
+            "--unshare-uts",
+            "--unshare-cgroup-try",
+            "--disable-userns",
+            "--die-with-parent",
+            "--new-session",
+            "--cap-drop",
+            "ALL",
+            "--hostname",
+            "run",
+            // As root, programs would try what a root without capabilities can't.
+            "--uid",
+            "1000",
+            "--gid",
+            "1000",
+        ]);
+        if self.deny_network {
+            started.arg("--unshare-net");
+        }
+        for folder in SYSTEM {
+            match std::fs::read_link(folder) {
+                Ok(target) => started.arg("--symlink").arg(target).arg(folder),
+                Err(_) => started.args(["--ro-bind-try", folder, folder]),
+            };
+        }
+        for path in CONFIGURATION {
+            started.args(["--ro-bind-try", path, path]);
+        }
+        for tools in &self.tools {
+            started.arg("--ro-bind").arg(tools).arg(tools);
+        }
+        started.args(["--proc", "/proc", "--dev", "/dev", "--size", TEMPORARY, "--tmpfs", "/tmp"]);
+        started.arg("--ro-bind").arg(&self.program).arg(SELF);
+        let seen = self.seen(folders);
+        started.arg("--ro-bind").arg(&folders.script).arg(&seen.script);
+        started.arg("--bind").arg(&folders.work).arg(&seen.work);
+        started.arg("--bind").arg(&folders.state).arg(&seen.state);
+        started.arg("--remount-ro").arg("/").arg("--chdir").arg(&seen.work);
+        started.args(["--", SELF]).args(self.confined(&seen, command));
+        started
+    }
+}
+
+/// Whether that ends well; else what it says.
+fn works(mut command: Command) -> Result<(), String> {
+    let done = command.stdin(Stdio::null()).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").output();
+    match done {
+        Ok(done) if done.status.success() => Ok(()),
+        Ok(done) => Err(String::from_utf8_lossy(&done.stderr).trim().to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,203 @@
+//! The process that holds one run: it outlives the server, writes down what happens, and ends with the run.
+//!
+//! Started with the folder of the run, and what to run on its standard input: that is written nowhere, since it
+//! holds credentials. Whoever claims the folder is the only one that ever runs the commands.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::mem::MaybeUninit;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::Path;
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::OwnedFd;
+use rustix::fs::{OFlags, inotify};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
+use serde::{Deserialize, Serialize};
+
+use super::super::outputs;
+use super::super::script::script;
+use super::folder::{Ended, RunFolder};
+use super::log::{Limits, Scribe, Summary};
+use super::sandbox::Sandbox;
+
+/// How long a run may take to end after it was asked to.
+const GRACE: Duration = Duration::from_secs(10);
+/// The largest file of outputs that is read, in bytes.
+const OUTPUTS: u64 = 1 << 20;
+/// Room for the word about the end, taken while there is some.
+const RESERVED: usize = 8 << 10;
+
+/// What a supervisor is told.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Plan {
+    pub commands: Vec<String>,
+    pub variables: Vec<(String, String)>,
+    pub secrets: Vec<String>,
+    pub time_limit: Duration,
+    pub marker: String,
+    pub sandbox: Sandbox,
+}
+
+/// Reads the plan and holds the run in `folder` to its end. Says on standard output when it has begun.
+pub(super) fn supervise(folder: &Path) -> io::Result<()> {
+    rustix::process::setsid()?;
+    let mut plan = String::new();
+    io::stdin().read_to_string(&mut plan)?;
+    let plan: Plan = serde_json::from_str(&plan)?;
+    let run = RunFolder::at(folder);
+    if !run.claim()? {
+        return Ok(());
+    }
+    // What a command leaves behind becomes a child of this process, and is found.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    run.reserve(RESERVED)?;
+    writeln!(io::stdout(), "{}", super::READY)?;
+    let ended =
+        conduct(&run, &plan).unwrap_or_else(|error| Ended::Refused(format!("The run could not be started: {error}")));
+    run.end(&ended)
+}
+
+fn conduct(run: &RunFolder, plan: &Plan) -> io::Result<Ended> {
+    // Watched before it is looked for: a request can't fall between the two.
+    let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
+    inotify::add_watch(&watch, run.path(), inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO)?;
+    let (reader, writer) = io::pipe()?;
+    let mut child = start(run, plan, writer)?;
+    let log = OpenOptions::new().create(true).append(true).open(run.log())?;
+    let scribe =
+        Scribe { commands: &plan.commands, marker: &plan.marker, secrets: &plan.secrets, limits: Limits::default() };
+    let ended = std::thread::scope(|scope| -> io::Result<Ended> {
+        let writing = scope.spawn(|| scribe.copy(reader, log));
+        let stopped = wait(run, plan, &child, &watch)?;
+        let status = child.wait()?;
+        // All that holds the pipe must be gone, or the log would not end.
+        bury()?;
+        let summary = writing.join().map_err(|_| io::Error::other("writing the log failed"))??;
+        Ok(stopped.unwrap_or_else(|| by_itself(status, summary)))
+    })?;
+    keep_outputs(run)?;
+    Ok(ended)
+}
+
+fn start(run: &RunFolder, plan: &Plan, output: io::PipeWriter) -> io::Result<Child> {
+    let folders = run.folders()?;
+    let seen = plan.sandbox.seen(&folders);
+    run.put_script(&script(&plan.commands, &plan.marker))?;
+    let shell = ["/bin/sh".to_owned(), seen.script.display().to_string()];
+    let mut command = plan.sandbox.command(&folders, &shell);
+    command
+        .env_clear()
+        .env("PATH", plan.sandbox.path())
+        .env("LANG", "C.UTF-8")
+        .env("HOME", &seen.temporary)
+        .env("TMPDIR", &seen.temporary)
+        .env("CODEBUILD_SRC_DIR", &seen.work)
+        .env("PROTIUM_STATE_DIR", &seen.state)
+        .envs(plan.variables.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .process_group(0);
+    command.spawn()
+}
+
+/// Waits for the end of the first process. Answers why it was ended, if it was.
+fn wait(run: &RunFolder, plan: &Plan, child: &Child, watch: &OwnedFd) -> io::Result<Option<Ended>> {
+    let pid = Pid::from_child(child);
+    let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK)?;
+    let mut deadline = Instant::now() + plan.time_limit;
+    let mut stop = None;
+    loop {
+        if stop.is_none() {
+            stop = match (run.is_to_stop(), Instant::now() >= deadline) {
+                (true, _) => Some(Ended::Stopped),
+                (false, true) => Some(Ended::TimedOut),
+                (false, false) => None,
+            };
+            if stop.is_some() {
+                deadline = Instant::now() + GRACE;
+                // Not bubblewrap itself: its death is that of all within, at once.
+                for below in descendants().into_iter().filter(|below| !(plan.sandbox.bubblewrap && *below == pid)) {
+                    // It may be gone already.
+                    let _ = rustix::process::kill_process(below, Signal::TERM);
+                }
+            }
+        } else if Instant::now() >= deadline {
+            let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
+            deadline = Instant::now() + GRACE;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).map_err(|_| io::Error::other("a time limit beyond all bounds"))?;
+        let mut waited = [PollFd::new(&pidfd, PollFlags::IN), PollFd::new(watch, PollFlags::IN)];
+        match poll(&mut waited, Some(&left)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if waited[0].revents().contains(PollFlags::IN) {
+            return Ok(stop);
+        }
+        drain(watch);
+    }
+}
+
+fn by_itself(status: ExitStatus, summary: Summary) -> Ended {
+    // As shells number what ended by a signal.
+    let status = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1);
+    Ended::Exited { status, command: summary.command, tail: summary.tail }
+}
+
+fn drain(watch: &OwnedFd) {
+    let mut buffer = [MaybeUninit::uninit(); 1024];
+    let mut events = inotify::Reader::new(watch, &mut buffer);
+    while events.next().is_ok() {}
+}
+
+/// Everything below this process, as /proc knows it: what made a session of its own is found too.
+fn descendants() -> Vec<Pid> {
+    let mut found = Vec::new();
+    let mut parents = vec![std::process::id().to_string()];
+    while let Some(parent) = parents.pop() {
+        for task in fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten() {
+            let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            for child in children.split_ascii_whitespace() {
+                found.extend(child.parse().ok().and_then(Pid::from_raw));
+                parents.push(child.to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// Kills what the command left behind, until nothing is below this process.
+fn bury() -> io::Result<()> {
+    loop {
+        for left in descendants() {
+            let _ = rustix::process::kill_process(left, Signal::KILL);
+        }
+        match rustix::process::wait(WaitOptions::empty()) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::CHILD) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Puts the outputs where they stay; the working folder does not.
+fn keep_outputs(run: &RunFolder) -> io::Result<()> {
+    let work = run.work();
+    // A link would lead out of what the run may read, and a pipe would be waited for.
+    let no_link = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).map_err(io::Error::other)?;
+    if let Ok(file) = OpenOptions::new().read(true).custom_flags(no_link).open(work.join(outputs::FILE))
+        && file.metadata()?.is_file()
+    {
+        let mut text = String::new();
+        if file.take(OUTPUTS).read_to_string(&mut text).is_ok() {
+            fs::write(run.outputs(), text)?;
+        }
+    }
+    fs::remove_dir_all(work)
+}

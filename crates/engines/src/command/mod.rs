@@ -1,0 +1,236 @@
+//! Commands as infrastructure: the engine of templates that say what to run.
+//!
+//! Owns what a run means for a deployment: when it is begun, what its end says, and that it is never begun twice.
+//! Where it runs is a runner's: so far [`Local`], this machine. Commands need not be idempotent, so a run that was
+//! lost fails its deployment; only people start it again.
+
+mod local;
+mod outputs;
+mod script;
+mod variables;
+
+pub use local::{Local, LocalSettings, LogLine, LogPage, become_confined, read_log, supervise};
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::aws::{Aws, CredentialsFailure};
+use crate::{
+    Commands, Cursor, End, Engine, Intent, Order, Outcome, ProvisionedResource, ProvisioningEngine, Step, Transient,
+};
+use local::{Ended, Look, RunId, RunSpec};
+
+/// The pause before the first look at a run; it doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How much of a command a message repeats, in characters.
+const SHOWN: usize = 200;
+
+/// Runs the commands of a template.
+#[derive(Debug, Clone)]
+pub struct CommandEngine {
+    aws: Aws,
+    local: Local,
+}
+
+/// How far a run is.
+#[derive(Serialize, Deserialize)]
+struct Progress {
+    /// The runner that has its files.
+    runner: String,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Stage {
+    /// Its files are written.
+    Written,
+    /// It was started, and looked at so often.
+    Started { looks: u32 },
+}
+
+impl CommandEngine {
+    /// With the runner of this machine. `aws` assumes the roles that runs work in.
+    #[must_use]
+    pub fn new(aws: Aws, local: Local) -> Self {
+        Self { aws, local }
+    }
+
+    /// The step of an order to provision or to deprovision.
+    async fn run(&self, order: &Order, cursor: Option<&Cursor>) -> Result<Step, Transient> {
+        let Some(commands) = &order.commands else {
+            return Ok(ended(order, Outcome::Failed("The template has no commands.".to_owned())));
+        };
+        let list = list(order, commands);
+        if list.is_empty() {
+            // Nothing is said about deprovisioning: what there is stays.
+            return Ok(ended(order, Outcome::Succeeded));
+        }
+        let run = RunId::of(order);
+        let Some(progress) = self.progress(cursor)? else {
+            if !self.local.stop_others(&run).map_err(local::transient)? {
+                return Err(Transient {
+                    message: "An earlier run of this resource is being stopped.".to_owned(),
+                    retry_after: None,
+                });
+            }
+            self.local.write(&run, order).map_err(local::transient)?;
+            return Ok(self.wait(Stage::Written, Duration::ZERO));
+        };
+        match progress.stage {
+            Stage::Written => match self.spec(order, commands, list).await {
+                Ok(spec) => {
+                    self.local.start(&run, &spec).await.map_err(local::transient)?;
+                    Ok(self.wait(Stage::Started { looks: 0 }, FIRST_PAUSE))
+                }
+                Err(CredentialsFailure::Refused(message)) => Ok(ended(order, Outcome::Failed(message))),
+                Err(CredentialsFailure::Transient(transient)) => Err(transient),
+            },
+            Stage::Started { looks } => match self.local.look(&run).map_err(local::transient)? {
+                Look::Runs => Ok(self.wait(Stage::Started { looks: looks.saturating_add(1) }, pause(looks))),
+                Look::Ended(end) => Ok(self.end(order, &run, list, end).map_err(local::transient)?),
+            },
+        }
+    }
+
+    /// The step of an order that is cancelled.
+    async fn cancel(&self, order: &Order, cursor: Option<&Cursor>) -> Result<Step, Transient> {
+        let Some(progress) = self.progress(cursor)? else { return Ok(ended(order, Outcome::Cancelled)) };
+        let run = RunId::of(order);
+        self.local.stop(&run).map_err(local::transient)?;
+        let looks = match progress.stage {
+            Stage::Written => 0,
+            Stage::Started { looks } => looks,
+        };
+        match self.local.look(&run).map_err(local::transient)? {
+            Look::Runs => Ok(self.wait(Stage::Started { looks: looks.saturating_add(1) }, FIRST_PAUSE * 5)),
+            // It may have ended by itself before it could be stopped.
+            Look::Ended(end @ Ended::Exited { status: 0, .. }) => {
+                let list = order.commands.as_ref().map(|commands| list(order, commands)).unwrap_or_default();
+                Ok(self.end(order, &run, list, end).map_err(local::transient)?)
+            }
+            Look::Ended(_) => Ok(ended(order, Outcome::Cancelled)),
+        }
+    }
+
+    /// Where the cursor says that the run is, if it is on this machine.
+    fn progress(&self, cursor: Option<&Cursor>) -> Result<Option<Progress>, Transient> {
+        let Some(cursor) = cursor else { return Ok(None) };
+        let unknown = |message: String| Transient { message, retry_after: Some(LONGEST_PAUSE) };
+        let progress: Progress = serde_json::from_value(cursor.0.clone())
+            .map_err(|_| unknown("The state of the run is not known to this version of the server.".to_owned()))?;
+        if progress.runner != self.local.id() {
+            return Err(unknown("The run is on another machine, whose worker goes on with it.".to_owned()));
+        }
+        Ok(Some(progress))
+    }
+
+    fn wait(&self, stage: Stage, after: Duration) -> Step {
+        let progress = Progress { runner: self.local.id().to_owned(), stage };
+        let cursor = Cursor(serde_json::to_value(progress).unwrap_or_default());
+        Step::Wait { cursor, after, note: None }
+    }
+
+    /// What the run is given: its commands, its variables, and what must not be shown.
+    async fn spec(&self, order: &Order, commands: &Commands, list: &[String]) -> Result<RunSpec, CredentialsFailure> {
+        if let Some((name, _)) = commands.secrets.first() {
+            return Err(CredentialsFailure::Refused(format!(
+                "The variable {name} is one of env.secrets_manager, which runs on this machine are not given yet."
+            )));
+        }
+        let credentials = match &order.role {
+            Some(role) => Some(self.aws.credentials(&order.region, Some(role)).await?),
+            None => None,
+        };
+        let (variables, secrets) = variables::of(order, commands, credentials.as_ref(), self.aws.endpoint_url());
+        Ok(RunSpec { commands: list.to_vec(), variables, secrets, time_limit: order.time_limit })
+    }
+
+    fn end(&self, order: &Order, run: &RunId, list: &[String], end: Ended) -> std::io::Result<Step> {
+        let outcome = match end {
+            Ended::Exited { status: 0, .. } if order.intent != Intent::Destroy => {
+                return Ok(match self.local.outputs(run)?.as_deref().map_or(Ok(Map::new()), outputs::parse) {
+                    Ok(outputs) => ended_with(order, Outcome::Succeeded, outputs),
+                    Err(message) => ended(order, Outcome::Failed(message)),
+                });
+            }
+            Ended::Exited { status: 0, .. } => {
+                self.local.forget_state(run)?;
+                Outcome::Succeeded
+            }
+            Ended::Exited { status, command, tail } => Outcome::Failed(failure(status, command, list, &tail)),
+            Ended::Stopped => Outcome::Cancelled,
+            Ended::TimedOut => {
+                Outcome::Failed(format!("The run was stopped: it took longer than {} s.", order.time_limit.as_secs()))
+            }
+            Ended::Refused(message) => Outcome::Failed(message),
+            Ended::Lost => Outcome::Failed(
+                "The run was lost: the process that supervised it is gone, and it is not known how far it came. It is \
+                 not started again by itself; look at what is there, and deploy again."
+                    .to_owned(),
+            ),
+        };
+        Ok(ended(order, outcome))
+    }
+}
+
+#[async_trait]
+impl Engine for CommandEngine {
+    async fn step(&self, order: &Order, cursor: Option<&Cursor>) -> Result<Step, Transient> {
+        match order.intent {
+            Intent::Plan => Ok(ended(order, Outcome::Failed("Commands can't be planned: order Apply.".to_owned()))),
+            Intent::Apply | Intent::Destroy => self.run(order, cursor).await,
+            Intent::Cancel => self.cancel(order, cursor).await,
+        }
+    }
+}
+
+/// The commands that an order runs.
+fn list<'a>(order: &Order, commands: &'a Commands) -> &'a [String] {
+    match order.intent {
+        Intent::Destroy => &commands.deprovision,
+        Intent::Plan | Intent::Apply | Intent::Cancel => &commands.provision,
+    }
+}
+
+fn pause(looks: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(1 << looks.min(10)).min(LONGEST_PAUSE)
+}
+
+fn failure(status: i32, command: Option<usize>, list: &[String], tail: &str) -> String {
+    let mut message = match command.and_then(|index| Some((index, list.get(index)?))) {
+        Some((index, command)) => {
+            let shown: String = command.chars().take(SHOWN).collect();
+            let more = if shown.len() < command.len() { " …" } else { "" };
+            format!("Command {} of {} ended with status {status}: {shown}{more}", index + 1, list.len())
+        }
+        None => format!("The commands ended with status {status}"),
+    };
+    if !tail.is_empty() {
+        message.push_str("\nThe last lines of the output:\n");
+        message.push_str(tail);
+    }
+    message
+}
+
+/// The end of an order. What was made is known by its physical name, whatever became of the run.
+fn ended(order: &Order, outcome: Outcome) -> Step {
+    ended_with(order, outcome, Map::new())
+}
+
+fn ended_with(order: &Order, outcome: Outcome, outputs: Map<String, Value>) -> Step {
+    let gone = order.intent == Intent::Destroy && outcome == Outcome::Succeeded;
+    let name = (!gone).then(|| order.physical_name.clone());
+    let made = |name: &String| ProvisionedResource {
+        name: name.clone(),
+        identifier: name.clone(),
+        // The API has no name for commands.
+        engine: ProvisioningEngine::Cloudformation,
+    };
+    let resources = name.iter().map(made).collect();
+    Step::Ended(End { outcome, outputs, resources, physical_id: name, artifacts: Vec::new() })
+}

@@ -1,0 +1,109 @@
+//! The environment variables of a run: what commands that were written for AWS Proton find there.
+
+use crate::aws::Credentials;
+use crate::{Commands, Order};
+
+/// What no caller accepts: clients want to sign also where the signature is not looked at.
+const NO_CREDENTIALS: &str = "none";
+
+/// The variables by name, later ones before those of the same name, and the values among them that must not be shown.
+pub(super) fn of(
+    order: &Order,
+    commands: &Commands,
+    credentials: Option<&Credentials>,
+    aws_endpoint: Option<&str>,
+) -> (Vec<(String, String)>, Vec<String>) {
+    let mut variables = commands.variables.clone();
+    let mut secrets = Vec::new();
+    let mut set = |name: &str, value: &str| variables.push((name.to_owned(), value.to_owned()));
+    set("RESOURCE_ARN", &order.resource_arn);
+    set("STACK_NAME", &order.physical_name);
+    set("AWS_REGION", &order.region);
+    set("AWS_DEFAULT_REGION", &order.region);
+    set("PROTIUM_DEPLOYMENT_ID", &order.deployment_id);
+    if let Some(url) = aws_endpoint {
+        set("AWS_ENDPOINT_URL", url);
+    }
+    if let Some(url) = &order.notify_url {
+        set("AWS_ENDPOINT_URL_PROTON", url);
+        secrets.extend(url.rsplit('/').next().map(str::to_owned));
+    }
+    match credentials {
+        Some(credentials) => {
+            set("AWS_ACCESS_KEY_ID", credentials.access_key_id());
+            set("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key());
+            secrets.push(credentials.secret_access_key().to_owned());
+            if let Some(token) = credentials.session_token() {
+                set("AWS_SESSION_TOKEN", token);
+                secrets.push(token.to_owned());
+            }
+        }
+        None => {
+            set("AWS_ACCESS_KEY_ID", NO_CREDENTIALS);
+            set("AWS_SECRET_ACCESS_KEY", NO_CREDENTIALS);
+        }
+    }
+    (variables, secrets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Intent;
+    use std::collections::{BTreeMap, HashMap};
+    use std::time::Duration;
+
+    fn order() -> Order {
+        Order {
+            deployment_id: "d".into(),
+            resource_id: "r".into(),
+            resource_arn: "arn:aws:proton:eu-west-1:123456789012:environment/dev".into(),
+            intent: Intent::Apply,
+            physical_name: "AWSProton-dev".into(),
+            physical_id: None,
+            region: "eu-west-1".into(),
+            role: None,
+            tags: Vec::new(),
+            files: BTreeMap::new(),
+            main_file: None,
+            bundle: BTreeMap::new(),
+            commands: None,
+            notify_url: Some("http://127.0.0.1:8420/run/abcdef".into()),
+            time_limit: Duration::from_secs(60),
+        }
+    }
+
+    fn commands() -> Commands {
+        Commands {
+            image: None,
+            runtimes: Vec::new(),
+            variables: vec![("COLOR".into(), "blue".into()), ("RESOURCE_ARN".into(), "mine".into())],
+            secrets: Vec::new(),
+            provision: vec!["true".into()],
+            deprovision: Vec::new(),
+            project_properties: serde_json::Value::Null,
+        }
+    }
+
+    #[test]
+    fn a_run_finds_what_commands_were_written_for() {
+        let (variables, secrets) = of(&order(), &commands(), None, None);
+        let variables: HashMap<_, _> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(variables["RESOURCE_ARN"], order().resource_arn, "ours win");
+        assert_eq!((variables["STACK_NAME"], variables["COLOR"]), ("AWSProton-dev", "blue"));
+        assert_eq!(variables["AWS_DEFAULT_REGION"], "eu-west-1");
+        assert_eq!(variables["AWS_ENDPOINT_URL_PROTON"], "http://127.0.0.1:8420/run/abcdef");
+        assert!(!variables.contains_key("AWS_ENDPOINT_URL") && !variables.contains_key("AWS_SESSION_TOKEN"));
+        assert_eq!(secrets, ["abcdef"]);
+    }
+
+    #[test]
+    fn the_credentials_are_the_roles_and_are_secret() {
+        let session = Credentials::from_keys("AKID", "a secret key", Some("a token".to_owned()));
+        let (variables, secrets) = of(&order(), &commands(), Some(&session), Some("http://emulator"));
+        let variables: HashMap<_, _> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!((variables["AWS_ACCESS_KEY_ID"], variables["AWS_SESSION_TOKEN"]), ("AKID", "a token"));
+        assert_eq!(variables["AWS_ENDPOINT_URL"], "http://emulator");
+        assert_eq!(secrets, ["abcdef", "a secret key", "a token"]);
+    }
+}

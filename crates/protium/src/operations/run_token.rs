@@ -1,0 +1,62 @@
+//! What a run of commands may ask of the API: to notify its own deployment, while that is under way.
+//!
+//! Owns the token that stands for a deployment. It is the deployment's id, sealed under the master key: nothing is
+//! stored of it, nobody else can make one, and it opens nothing once its deployment has ended.
+
+use super::{Caller, Context, notification};
+use crate::app::App;
+use crate::auth::Identity;
+use crate::error::{Error, Result, internal, invalid};
+use crate::store::deployment_by_id;
+use protium_api::ErrorCode;
+use protium_api::types::{NotifyResourceDeploymentStatusChangeInput, NotifyResourceDeploymentStatusChangeOutput};
+use protium_domain::id::Id;
+use std::sync::Arc;
+
+/// What tokens are sealed for.
+const PURPOSE: &str = "run";
+/// Where runs call, before the token.
+pub(crate) const PATH: &str = "/run/";
+
+/// The endpoint that the run of a deployment is given.
+pub(crate) fn url(app: &App, deployment: &Id) -> Result<String> {
+    let token = app.store.master_key().seal(deployment.as_str().as_bytes(), PURPOSE)?;
+    Ok(format!("{}{PATH}{}", app.own_url, hex::encode(token)))
+}
+
+/// `NotifyResourceDeploymentStatusChange`, called by the run that was given `token`.
+///
+/// # Errors
+///
+/// `AccessDeniedException` if the token is none of ours, its deployment has ended, or another one is meant.
+pub(crate) async fn notify(
+    app: &Arc<App>,
+    token: &str,
+    mut input: NotifyResourceDeploymentStatusChangeInput,
+) -> Result<NotifyResourceDeploymentStatusChangeOutput> {
+    let record = deployment_by_id(&mut app.store.reader().await?, &opened(app, token)?).await?;
+    let record = record.filter(|record| record.status.is_active()).ok_or_else(|| denied("its deployment has ended"))?;
+    if input.resource_arn != record.target.arn {
+        return Err(denied(&format!("it is for {} alone, not for {}", record.target.arn, input.resource_arn)));
+    }
+    if let Some(named) = input.deployment_id.as_deref().filter(|named| *named != record.id.as_str()) {
+        return Err(invalid("deploymentId", format_args!("is '{named}'; this run is of '{}'", record.id)));
+    }
+    input.deployment_id = Some(record.id.to_string());
+    let identity = Identity::user(record.scope.account.clone(), "run", record.id.as_str());
+    let cx = Context::new(Arc::clone(app), Caller { identity, scope: record.scope });
+    notification::notify(&cx, input).await
+}
+
+/// The deployment that a token stands for.
+fn opened(app: &App, token: &str) -> Result<Id> {
+    let unknown = || denied("it is no token of this server");
+    let sealed = hex::decode(token).map_err(|_| unknown())?;
+    let id = app.store.master_key().open(&sealed, PURPOSE).map_err(|_| unknown())?;
+    let id = std::str::from_utf8(&id).ok().and_then(Id::parse);
+    id.ok_or_else(|| internal(anyhow::anyhow!("a token of a run names no deployment")))
+}
+
+fn denied(why: &str) -> Error {
+    Error::new(ErrorCode::AccessDenied, format!("The token of the run is refused: {why}"))
+}
