@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Everything that the steps of one deployment work with, as a document in the content table.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct Prepared {
     /// The name of a [`Method`](protium_domain::provisioning::Method); `None` where nothing is provisioned.
     pub engine: Option<String>,

@@ -58,7 +58,7 @@ impl Reading<'_> {
         if self.record.purpose == Purpose::Destroy {
             let role = self.role(environment, made_by(&environment.track)).await?;
             let tags = self.tags(role.as_deref(), environment.id.as_str()).await?;
-            return self.to_destroy(&environment.track, role, tags).await;
+            return self.destroying(&environment.track, role, tags).await;
         }
         let version = self.version(TemplateKind::Environment).await?;
         let schema = self.schema(&version).await?;
@@ -72,18 +72,7 @@ impl Reading<'_> {
                 let tags = self.tags(role.as_deref(), environment.id.as_str()).await?;
                 self.render(part, role, tags, namespace, Seen::default()).await
             }
-            None => Ok(Prepared {
-                engine: None,
-                role: None,
-                tags: Vec::new(),
-                files: BTreeMap::new(),
-                main_file: None,
-                sources: BTreeMap::new(),
-                commands: None,
-                namespace,
-                outputs: as_outputs(&inputs),
-                seen: Seen::default(),
-            }),
+            None => Ok(Prepared { namespace, outputs: as_outputs(&inputs), ..Prepared::default() }),
         }
     }
 
@@ -92,7 +81,7 @@ impl Reading<'_> {
         if self.record.purpose == Purpose::Destroy {
             let role = self.role(&environment, made_by(&instance.track)).await?;
             let tags = self.tags(role.as_deref(), instance.id.as_str()).await?;
-            return self.to_destroy(&instance.track, role, tags).await;
+            return self.destroying(&instance.track, role, tags).await;
         }
         let service = self.service(&instance.service).await?;
         let version = self.version(TemplateKind::Service).await?;
@@ -140,7 +129,7 @@ impl Reading<'_> {
         let managed = managed_of_target(&self.record.scope, &Target::Component(wanted), role.as_deref());
         let tags = self.with_tags_of(managed, component.id.as_str()).await?;
         if self.record.purpose == Purpose::Destroy {
-            return self.to_destroy(&component.track, role, tags).await;
+            return self.destroying(&component.track, role, tags).await;
         }
         let attached = match attachment {
             Some(attachment) => Some(self.attached_instance(attachment).await?),
@@ -187,7 +176,7 @@ impl Reading<'_> {
         if self.record.purpose == Purpose::Destroy {
             let role = pipeline_role(settings, made_by(&pipeline.track))?;
             let tags = self.tags(role.as_deref(), pipeline.service_id.as_str()).await?;
-            return self.to_destroy(&pipeline.track, role, tags).await;
+            return self.destroying(&pipeline.track, role, tags).await;
         }
         let service = self.service(&pipeline.service).await?;
         let version = self.version(TemplateKind::Service).await?;
@@ -340,18 +329,8 @@ impl Reading<'_> {
         let manifest = self.text(&part.manifest).await?;
         let manifest = Manifest::parse("manifest.yaml", &manifest).map_err(|problems| refuse(&problems))?;
         let method = Method::of_part(&part.engine).ok_or_else(|| not_built(part))?;
-        let mut prepared = Prepared {
-            engine: Some(method.as_str().to_owned()),
-            role,
-            tags,
-            files: BTreeMap::new(),
-            main_file: None,
-            sources: BTreeMap::new(),
-            commands: None,
-            namespace,
-            outputs: Map::new(),
-            seen,
-        };
+        let engine = Some(method.as_str().to_owned());
+        let mut prepared = Prepared { engine, role, tags, namespace, seen, ..Prepared::default() };
         match &manifest.infrastructure {
             Infrastructure::CloudFormation { file } => {
                 prepared.files = self.rendered(part, file, &prepared.namespace).await?;
@@ -371,7 +350,7 @@ impl Reading<'_> {
 
     /// What destroying needs: the engine that was given work before, today's role, and what the engine's work was made
     /// from, if it destroys by that.
-    async fn to_destroy(
+    async fn destroying(
         &mut self,
         track: &Track,
         role: Option<String>,
@@ -381,18 +360,7 @@ impl Reading<'_> {
             let made: Prepared = serde_json::from_slice(&content_get(self.rd, order).await?).map_err(internal)?;
             return Ok(Prepared { role, tags, ..made });
         }
-        Ok(Prepared {
-            engine: track.engine.clone(),
-            role,
-            tags,
-            files: BTreeMap::new(),
-            main_file: None,
-            sources: BTreeMap::new(),
-            commands: None,
-            namespace: Value::Null,
-            outputs: Map::new(),
-            seen: Seen::default(),
-        })
+        Ok(Prepared { engine: track.engine.clone(), role, tags, ..Prepared::default() })
     }
 
     /// The one file of a CloudFormation template, rendered.

@@ -269,8 +269,8 @@ python3 call.py"#;
 
     a_run_sees_nothing_of_the_server_nor_of_others, async |db| {
         let secret = db.folder().join("secret-of-the-server");
-        fs::write(&secret, "SECRET").unwrap();
-        let open = format!("cat {} 2>&1; ls {} 2>&1; echo x > {} 2>&1", secret.display(), db.folder().display(), db.folder().join("made").display());
+        fs::write(&secret, "TREASURE").unwrap();
+        let open = format!("cat {} 2>&1; ls {} 2>&1; echo x > {}; true", secret.display(), db.folder().display(), db.folder().join("made").display());
         let site = Site::on(db, &[
             &open,
             "cat /etc/shadow 2>&1 | head -c 100; ls /root /home 2>&1; env | sort; cat /proc/1/environ 2>/dev/null | tr '\\0' '\\n'",
@@ -280,11 +280,54 @@ python3 call.py"#;
         site.program.ok("CreateEnvironment", create("e")).await;
         site.program.environment("e", "SUCCEEDED").await;
         let log = site.logs().pop().unwrap();
-        for hidden in ["SECRET", "root:", "outbound-secret", "AKIAOUTBOUND", "PROTIUM_DATA_DIR"] {
+        for hidden in ["TREASURE", "root:", "outbound-secret", "AKIAOUTBOUND", "PROTIUM_DATA_DIR"] {
             assert!(!log.contains(hidden), "{hidden}: {log}");
         }
         assert!(log.contains("\nmaster=\n") && log.contains("own-tmp") && log.contains("own-work"), "{log}");
         assert!(!db_made(&site) && !Path::new("/usr/made").exists() && !Path::new("/etc/made").exists() && !Path::new("/made").exists());
+    }
+}
+
+/// What Landlock alone keeps a command from, where bubblewrap does not work.
+#[test]
+fn a_confined_command_reads_and_writes_only_what_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let [own, other] = ["own", "other"].map(|name| folder.path().join(name));
+    for path in [&own, &other] {
+        fs::create_dir(path).unwrap();
+        fs::write(path.join("file"), path.file_name().unwrap().as_encoded_bytes()).unwrap();
+    }
+    let confinement = json!({
+        "readable": ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache"], "writable": [own],
+        "landlock": true, "dies_with_parent": true,
+    });
+    let run = |script: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_protium"));
+        command.args(["run-confined", &confinement.to_string(), "--", "/bin/sh", "-c", script]).env_clear();
+        let done = command.env("PATH", "/usr/bin:/bin").output().unwrap();
+        (
+            done.status.success(),
+            format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr)),
+        )
+    };
+    let (own, other) = (own.display(), other.display());
+    for allowed in [format!("cat {own}/file && echo x > {own}/new && rm {own}/new"), "ls /usr > /dev/null".into()] {
+        let (done, said) = run(&allowed);
+        assert!(done, "{allowed}: {said}");
+    }
+    let refused = [
+        format!("cat {other}/file"),
+        format!("ls {other}"),
+        format!("echo x > {other}/new"),
+        format!("mv {other}/file {own}/taken"),
+        format!("ln {other}/file {own}/linked"),
+        "cat /etc/shadow".to_owned(),
+        "echo x > /usr/made".to_owned(),
+    ];
+    for script in refused {
+        let (done, said) = run(&script);
+        // What would move something out of where it may be read is another file system's, says Landlock.
+        assert!(!done && (said.contains("denied") || said.contains("cross-device")), "{script}: {said}");
     }
 }
 
