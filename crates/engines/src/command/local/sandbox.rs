@@ -29,7 +29,7 @@ const CONFIGURATION: [&str; 11] = [
 /// The bytes of a run's temporary folder under bubblewrap.
 const TEMPORARY: &str = "1073741824";
 /// Where bubblewrap shows this program.
-const SELF: &str = "/run/protium";
+const SELF: &str = "/protium/program";
 
 /// Where the sandbox shows the folders of a run.
 #[derive(Debug, Clone)]
@@ -91,10 +91,10 @@ impl Sandbox {
     pub(super) fn seen(&self, folders: &Folders) -> Folders {
         match self.bubblewrap {
             true => Folders {
-                work: "/work".into(),
-                state: "/state".into(),
+                work: "/protium/work".into(),
+                state: "/protium/state".into(),
                 temporary: "/tmp".into(),
-                script: "/run/script".into(),
+                script: "/protium/script".into(),
             },
             false => folders.clone(),
         }
