@@ -30,7 +30,8 @@ pub(super) async fn answer(front: &Front, request: Request, token: Option<String
     let named = target(&parts).ok();
     let result = match &token {
         None => call(front, &parts, body).await,
-        Some(token) => call_of_run(front, &parts, body, token).await,
+        // Its future is large: apart, so that all other requests needn't carry its size.
+        Some(token) => Box::pin(call_of_run(front, &parts, body, token)).await,
     };
     let name = named.map_or("unknown", Operation::name);
     let (status, code, body) = match result {

@@ -121,6 +121,16 @@ fn is_under(host: &str, domain: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// It is moved from layer to layer, for each request: what is large and rare in it stands on the heap.
+    #[test]
+    fn the_future_of_a_request_is_small() {
+        fn size<A, B, F: Future>(_: impl Fn(A, B) -> F) -> usize {
+            std::mem::size_of::<F>()
+        }
+        let size = size(route);
+        assert!(size <= 4096, "{size} bytes");
+    }
+
     fn to(method: &str, uri: &str, headers: &[(&str, &str)]) -> Destination {
         let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in headers {
