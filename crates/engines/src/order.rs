@@ -71,7 +71,8 @@ impl fmt::Debug for Commands {
     }
 }
 
-/// One deployment, as an engine sees it. Everything but `intent` stays the same for all its steps.
+/// One deployment, as an engine sees it. Everything but `intent` and the time that is left stays the same for all its
+/// steps, and the bundle is given at the first.
 #[derive(Clone)]
 pub struct Order {
     /// The deployment's id; request tokens are derived from it.
@@ -103,7 +104,7 @@ pub struct Order {
     /// Where the commands can notify this deployment, and nothing else, without being known: the endpoint of an API
     /// with one operation. It holds a secret.
     pub notify_url: Option<String>,
-    /// How long the work may take from its first step.
+    /// How long the work may take from now on.
     pub time_limit: Duration,
 }
 

@@ -26,6 +26,10 @@ use local::{Ended, Look, RunId, RunSpec};
 /// The pause before the first look at a run; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How many looks are counted: the pause is the longest then, and nothing is to be saved for another one.
+const LOOKS: u32 = 7;
+/// How long the end of a run may take, when its time is over.
+const ENDING: Duration = Duration::from_secs(15);
 /// How much of a command a message repeats, in characters.
 const SHOWN: usize = 200;
 
@@ -66,10 +70,6 @@ impl CommandEngine {
             return Ok(ended(order, Outcome::Failed("The template has no commands.".to_owned())));
         };
         let list = list(order, commands);
-        if list.is_empty() {
-            // Nothing is said about deprovisioning: what there is stays.
-            return Ok(ended(order, Outcome::Succeeded));
-        }
         let run = RunId::of(order);
         let Some(progress) = self.progress(cursor)? else {
             if !self.local.stop_others(&run).map_err(local::transient)? {
@@ -78,10 +78,17 @@ impl CommandEngine {
                     retry_after: None,
                 });
             }
+            if list.is_empty() {
+                // Nothing is said about deprovisioning: what the commands made stays.
+                self.local.forget_state(&run).map_err(local::transient)?;
+                return Ok(ended(order, Outcome::Succeeded));
+            }
             self.local.write(&run, order).map_err(local::transient)?;
             return Ok(self.wait(Stage::Written, Duration::ZERO));
         };
         match progress.stage {
+            // It may have been begun by a process that did not come to say so.
+            Stage::Written if self.local.is_begun(&run) => Ok(self.wait(Stage::Started { looks: 0 }, FIRST_PAUSE)),
             Stage::Written => match self.spec(order, commands, list).await {
                 Ok(spec) => {
                     self.local.start(&run, &spec).await.map_err(local::transient)?;
@@ -91,7 +98,7 @@ impl CommandEngine {
                 Err(CredentialsFailure::Transient(transient)) => Err(transient),
             },
             Stage::Started { looks } => match self.local.look(&run).map_err(local::transient)? {
-                Look::Runs => Ok(self.wait(Stage::Started { looks: looks.saturating_add(1) }, pause(looks))),
+                Look::Runs => Ok(self.wait(Stage::Started { looks: (looks + 1).min(LOOKS) }, pause(looks))),
                 Look::Ended(end) => Ok(self.end(order, &run, list, end).map_err(local::transient)?),
             },
         }
@@ -99,15 +106,18 @@ impl CommandEngine {
 
     /// The step of an order that is cancelled.
     async fn cancel(&self, order: &Order, cursor: Option<&Cursor>) -> Result<Step, Transient> {
-        let Some(progress) = self.progress(cursor)? else { return Ok(ended(order, Outcome::Cancelled)) };
         let run = RunId::of(order);
+        let Some(progress) = self.progress(cursor)? else {
+            self.local.stop(&run).map_err(local::transient)?;
+            return Ok(ended(order, Outcome::Cancelled));
+        };
         self.local.stop(&run).map_err(local::transient)?;
         let looks = match progress.stage {
             Stage::Written => 0,
             Stage::Started { looks } => looks,
         };
         match self.local.look(&run).map_err(local::transient)? {
-            Look::Runs => Ok(self.wait(Stage::Started { looks: looks.saturating_add(1) }, FIRST_PAUSE * 5)),
+            Look::Runs => Ok(self.wait(Stage::Started { looks }, FIRST_PAUSE * 5)),
             // It may have ended by itself before it could be stopped.
             Look::Ended(end @ Ended::Exited { status: 0, .. }) => {
                 let list = order.commands.as_ref().map(|commands| list(order, commands)).unwrap_or_default();
@@ -147,7 +157,9 @@ impl CommandEngine {
             None => None,
         };
         let (variables, secrets) = variables::of(order, commands, credentials.as_ref(), self.aws.endpoint_url());
-        Ok(RunSpec { commands: list.to_vec(), variables, secrets, time_limit: order.time_limit })
+        // Over before the deployment is: then the run's own end is what people are told.
+        let time_limit = order.time_limit.saturating_sub(ENDING).max(order.time_limit / 2);
+        Ok(RunSpec { commands: list.to_vec(), variables, secrets, time_limit })
     }
 
     fn end(&self, order: &Order, run: &RunId, list: &[String], end: Ended) -> std::io::Result<Step> {
@@ -164,9 +176,7 @@ impl CommandEngine {
             }
             Ended::Exited { status, command, tail } => Outcome::Failed(failure(status, command, list, &tail)),
             Ended::Stopped => Outcome::Cancelled,
-            Ended::TimedOut => {
-                Outcome::Failed(format!("The run was stopped: it took longer than {} s.", order.time_limit.as_secs()))
-            }
+            Ended::TimedOut => Outcome::Failed("The run was stopped: it took longer than deployments may.".to_owned()),
             Ended::Refused(message) => Outcome::Failed(message),
             Ended::Lost => Outcome::Failed(
                 "The run was lost: the process that supervised it is gone, and it is not known how far it came. It is \
@@ -198,7 +208,7 @@ fn list<'a>(order: &Order, commands: &'a Commands) -> &'a [String] {
 }
 
 fn pause(looks: u32) -> Duration {
-    FIRST_PAUSE.saturating_mul(1 << looks.min(10)).min(LONGEST_PAUSE)
+    FIRST_PAUSE.saturating_mul(1 << looks.min(LOOKS)).min(LONGEST_PAUSE)
 }
 
 fn failure(status: i32, command: Option<usize>, list: &[String], tail: &str) -> String {

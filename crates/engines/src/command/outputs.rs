@@ -17,10 +17,8 @@ pub(super) fn parse(text: &str) -> Result<Map<String, Value>, String> {
     let parsed: Value =
         serde_json::from_str(text).map_err(|error| format!("{FILE} is no JSON (line {})", error.line()))?;
     let outputs = match parsed {
-        Value::Object(members) => {
-            let outputs: Map<String, Value> = members.into_iter().map(|(name, value)| (name, plain(value))).collect();
-            if !outputs.is_empty() && outputs.values().all(Value::is_object) { merged(outputs) } else { outputs }
-        }
+        Value::Object(stacks) if is_of_stacks(&stacks) => merged(stacks)?,
+        Value::Object(members) => members.into_iter().map(|(name, value)| (name, plain(value))).collect(),
         Value::Array(items) => pairs(items)?,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             return Err(format!("{FILE} is neither an object of names and values nor a list of key and valueString"));
@@ -46,13 +44,25 @@ fn plain(value: Value) -> Value {
     }
 }
 
+/// Whether it is what CDK writes: below each name an object, of nothing but texts.
+fn is_of_stacks(members: &Map<String, Value>) -> bool {
+    let mut stacks = members.values().map(Value::as_object);
+    !members.is_empty() && stacks.all(|stack| stack.is_some_and(|outputs| outputs.values().all(Value::is_string)))
+}
+
 /// The outputs of all stacks.
-fn merged(stacks: Map<String, Value>) -> Map<String, Value> {
-    let members = stacks.into_iter().filter_map(|(_, stack)| match stack {
-        Value::Object(outputs) => Some(outputs),
-        _ => None,
-    });
-    members.flatten().collect()
+fn merged(stacks: Map<String, Value>) -> Result<Map<String, Value>, String> {
+    let mut all = Map::new();
+    for stack in stacks.into_values() {
+        let Value::Object(outputs) = stack else { continue };
+        for (name, value) in outputs {
+            if all.contains_key(&name) {
+                return Err(format!("{FILE}: two stacks have the output {name}; give it another name in one of them"));
+            }
+            all.insert(name, value);
+        }
+    }
+    Ok(all)
 }
 
 fn pairs(items: Vec<Value>) -> Result<Map<String, Value>, String> {
@@ -90,6 +100,11 @@ mod tests {
         }
         let stacks = parse(r#"{"Network": {"Vpc": "v"}, "App": {"Url": "u", "Zones": "z"}}"#).unwrap();
         assert_eq!(Value::Object(stacks), json!({"Vpc": "v", "Url": "u", "Zones": "z"}));
+        let maps = r#"{"db": {"type": ["map", "string"], "value": {"host": "d"}},
+            "cache": {"type": ["map", "string"], "value": {"host": "c"}}}"#;
+        assert_eq!(Value::Object(parse(maps).unwrap()), json!({"db": {"host": "d"}, "cache": {"host": "c"}}));
+        let twice = r#"{"A": {"Url": "a"}, "B": {"Url": "b"}}"#;
+        assert!(parse(twice).unwrap_err().contains("two stacks have the output Url"));
         assert_eq!(
             parse(r#"{"o": {"value": 1}, "p": 2}"#).unwrap()["o"],
             json!({"value": 1}),

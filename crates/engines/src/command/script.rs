@@ -8,7 +8,8 @@ const BEGINS: char = '\u{1e}';
 
 /// The text for `sh`. `marker` is a word that nobody else knows: see [`begun`].
 pub(super) fn script(commands: &[String], marker: &str) -> String {
-    let mut script = String::new();
+    // Asked to end, the shell lets the command that it waits for do so first.
+    let mut script = "trap 'exit 143' TERM\n".to_owned();
     for (index, command) in commands.iter().enumerate() {
         script.push_str(&format!(
             "printf '%s\\n' '{BEGINS}{marker}{index}'\neval {}\n_status=$?; [ $_status -eq 0 ] || exit $_status\n",

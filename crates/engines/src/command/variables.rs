@@ -38,6 +38,8 @@ pub(super) fn of(
                 secrets.push(token.to_owned());
             }
         }
+        // Those of the template are for something else than AWS, which it may well use.
+        None if commands.variables.iter().any(|(name, _)| name == "AWS_ACCESS_KEY_ID") => {}
         None => {
             set("AWS_ACCESS_KEY_ID", NO_CREDENTIALS);
             set("AWS_SECRET_ACCESS_KEY", NO_CREDENTIALS);

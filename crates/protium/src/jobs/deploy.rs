@@ -24,6 +24,7 @@ use protium_domain::track::Physical;
 use protium_engines::{Cursor, Step, Transient};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// How often in a row preparing may fail for reasons of our own before the deployment does.
 const ATTEMPTS: i64 = 10;
@@ -185,7 +186,9 @@ impl Work {
         };
         let physical = self.target.track().physical.as_ref();
         let physical = physical.ok_or_else(|| internal(anyhow::anyhow!("a prepared target has no physical name")))?;
-        let mut order = prepared.order(&self.record, physical, app.config.deployment_deadline);
+        let left = self.record.deadline.map_or(0, |deadline| deadline.saturating_sub(app.clock.now_ms()));
+        let left = Duration::from_millis(u64::try_from(left).unwrap_or_default());
+        let mut order = prepared.order(&self.record, physical, left);
         if prepared.commands.is_some() {
             order.notify_url = Some(run_token::url(app, &self.record.id)?);
         }

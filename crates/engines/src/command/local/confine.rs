@@ -3,10 +3,11 @@
 //! No unsafe code stands between fork and exec: the program is started again, limits itself, and turns into the
 //! command. Everything below inherits the limits.
 
-use std::io;
+use std::collections::BTreeMap;
+use std::io::{self, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use landlock::{
     ABI, Access as _, AccessFs, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _,
@@ -39,7 +40,8 @@ pub(super) struct Confinement {
     pub dies_with_parent: bool,
 }
 
-/// Turns this process into `command`, confined.
+/// Turns this process into `command`, confined. Its variables are read from standard input, as a JSON object: nothing
+/// of them is there before the confinement is.
 ///
 /// # Errors
 ///
@@ -60,11 +62,17 @@ pub(super) fn exec(confinement: &Confinement, command: &[String]) -> io::Result<
         let most = getrlimit(resource).maximum.map_or(most, |hard| hard.min(most));
         setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
     }
+    let mut variables = String::new();
+    io::stdin().read_to_string(&mut variables)?;
+    let variables: BTreeMap<String, String> = match variables.as_str() {
+        "" => BTreeMap::new(),
+        variables => serde_json::from_str(variables)?,
+    };
     rustix::thread::set_no_new_privs(true)?;
     if confinement.landlock && restrict(confinement).map_err(io::Error::other)? == RulesetStatus::NotEnforced {
         return Err(io::Error::other("this kernel has no Landlock"));
     }
-    Err(Command::new(program).args(arguments).exec())
+    Err(Command::new(program).args(arguments).env_clear().envs(variables).stdin(Stdio::null()).exec())
 }
 
 fn restrict(confinement: &Confinement) -> Result<RulesetStatus, landlock::RulesetError> {

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,8 @@ pub(in crate::command) enum Look {
     Ended(Ended),
 }
 
+/// What stays from one run of a resource to the next, beside its runs.
+pub(super) const STATE: &str = "state";
 /// The file of the process that runs it.
 const SUPERVISOR: &str = "supervisor.json";
 
@@ -75,7 +77,7 @@ impl RunFolder {
 
     /// What stays from one run of the resource to the next.
     pub(super) fn state(&self) -> PathBuf {
-        self.path.with_file_name("state")
+        self.path.with_file_name(STATE)
     }
 
     /// Writes the files of a bundle, and those made for this run, before anybody has claimed it.
@@ -85,13 +87,13 @@ impl RunFolder {
         }
         folder(&self.path)?;
         let work = self.work();
-        match fs::remove_dir_all(&work) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+        remove(&work)?;
         folder(&work)?;
-        let made = made.iter().map(|(path, text)| (path, text.as_bytes()));
-        for (path, content) in bundle.iter().map(|(path, content)| (path, content.as_slice())).chain(made) {
+        // What is made for this run takes the place of what the bundle has for trials.
+        let mut files: BTreeMap<&String, &[u8]> =
+            bundle.iter().map(|(path, content)| (path, content.as_slice())).collect();
+        files.extend(made.iter().map(|(path, text)| (path, text.as_bytes())));
+        for (path, content) in files {
             let path = work.join(path);
             if let Some(parent) = path.parent() {
                 folder(parent)?;
@@ -145,7 +147,7 @@ impl RunFolder {
 
     pub(super) fn end(&self, ended: &Ended) -> io::Result<()> {
         // The temporary folder is of no use any more; what can't be removed stays until the resource goes.
-        let _ = fs::remove_dir_all(self.path.join("tmp"));
+        let _ = remove(&self.path.join("tmp"));
         let _ = fs::remove_file(self.script());
         self.put("end.json", &serde_json::to_vec(ended)?)
     }
@@ -206,6 +208,30 @@ impl RunFolder {
     }
 }
 
+/// Removes a folder with all that is in it, also what its owner has made unwritable.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            open_up(path)?;
+            fs::remove_dir_all(path)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+/// Lets the owner into all folders below. Links are not followed.
+fn open_up(path: &Path) -> io::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// A folder that only this user can look into.
 pub(super) fn folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
@@ -228,12 +254,12 @@ mod tests {
 
     #[test]
     fn files_are_written_again_until_somebody_claims_them() {
-        use std::os::unix::fs::PermissionsExt as _;
         let (_root, run) = run();
         assert_eq!(fs::metadata(run.work().join("a/b.sh")).unwrap().permissions().mode() & 0o777, 0o700);
         let other = BTreeMap::from([("in".to_owned(), "y".to_owned())]);
-        run.write(&BTreeMap::new(), &other).unwrap();
-        assert_eq!(fs::read_to_string(run.work().join("in")).unwrap(), "y");
+        let trial = BTreeMap::from([("in".to_owned(), b"for trials".to_vec())]);
+        run.write(&trial, &other).unwrap();
+        assert_eq!(fs::read_to_string(run.work().join("in")).unwrap(), "y", "what is made takes its place");
         assert!(!run.work().join("a").exists());
         assert!(run.claim().unwrap() && !run.claim().unwrap());
         run.write(&BTreeMap::new(), &BTreeMap::new()).unwrap();

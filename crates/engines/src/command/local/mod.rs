@@ -21,8 +21,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStdout, Command};
 
 use crate::{Order, Transient};
-use folder::RunFolder;
 pub(super) use folder::{Ended, Look};
+use folder::{RunFolder, STATE};
 pub use log::{LogLine, LogPage};
 use sandbox::Sandbox;
 use supervisor::Plan;
@@ -96,8 +96,15 @@ impl Local {
         let why = warnings.join("; ");
         if !sandbox.holds() && !allow_unsandboxed {
             return Err(io::Error::other(format!(
-                "no sandbox works here, and commands are not run without one. {why}. Install bubblewrap, use a kernel \
-                 with Landlock, or give --allow-unsandboxed-runs"
+                "no sandbox works here, and commands are not run without one. {why}. Install bubblewrap, or use a kernel \
+                 with Landlock and another user than root, whom Landlock alone does not hold; or give \
+                 --allow-unsandboxed-runs"
+            )));
+        }
+        if let Some(shown) = sandbox.shows(&folder)? {
+            return Err(io::Error::other(format!(
+                "the data folder is below {}, which every run sees; give another --data-dir",
+                shown.display()
             )));
         }
         if deny_network && !sandbox.bubblewrap {
@@ -179,6 +186,11 @@ impl Local {
         Ok(())
     }
 
+    /// Whether somebody has begun it, or made sure that nobody does.
+    pub(super) fn is_begun(&self, run: &RunId) -> bool {
+        self.run(run).is_claimed()
+    }
+
     /// What is known of a run.
     pub(super) fn look(&self, run: &RunId) -> io::Result<Look> {
         self.run(run).look()
@@ -198,14 +210,16 @@ impl Local {
         };
         for other in runs {
             let other = other?;
-            if other.file_name() == *run.deployment || !other.file_type()?.is_dir() {
+            if other.file_name() == *run.deployment || other.file_name() == *STATE || !other.file_type()?.is_dir() {
                 continue;
             }
             let other = RunFolder::at(&other.path());
-            if other.is_run()? {
+            let runs = other.is_run()?;
+            if runs || !other.is_claimed() {
+                // One that nobody has begun never will be.
                 other.stop()?;
-                none = false;
             }
+            none &= !runs;
         }
         Ok(none)
     }
@@ -220,10 +234,7 @@ impl Local {
 
     /// Removes what was kept from run to run of a resource that is gone.
     pub(super) fn forget_state(&self, run: &RunId) -> io::Result<()> {
-        match fs::remove_dir_all(self.run(run).state()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            done => done,
-        }
+        folder::remove(&self.run(run).state())
     }
 }
 

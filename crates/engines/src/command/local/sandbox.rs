@@ -3,6 +3,7 @@
 //! Owns the folders that are shown, and the command line that shows them. A run sees the system's programs and
 //! libraries, its own folders, and nothing of the server or of other users.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -28,6 +29,8 @@ const CONFIGURATION: [&str; 11] = [
 ];
 /// The bytes of a run's temporary folder under bubblewrap.
 const TEMPORARY: &str = "1073741824";
+/// Where bubblewrap is looked for.
+const BUBBLEWRAP: &str = "/usr/local/bin:/usr/bin:/bin";
 /// Where bubblewrap shows this program.
 const SELF: &str = "/protium/program";
 
@@ -82,9 +85,16 @@ impl Sandbox {
         (sandbox, why)
     }
 
-    /// Whether a run is kept from the rest of the machine at all.
+    /// Whether a run is kept from the rest of the machine at all. Landlock leaves a root all that is no file.
     pub(super) fn holds(&self) -> bool {
-        self.bubblewrap || self.landlock
+        self.bubblewrap || self.landlock && !rustix::process::getuid().is_root()
+    }
+
+    /// The folder that all runs see in which `path` is, if it is in one.
+    pub(super) fn shows(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        let path = path.canonicalize()?;
+        let shown = SYSTEM.iter().map(PathBuf::from).chain(self.tools.iter().cloned());
+        Ok(shown.into_iter().find(|shown| shown.canonicalize().is_ok_and(|shown| path.starts_with(shown))))
     }
 
     /// The folders as a run sees them.
@@ -121,16 +131,18 @@ impl Sandbox {
 
     fn landlocked(&self, folders: &Folders, command: &[String]) -> Command {
         let mut started = Command::new(&self.program);
-        started.args(self.confined(folders, command)).current_dir(&folders.work);
+        started.env_clear().args(self.confined(folders, command)).current_dir(&folders.work);
         started
     }
 
     /// The arguments with which this program confines itself and becomes `command`.
     fn confined(&self, seen: &Folders, command: &[String]) -> Vec<String> {
+        // Below bubblewrap it is the run's own; else all users share it.
+        let shared = self.bubblewrap.then(|| "/dev/shm".into());
         let system = SYSTEM.iter().chain(&CONFIGURATION).map(PathBuf::from).chain(["/proc".into()]);
         let confinement = Confinement {
             readable: system.chain(self.tools.iter().cloned()).chain([seen.script.clone()]).collect(),
-            writable: vec![seen.work.clone(), seen.state.clone(), seen.temporary.clone()],
+            writable: [&seen.work, &seen.state, &seen.temporary].into_iter().cloned().chain(shared).collect(),
             landlock: self.landlock,
             // Below bubblewrap, everything dies with its first process.
             dies_with_parent: !self.bubblewrap,
@@ -141,7 +153,7 @@ impl Sandbox {
 
     fn wrapped(&self, folders: &Folders, command: &[String]) -> Command {
         let mut started = Command::new("bwrap");
-        started.args([
+        started.env_clear().env("PATH", BUBBLEWRAP).args([
             "--unshare-user",
             "--unshare-pid",
             "--unshare-ipc",
@@ -189,7 +201,7 @@ impl Sandbox {
 
 /// Whether that ends well; else what it says.
 fn works(mut command: Command) -> Result<(), String> {
-    let done = command.stdin(Stdio::null()).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").output();
+    let done = command.stdin(Stdio::null()).output();
     match done {
         Ok(done) if done.status.success() => Ok(()),
         Ok(done) => Err(String::from_utf8_lossy(&done.stderr).trim().to_owned()),

@@ -3,6 +3,7 @@
 //! Started with the folder of the run, and what to run on its standard input: that is written nowhere, since it
 //! holds credentials. Whoever claims the folder is the only one that ever runs the commands.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::mem::MaybeUninit;
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::outputs;
 use super::super::script::script;
-use super::folder::{Ended, RunFolder};
+use super::folder::{Ended, RunFolder, remove};
 use super::log::{Limits, Scribe, Summary};
 use super::sandbox::Sandbox;
 
@@ -79,8 +80,15 @@ fn conduct(run: &RunFolder, plan: &Plan) -> io::Result<Ended> {
         let summary = writing.join().map_err(|_| io::Error::other("writing the log failed"))??;
         Ok(stopped.unwrap_or_else(|| by_itself(status, summary)))
     })?;
-    keep_outputs(run)?;
-    Ok(ended)
+    let kept = keep_outputs(run);
+    // Nobody needs it any more, and a run that has ended well is not to fail for what it left there.
+    let _ = remove(&run.work());
+    Ok(match (ended, kept) {
+        (Ended::Exited { status: 0, .. }, Err(error)) => {
+            Ended::Refused(format!("{} can't be read: {error}", outputs::FILE))
+        }
+        (ended, _) => ended,
+    })
 }
 
 fn start(run: &RunFolder, plan: &Plan, output: io::PipeWriter) -> io::Result<Child> {
@@ -88,21 +96,25 @@ fn start(run: &RunFolder, plan: &Plan, output: io::PipeWriter) -> io::Result<Chi
     let seen = plan.sandbox.seen(&folders);
     run.put_script(&script(&plan.commands, &plan.marker))?;
     let shell = ["/bin/sh".to_owned(), seen.script.display().to_string()];
+    let own = [
+        ("PATH", plan.sandbox.path()),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("HOME", seen.temporary.display().to_string()),
+        ("TMPDIR", seen.temporary.display().to_string()),
+        ("CODEBUILD_SRC_DIR", seen.work.display().to_string()),
+        ("PROTIUM_STATE_DIR", seen.state.display().to_string()),
+    ];
+    let own = own.map(|(name, value)| (name.to_owned(), value));
+    let variables: BTreeMap<String, String> = own.into_iter().chain(plan.variables.iter().cloned()).collect();
     let mut command = plan.sandbox.command(&folders, &shell);
-    command
-        .env_clear()
-        .env("PATH", plan.sandbox.path())
-        .env("LANG", "C.UTF-8")
-        .env("HOME", &seen.temporary)
-        .env("TMPDIR", &seen.temporary)
-        .env("CODEBUILD_SRC_DIR", &seen.work)
-        .env("PROTIUM_STATE_DIR", &seen.state)
-        .envs(plan.variables.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .stdout(output.try_clone()?)
-        .stderr(output)
-        .process_group(0);
-    command.spawn()
+    command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output).process_group(0);
+    let mut child = command.spawn()?;
+    // Not in the environment of what is not confined yet: a variable can make a program load another.
+    if let Some(input) = child.stdin.take() {
+        // One that ends at once says why itself.
+        let _ = serde_json::to_writer(input, &variables);
+    }
+    Ok(child)
 }
 
 /// Waits for the end of the first process. Answers why it was ended, if it was.
@@ -186,18 +198,19 @@ fn bury() -> io::Result<()> {
     }
 }
 
-/// Puts the outputs where they stay; the working folder does not.
+/// Puts the outputs where they stay.
 fn keep_outputs(run: &RunFolder) -> io::Result<()> {
-    let work = run.work();
     // A link would lead out of what the run may read, and a pipe would be waited for.
-    let no_link = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).map_err(io::Error::other)?;
-    if let Ok(file) = OpenOptions::new().read(true).custom_flags(no_link).open(work.join(outputs::FILE))
-        && file.metadata()?.is_file()
-    {
-        let mut text = String::new();
-        if file.take(OUTPUTS).read_to_string(&mut text).is_ok() {
-            fs::write(run.outputs(), text)?;
-        }
+    let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).map_err(io::Error::other)?;
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(run.work().join(outputs::FILE)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    let about = file.metadata()?;
+    if !about.is_file() || about.len() > OUTPUTS {
+        return Err(io::Error::other(format!("it is no ordinary file of at most {OUTPUTS} bytes")));
     }
-    fs::remove_dir_all(work)
+    let mut text = String::new();
+    file.take(OUTPUTS).read_to_string(&mut text)?;
+    fs::write(run.outputs(), text)
 }

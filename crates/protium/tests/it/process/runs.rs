@@ -214,6 +214,42 @@ python3 call.py"#;
         site.program.gone("e").await;
     }
 
+    a_manifest_sets_no_variable_of_what_holds_its_commands, async |db| {
+        // What a first version leaves in the folder that stays would be the sandbox of the second.
+        free(db);
+        let program = start(db).ready().await;
+        let marker = db.folder().join("escaped");
+        let variables = |path: &str| {
+            let library = format!("{path}/evil.so");
+            format!("        env: {{variables: {{PATH: {}, LD_PRELOAD: {}}}}}\n", json!(format!("{path}:/usr/bin:/bin")), json!(library))
+        };
+        let state = db.folder().join("state");
+        fs::create_dir(&state).unwrap();
+        for name in ["bwrap", "sh", "protium"] {
+            let path = state.join(name);
+            fs::write(&path, format!("#!/bin/sh\necho escaped > {}\nexit 0\n", marker.display())).unwrap();
+            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        let manifest = manifest(&["echo \"mine $PATH $LD_PRELOAD\""], &[])
+            .replace("        env: {variables: {COLOR: blue}}\n", &variables(&state.display().to_string()));
+        program.publish_env_of(&[("schema/schema.yaml", ENVIRONMENT_SCHEMA), ("infrastructure/manifest.yaml", &manifest)]).await;
+        program.ok("CreateEnvironment", create("e")).await;
+        program.environment("e", "SUCCEEDED").await;
+        assert!(!marker.exists());
+        let site = Site { db, program };
+        assert!(site.logs().pop().unwrap().contains(&format!("mine {}:/usr/bin:/bin", state.display())), "the commands have them");
+    }
+
+    what_a_run_makes_unwritable_holds_nobody_up, async |db| {
+        let unwritable = "mkdir -p d \"$PROTIUM_STATE_DIR/d\"; touch d/f \"$PROTIUM_STATE_DIR/d/f\"; chmod 555 d \"$PROTIUM_STATE_DIR/d\"";
+        let site = Site::on(db, &[unwritable], &[]).await;
+        site.program.ok("CreateEnvironment", create("e")).await;
+        site.program.environment("e", "SUCCEEDED").await;
+        site.program.ok("DeleteEnvironment", json!({ "name": "e" })).await;
+        site.program.gone("e").await;
+        assert!(!site.resource().join("state").exists());
+    }
+
     outputs_that_can_not_be_read_fail_the_deployment, async |db| {
         let site = Site::on(db, &["echo '{\"a\": ' > proton-outputs.json"], &[]).await;
         site.program.ok("CreateEnvironment", create("e")).await;
@@ -223,8 +259,9 @@ python3 call.py"#;
     a_cancelled_run_ends_with_all_that_it_began, async |db| {
         // Known by a word in its arguments, and deaf to what asks it to end.
         let word = uuid::Uuid::new_v4().to_string();
+        let polite = "trap 'echo said goodbye; exit 9' TERM";
         let hidden = format!("setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' {word} & echo hidden");
-        let site = Site::on(db, &[&hidden, HOLD], &[]).await;
+        let site = Site::on(db, &[&hidden, &format!("sh -c \"{polite}; {}\"", HOLD.replace('"', "\\\"").replace('$', "\\$"))], &[]).await;
         site.program.ok("CreateEnvironment", create("e")).await;
         site.logged("waiting").await;
         let has = |word: &str| std::process::Command::new("pgrep").args(["-f", word]).output().unwrap().status.success();
@@ -232,7 +269,9 @@ python3 call.py"#;
         site.program.ok("CancelEnvironmentDeployment", json!({ "environmentName": "e" })).await;
         site.program.environment("e", "CANCELLED").await;
         assert!(!has(&word));
-        assert!(!is_alive(supervisor(&site)));
+        assert!(site.logs().pop().unwrap().ends_with("said goodbye"), "it is asked before it is killed");
+        let supervisor = supervisor(&site);
+        until("the end of the supervisor", async || (!is_alive(supervisor)).then_some(())).await;
         site.program.ok("DeleteEnvironment", json!({ "name": "e" })).await;
         site.program.gone("e").await;
     }
