@@ -6,7 +6,7 @@ use super::page::Page;
 use super::quota::{Places, Quota};
 use super::template::existing;
 use super::upgrade::Update;
-use super::usable_version::{self, check_built};
+use super::usable_version::{self, check_built, check_same_engine};
 use super::{Context, account_connection, repository, spec, wire};
 use crate::app::new_id;
 use crate::error::{Result, conflict, not_found};
@@ -186,6 +186,7 @@ pub(super) async fn aim(
     version: &TemplateVersion,
     given: Option<&str>,
 ) -> Result<Aim> {
+    check_same_engine(NOUN, &environment.track, version.infrastructure())?;
     let stored = spec::text(tx, &environment.track.current().spec).await?;
     let text = match given {
         Some(given) => spec::environment(tx, version, given, Some(&stored)).await?,

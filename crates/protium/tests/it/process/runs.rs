@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::program::{Program, Start, until};
 use super::site::{expire_leases, free};
 use crate::on_both;
-use crate::support::bundle::ENVIRONMENT_SCHEMA;
+use crate::support::bundle::{ENVIRONMENT_SCHEMA, environment, pack};
 use crate::support::database::TestDb;
-use crate::support::double::{create, resize};
+use crate::support::double::{create, resize, version_of};
 
 /// Holds a command up until the test makes the file `go`.
 const HOLD: &str = "echo waiting; until [ -e \"$PROTIUM_STATE_DIR/go\" ]; do sleep 0.02; done";
@@ -248,6 +248,26 @@ python3 call.py"#;
         site.program.ok("DeleteEnvironment", json!({ "name": "e" })).await;
         site.program.gone("e").await;
         assert!(!site.resource().join("state").exists());
+    }
+
+    an_environment_goes_to_no_version_of_another_engine, async |db| {
+        let site = Site::on(db, &["true"], &[]).await;
+        let program = &site.program;
+        program.ok("CreateEnvironment", create("e")).await;
+        program.environment("e", "SUCCEEDED").await;
+        program.upload("bundles", "stack", pack(&environment())).await;
+        let source = json!({ "s3": { "bucket": "bundles", "key": "stack" } });
+        let input = json!({ "templateName": "env", "majorVersion": "1", "source": source });
+        program.ok("CreateEnvironmentTemplateVersion", input).await;
+        until("the registration", async || {
+            let version = program.ok("GetEnvironmentTemplateVersion", version_of("env", "1.1")).await;
+            (version["environmentTemplateVersion"]["status"] == "DRAFT").then_some(())
+        })
+        .await;
+        let update = json!({ "name": "e", "deploymentType": "MINOR_VERSION", "templateMajorVersion": "1", "templateMinorVersion": "1" });
+        let refused = program.call("UpdateEnvironment", update).await.unwrap_err();
+        assert_eq!(refused.code, "ValidationException");
+        assert!(refused.message.contains("the environment exists by another engine"), "{}", refused.message);
     }
 
     outputs_that_can_not_be_read_fail_the_deployment, async |db| {
