@@ -108,6 +108,30 @@ pub struct Order {
     pub time_limit: Duration,
 }
 
+#[cfg(test)]
+impl Order {
+    /// One for tests: about nothing, in no role.
+    pub(crate) fn of_test(intent: Intent) -> Self {
+        Self {
+            deployment_id: "d".into(),
+            resource_id: "r".into(),
+            resource_arn: "arn".into(),
+            intent,
+            physical_name: "name".into(),
+            physical_id: None,
+            region: "us-east-1".into(),
+            role: None,
+            tags: Vec::new(),
+            files: BTreeMap::new(),
+            main_file: None,
+            bundle: BTreeMap::new(),
+            commands: None,
+            notify_url: None,
+            time_limit: Duration::from_secs(60),
+        }
+    }
+}
+
 /// Shows what an order is about and not what its files say: they may hold secrets.
 impl fmt::Debug for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

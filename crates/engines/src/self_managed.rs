@@ -58,26 +58,10 @@ fn ended(outcome: Outcome, folder: Option<&String>) -> Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
 
     fn order(intent: Intent, applied: bool) -> Order {
-        Order {
-            deployment_id: "d".into(),
-            resource_id: "r".into(),
-            resource_arn: "arn".into(),
-            intent,
-            physical_name: "dev/".into(),
-            physical_id: applied.then(|| "dev/".to_owned()),
-            region: "us-east-1".into(),
-            role: None,
-            tags: Vec::new(),
-            files: BTreeMap::new(),
-            main_file: None,
-            bundle: BTreeMap::new(),
-            commands: None,
-            notify_url: None,
-            time_limit: std::time::Duration::from_secs(60),
-        }
+        let physical_id = applied.then(|| "dev/".to_owned());
+        Order { physical_name: "dev/".into(), physical_id, ..Order::of_test(intent) }
     }
 
     async fn step(intent: Intent, applied: bool, cursor: Option<&Cursor>) -> Step {

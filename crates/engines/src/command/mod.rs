@@ -91,7 +91,7 @@ impl CommandEngine {
             Stage::Written if self.local.is_begun(&run) => Ok(self.wait(Stage::Started { looks: 0 }, FIRST_PAUSE)),
             Stage::Written => match self.spec(order, commands, list).await {
                 Ok(spec) => {
-                    self.local.start(&run, &spec).await.map_err(local::transient)?;
+                    self.local.start(&run, spec).await.map_err(local::transient)?;
                     Ok(self.wait(Stage::Started { looks: 0 }, FIRST_PAUSE))
                 }
                 Err(CredentialsFailure::Refused(message)) => Ok(ended(order, Outcome::Failed(message))),
@@ -107,11 +107,9 @@ impl CommandEngine {
     /// The step of an order that is cancelled.
     async fn cancel(&self, order: &Order, cursor: Option<&Cursor>) -> Result<Step, Transient> {
         let run = RunId::of(order);
-        let Some(progress) = self.progress(cursor)? else {
-            self.local.stop(&run).map_err(local::transient)?;
-            return Ok(ended(order, Outcome::Cancelled));
-        };
+        let progress = self.progress(cursor)?;
         self.local.stop(&run).map_err(local::transient)?;
+        let Some(progress) = progress else { return Ok(ended(order, Outcome::Cancelled)) };
         let looks = match progress.stage {
             Stage::Written => 0,
             Stage::Started { looks } => looks,

@@ -45,6 +45,8 @@ pub(super) fn of(
             set("AWS_SECRET_ACCESS_KEY", NO_CREDENTIALS);
         }
     }
+    // Nothing stands everywhere.
+    secrets.retain(|secret| !secret.is_empty());
     (variables, secrets)
 }
 
@@ -52,26 +54,15 @@ pub(super) fn of(
 mod tests {
     use super::*;
     use crate::Intent;
-    use std::collections::{BTreeMap, HashMap};
-    use std::time::Duration;
+    use std::collections::HashMap;
 
     fn order() -> Order {
         Order {
-            deployment_id: "d".into(),
-            resource_id: "r".into(),
             resource_arn: "arn:aws:proton:eu-west-1:123456789012:environment/dev".into(),
-            intent: Intent::Apply,
             physical_name: "AWSProton-dev".into(),
-            physical_id: None,
             region: "eu-west-1".into(),
-            role: None,
-            tags: Vec::new(),
-            files: BTreeMap::new(),
-            main_file: None,
-            bundle: BTreeMap::new(),
-            commands: None,
             notify_url: Some("http://127.0.0.1:8420/run/abcdef".into()),
-            time_limit: Duration::from_secs(60),
+            ..Order::of_test(Intent::Apply)
         }
     }
 

@@ -83,10 +83,11 @@ fn destination(request: &Request<Body>, signed_for: Option<&str>, s3_domain: Opt
             _ => {}
         }
     }
-    let targeted = header(protium_api::aws_json::TARGET).is_some();
-    if targeted && request.method() == axum::http::Method::POST
-        // Clients end the path of an endpoint with a slash.
-        && let Some(token) = request.uri().path().strip_prefix(run_token::PATH)
+    let targeted = || header(protium_api::aws_json::TARGET).is_some();
+    // Clients end the path of an endpoint with a slash.
+    if let Some(token) = request.uri().path().strip_prefix(run_token::PATH)
+        && request.method() == axum::http::Method::POST
+        && targeted()
     {
         return Destination::Run(token.trim_end_matches('/').to_owned());
     }
@@ -96,7 +97,7 @@ fn destination(request: &Request<Body>, signed_for: Option<&str>, s3_domain: Opt
         Some("proton") => return Destination::Proton,
         Some(_) | None => {}
     }
-    if targeted {
+    if targeted() {
         return Destination::Proton;
     }
     let is_form = header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));

@@ -17,6 +17,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStdout, Command};
 
@@ -76,6 +77,7 @@ impl RunId {
 }
 
 /// What a run is given. It holds secrets.
+#[derive(Serialize, Deserialize)]
 pub(super) struct RunSpec {
     pub commands: Vec<String>,
     pub variables: Vec<(String, String)>,
@@ -147,17 +149,8 @@ impl Local {
     }
 
     /// Begins a run, if nobody has.
-    pub(super) async fn start(&self, run: &RunId, spec: &RunSpec) -> io::Result<()> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
-        let plan = Plan {
-            commands: spec.commands.clone(),
-            variables: spec.variables.clone(),
-            secrets: spec.secrets.iter().filter(|secret| !secret.is_empty()).cloned().collect(),
-            time_limit: spec.time_limit,
-            marker: hex::encode(random),
-            sandbox: self.inner.sandbox.clone(),
-        };
+    pub(super) async fn start(&self, run: &RunId, spec: RunSpec) -> io::Result<()> {
+        let plan = Plan { spec, marker: random()?, sandbox: self.inner.sandbox.clone() };
         let folder = self.run(run);
         let complaints = fs::File::create(folder.path().join("supervisor.log"))?;
         let mut supervisor = Command::new(&self.inner.sandbox.program)
@@ -165,8 +158,6 @@ impl Local {
             .arg(folder.path())
             .current_dir("/")
             .env_clear()
-            // Where bubblewrap is looked for.
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(complaints)
@@ -258,11 +249,16 @@ fn id_of(folder: &Path) -> io::Result<String> {
     if let Ok(id) = fs::read_to_string(&path) {
         return Ok(id);
     }
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let id = hex::encode(random);
+    let id = random()?;
     fs::write(path, &id)?;
     Ok(id)
+}
+
+/// A word that nobody guesses.
+fn random() -> io::Result<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    Ok(hex::encode(random))
 }
 
 /// A failure of this machine, which may get better.

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::outputs;
 use super::super::script::script;
+use super::RunSpec;
 use super::folder::{Ended, RunFolder, remove};
 use super::log::{Limits, Scribe, Summary};
 use super::sandbox::Sandbox;
@@ -35,10 +36,8 @@ const RESERVED: usize = 8 << 10;
 /// What a supervisor is told.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Plan {
-    pub commands: Vec<String>,
-    pub variables: Vec<(String, String)>,
-    pub secrets: Vec<String>,
-    pub time_limit: Duration,
+    pub spec: RunSpec,
+    /// A word that nobody else knows: what follows it in the output is the supervisor's own.
     pub marker: String,
     pub sandbox: Sandbox,
 }
@@ -69,8 +68,8 @@ fn conduct(run: &RunFolder, plan: &Plan) -> io::Result<Ended> {
     let (reader, writer) = io::pipe()?;
     let mut child = start(run, plan, writer)?;
     let log = OpenOptions::new().create(true).append(true).open(run.log())?;
-    let scribe =
-        Scribe { commands: &plan.commands, marker: &plan.marker, secrets: &plan.secrets, limits: Limits::default() };
+    let RunSpec { commands, secrets, .. } = &plan.spec;
+    let scribe = Scribe { commands, marker: &plan.marker, secrets, limits: Limits::default() };
     let ended = std::thread::scope(|scope| -> io::Result<Ended> {
         let writing = scope.spawn(|| scribe.copy(reader, log));
         let stopped = wait(run, plan, &child, &watch)?;
@@ -94,7 +93,7 @@ fn conduct(run: &RunFolder, plan: &Plan) -> io::Result<Ended> {
 fn start(run: &RunFolder, plan: &Plan, output: io::PipeWriter) -> io::Result<Child> {
     let folders = run.folders()?;
     let seen = plan.sandbox.seen(&folders);
-    run.put_script(&script(&plan.commands, &plan.marker))?;
+    run.put_script(&script(&plan.spec.commands, &plan.marker))?;
     let shell = ["/bin/sh".to_owned(), seen.script.display().to_string()];
     let own = [
         ("PATH", plan.sandbox.path()),
@@ -105,7 +104,7 @@ fn start(run: &RunFolder, plan: &Plan, output: io::PipeWriter) -> io::Result<Chi
         ("PROTIUM_STATE_DIR", seen.state.display().to_string()),
     ];
     let own = own.map(|(name, value)| (name.to_owned(), value));
-    let variables: BTreeMap<String, String> = own.into_iter().chain(plan.variables.iter().cloned()).collect();
+    let variables: BTreeMap<String, String> = own.into_iter().chain(plan.spec.variables.iter().cloned()).collect();
     let mut command = plan.sandbox.command(&folders, &shell);
     command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output).process_group(0);
     let mut child = command.spawn()?;
@@ -121,7 +120,7 @@ fn start(run: &RunFolder, plan: &Plan, output: io::PipeWriter) -> io::Result<Chi
 fn wait(run: &RunFolder, plan: &Plan, child: &Child, watch: &OwnedFd) -> io::Result<Option<Ended>> {
     let pid = Pid::from_child(child);
     let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK)?;
-    let mut deadline = Instant::now() + plan.time_limit;
+    let mut deadline = Instant::now() + plan.spec.time_limit;
     let mut stop = None;
     loop {
         if stop.is_none() {
