@@ -4,8 +4,8 @@
 //! own: what filters mean (`domain::service::listing`), nor which versions are stale (`operations`).
 //!
 //! What is on a page is decided on the entries of one index, which has all that filters and orders ask for
-//! (`migrations/0008_covering.sql`); the documents of that page are all that is read of the table. One of the filters
-//! leads: the index is searched by it, and the others are decided on what it leaves.
+//! (`migrations/0008_covering.sql`); the documents of that page are all that is read of the table, in SQLite by the
+//! number of the row, which its indexes end with, and in PostgreSQL by the key. One of the filters leads: the index is searched by it, and the others are decided on what it leaves.
 //!
 //! - *In order.* The index has what the leading filter leaves in the order of the list, and is read until the page is
 //!   full. Values that are alternatives are a stream each, merged.
@@ -90,7 +90,7 @@ async fn page(rd: &mut Reader, scope: &Scope, list: InstanceList<'_>) -> DbResul
         return Ok(Vec::new());
     }
     let way = way(rd, scope, &list, &rules).await?;
-    let mut statement = Statement::new(scope, list);
+    let mut statement = Statement::new(scope, list, rd.is_embedded());
     let Some(sql) = statement.of(way, &rules) else { return Ok(Vec::new()) };
     let rows = rd.query(&sql, &statement.params).await?;
     rows.into_iter().take(list.most()).map(read).collect()
@@ -225,20 +225,26 @@ async fn least<'r, 'a>(
 struct Statement<'a> {
     list: InstanceList<'a>,
     params: Vec<Param<'a>>,
+    /// Whether rows have numbers by which they are found at once.
+    numbered: bool,
 }
 
 impl<'a> Statement<'a> {
-    fn new(scope: &'a Scope, list: InstanceList<'a>) -> Self {
-        Self { list, params: vec![Param::from(&scope.account), Param::from(&scope.region)] }
+    fn new(scope: &'a Scope, list: InstanceList<'a>, numbered: bool) -> Self {
+        Self { list, params: vec![Param::from(&scope.account), Param::from(&scope.region)], numbered }
     }
 
     /// The documents of the page. Which instances are on it is decided without reading any. `None` if there are none.
     fn of(&mut self, way: Way<'a>, rules: &[Rule<'a>]) -> Option<String> {
         let page = self.page(way, rules)?;
         let order = self.order(self.list.sort.order(), |field| format!("page.{}", column(field)));
+        let same = if self.numbered {
+            "one.rowid = page.number"
+        } else {
+            "one.account = $1 AND one.region = $2 AND one.service = page.service AND one.name = page.name"
+        };
         Some(format!(
-            "SELECT one.revision, one.doc FROM ({page}) AS page CROSS JOIN service_instance AS one \
-             WHERE one.account = $1 AND one.region = $2 AND one.service = page.service AND one.name = page.name \
+            "SELECT one.revision, one.doc FROM ({page}) AS page CROSS JOIN service_instance AS one WHERE {same} \
              ORDER BY {order}"
         ))
     }
@@ -294,7 +300,7 @@ impl<'a> Statement<'a> {
         if streams.len() < 2 {
             return streams.pop();
         }
-        let columns = self.columns();
+        let columns = self.columns("number");
         let each = streams.iter().zip(1..).map(|(one, number)| format!("SELECT {columns} FROM ({one}) AS s{number}"));
         let union = each.collect::<Vec<_>>().join(" UNION ALL ");
         let order = self.order(order, plain);
@@ -318,9 +324,12 @@ impl<'a> Statement<'a> {
         self.from(conditions, write, order, false)
     }
 
-    /// Those columns of instances that tell their order in the list.
+    /// Those columns of instances that tell their order in the list, and where each is.
     fn from(&mut self, conditions: Vec<String>, write: fn(Field) -> String, order: &[Field], after: bool) -> String {
-        let mut sql = format!("SELECT {} FROM service_instance WHERE account = $1 AND region = $2", self.columns());
+        let mut sql = format!(
+            "SELECT {} FROM service_instance WHERE account = $1 AND region = $2",
+            self.columns("rowid AS number")
+        );
         for condition in conditions {
             sql.push_str(" AND ");
             sql.push_str(&condition);
@@ -335,8 +344,10 @@ impl<'a> Statement<'a> {
         format!("{sql} ORDER BY {} LIMIT {}", self.order(order, write), self.limit())
     }
 
-    fn columns(&self) -> String {
-        self.list.sort.order().iter().map(|field| column(*field)).collect::<Vec<_>>().join(", ")
+    /// The number of the row is one of them, called so, where rows have one.
+    fn columns(&self, number: &str) -> String {
+        let fields = self.list.sort.order().iter().map(|field| column(*field));
+        fields.chain(self.numbered.then_some(number)).collect::<Vec<_>>().join(", ")
     }
 
     fn order(&self, fields: &[Field], write: impl Fn(Field) -> String) -> String {

@@ -52,6 +52,11 @@ impl Reader {
         self.note(rows)
     }
 
+    /// Whether the database is in this process, which is SQLite's then.
+    pub(super) fn is_embedded(&self) -> bool {
+        self.link.is_embedded()
+    }
+
     /// A content that was read a moment ago.
     pub(super) fn kept(&self, sha256: &str) -> Option<Arc<[u8]>> {
         self.contents.get(sha256)
