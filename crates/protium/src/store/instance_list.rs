@@ -4,8 +4,10 @@
 //! own: what filters mean (`domain::service::listing`), nor which versions are stale (`operations`).
 //!
 //! What is on a page is decided on the entries of one index, which has all that filters and orders ask for
-//! (`migrations/0008_covering.sql`); the documents of that page are all that is read of the table, in SQLite by the
-//! number of the row, which its indexes end with, and in PostgreSQL by the key. One of the filters leads: the index is searched by it, and the others are decided on what it leaves.
+//! (`migrations/0008_covering.sql`); the documents of that page are all that is read of the table. Each is read with its
+//! entry where every entry is on the page; else when the page is decided, in SQLite by the number of the row, which its
+//! indexes end with, and in PostgreSQL by the key. One of the filters leads: the index is searched by it, and the others
+//! are decided on what it leaves.
 //!
 //! - *In order.* The index has what the leading filter leaves in the order of the list, and is read until the page is
 //!   full. Values that are alternatives are a stream each, merged.
@@ -120,13 +122,18 @@ impl<'a> Values<'a> {
 }
 
 impl Rule<'_> {
-    /// Whether its alternatives, each of which an index has, are few enough to be searched one by one.
-    fn is_countable(self) -> bool {
+    /// How many values fit, each of which an index has in one place.
+    fn alternatives(self) -> usize {
         match self {
-            Self::In(_, values) => values.list().len() <= STREAMS,
-            Self::On(versions) => versions.len() <= STREAMS,
-            Self::Within(..) => true,
+            Self::In(_, values) => values.list().len(),
+            Self::On(versions) => versions.len(),
+            Self::Within(..) => 1,
         }
+    }
+
+    /// Whether its alternatives are few enough to be searched one by one.
+    fn is_countable(self) -> bool {
+        self.alternatives() <= STREAMS
     }
 
     /// Whether no instance can fit.
@@ -227,16 +234,24 @@ struct Statement<'a> {
     params: Vec<Param<'a>>,
     /// Whether rows have numbers by which they are found at once.
     numbered: bool,
+    /// Whether every entry that is read is on the page.
+    exact: bool,
 }
 
 impl<'a> Statement<'a> {
     fn new(scope: &'a Scope, list: InstanceList<'a>, numbered: bool) -> Self {
-        Self { list, params: vec![Param::from(&scope.account), Param::from(&scope.region)], numbered }
+        let params = vec![Param::from(&scope.account), Param::from(&scope.region)];
+        Self { list, params, numbered, exact: false }
     }
 
     /// The documents of the page. Which instances are on it is decided without reading any. `None` if there are none.
     fn of(&mut self, way: Way<'a>, rules: &[Rule<'a>]) -> Option<String> {
+        let all_lead = way.lead.map_or(rules.is_empty(), |lead| rules.len() == 1 && lead.alternatives() == 1);
+        self.exact = way.in_order && all_lead;
         let page = self.page(way, rules)?;
+        if self.exact {
+            return Some(page);
+        }
         let order = self.order(self.list.sort.order(), |field| format!("page.{}", column(field)));
         let same = if self.numbered {
             "one.rowid = page.number"
@@ -324,12 +339,10 @@ impl<'a> Statement<'a> {
         self.from(conditions, write, order, false)
     }
 
-    /// Those columns of instances that tell their order in the list, and where each is.
+    /// Of instances their documents, or those columns that tell their order in the list and where each is.
     fn from(&mut self, conditions: Vec<String>, write: fn(Field) -> String, order: &[Field], after: bool) -> String {
-        let mut sql = format!(
-            "SELECT {} FROM service_instance WHERE account = $1 AND region = $2",
-            self.columns("rowid AS number")
-        );
+        let columns = if self.exact { "revision, doc".to_owned() } else { self.columns("rowid AS number") };
+        let mut sql = format!("SELECT {columns} FROM service_instance WHERE account = $1 AND region = $2");
         for condition in conditions {
             sql.push_str(" AND ");
             sql.push_str(&condition);
