@@ -19,6 +19,7 @@ mod proxy;
 mod reads;
 mod render;
 mod rounds;
+mod runs;
 mod sign;
 mod site;
 mod wait;
@@ -45,6 +46,7 @@ usage: cargo xtask bench [--only NAME[,NAME]] [--seconds N] [--rounds N] [--serv
   render    compiling and rendering the largest example beside Jinja2
   deploy    CreateEnvironment on the emulator beside its AWS calls
   lists     ListServiceInstances and GetResourcesSummary with 10,000 services of 20 instances
+  runs      a run of `true` beside the bare sandboxed command, and 50 at once
   poll      a stack of 20 s on the double
   cold      memory at rest and cold start
 
@@ -66,7 +68,7 @@ struct Arguments {
     effort: Effort,
 }
 
-const NAMES: &[&str] = &["reads", "writes", "moto", "lists", "render", "deploy", "poll", "cold"];
+const NAMES: &[&str] = &["reads", "writes", "moto", "lists", "render", "deploy", "runs", "poll", "cold"];
 
 fn main() -> ExitCode {
     // `cargo bench` adds this one.
@@ -150,6 +152,9 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Figure>> {
     }
     if wants("deploy") {
         figures.extend(deploy::overhead(effort).await?);
+    }
+    if wants("runs") {
+        figures.extend(runs::measure(effort).await?);
     }
     if wants("poll") {
         figures.extend(deploy::lateness().await?);
