@@ -89,6 +89,9 @@ pub struct ServeArgs {
     /// Folders with programs that commands on this machine may use beside those of the system, separated by `:`.
     #[arg(long, env = "PROTIUM_RUN_TOOLS", value_name = "FOLDERS", value_delimiter = ':')]
     pub run_tools: Vec<PathBuf>,
+    /// How many days the files of a run stay after it has ended, its log among them.
+    #[arg(long, env = "PROTIUM_RUN_KEEP_DAYS", value_name = "N")]
+    pub run_keep_days: Option<u64>,
 }
 
 /// The flags of the commands that work on what a server stores. Each means what it means for `protium serve`.
@@ -209,6 +212,12 @@ impl BundleStore {
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// The days that runs are kept for, where nobody says otherwise.
+const RUN_KEEP_DAYS: u64 = 30;
+/// The longest that runs can be kept for, in days: a hundred years.
+const LONGEST_RUN_KEEP_DAYS: u64 = 36_500;
+
 /// A file in the data folder while a backup is being restored into it: nothing may be started on that.
 pub const UNFINISHED: &str = "restore-unfinished";
 
@@ -235,6 +244,8 @@ pub struct Config {
     pub expose_local_runs: bool,
     pub deny_run_network: bool,
     pub run_tools: Vec<PathBuf>,
+    /// How long the files of a run stay after it has ended.
+    pub run_keep: Duration,
     pub quotas: Quotas,
     pub bundle_limits: Limits,
     pub deployment_deadline: Duration,
@@ -296,6 +307,7 @@ impl Config {
             allow_unsandboxed_runs: flag.allow_unsandboxed_runs || base.allow_unsandboxed_runs,
             expose_local_runs: flag.expose_local_runs || base.expose_local_runs,
             deny_run_network: flag.deny_run_network || base.deny_run_network,
+            run_keep: run_keep(flag.run_keep_days.or(base.run_keep_days))?,
             run_tools: if flag.run_tools.is_empty() { base.run_tools } else { flag.run_tools },
             quotas: file.quotas,
             bundle_limits: Limits::default(),
@@ -307,6 +319,11 @@ impl Config {
         };
         config.check()?;
         Ok(config)
+    }
+
+    /// Where runs on this machine keep their files.
+    pub fn runs_folder(&self) -> PathBuf {
+        self.data_dir.join("runs")
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -397,6 +414,13 @@ fn root_key(id: Option<String>, secret: Option<String>) -> Result<Option<(String
     }
 }
 
+fn run_keep(days: Option<u64>) -> Result<Duration, ConfigError> {
+    match days.unwrap_or(RUN_KEEP_DAYS) {
+        days @ 1..=LONGEST_RUN_KEEP_DAYS => Ok(DAY * u32::try_from(days).unwrap_or(u32::MAX)),
+        days => Err(ConfigError(format!("run-keep-days: {days} is not from 1 to {LONGEST_RUN_KEEP_DAYS} days"))),
+    }
+}
+
 fn account_id(given: Option<String>) -> Result<String, ConfigError> {
     let id = given.unwrap_or_else(|| "000000000000".into());
     if is_account(&id) {
@@ -423,6 +447,7 @@ mod tests {
         let config = Config::new(ServeArgs::default()).expect("defaults are right");
         assert_eq!(config.listen.to_string(), "127.0.0.1:8420");
         assert_eq!(config.account_id, "000000000000");
+        assert_eq!(config.run_keep, DAY * 30);
         assert_eq!(config.database_url, DatabaseUrl::Sqlite("protium-data/protium.db".into()));
         assert_eq!(config.master_key_file, PathBuf::from("protium-data/master.key"));
     }
@@ -481,6 +506,8 @@ mod tests {
             ("root-access-key-id = \"AKIAIOSFODNN7EXAMPLE\"\n", "root-access-key-id"),
             ("listen = \"localhost:1\"\n", "'localhost:1'"),
             ("database-pool-size = \"many\"\n", "database-pool-size"),
+            ("run-keep-days = 0\n", "run-keep-days: 0"),
+            ("run-keep-days = 36501\n", "1 to 36500 days"),
             ("[deadlines]\ndeployment = 0\n", "deadlines.deployment"),
             ("[deadlines]\nself-managed = 0\n", "deadlines.self-managed"),
             ("[deadlines]\ncancel = 99999999999\n", "deadlines.cancel"),

@@ -1,5 +1,7 @@
 //! A server from its settings to its end: opens the store, finds its keys, listens, works, drains.
 
+mod old_runs;
+
 use crate::app::{App, Engines};
 use crate::auth::Keys;
 use crate::bundle_source::BundleSources;
@@ -37,6 +39,8 @@ pub struct Server {
     address: SocketAddr,
     secure: bool,
     worker: Option<Worker>,
+    /// What removes old files of runs.
+    old_runs: Option<JoinHandle<()>>,
     stop: oneshot::Sender<()>,
     listener: JoinHandle<std::io::Result<()>>,
 }
@@ -80,6 +84,7 @@ impl Server {
         let listener = serve(&app, listener, router(front), stopped)?;
         // Last: nothing that fails may leave it running.
         let worker = app.config.role.works().then(|| Worker::start(Arc::clone(&app), worker_name(address)));
+        let old_runs = app.config.role.works().then(|| tokio::spawn(old_runs::remove_all(Arc::clone(&app))));
         tracing::info!(
             account = app.config.account_id,
             database = if app.store.db().is_embedded() { "SQLite" } else { "PostgreSQL" },
@@ -87,7 +92,7 @@ impl Server {
             "protium {} listens on {address}",
             env!("CARGO_PKG_VERSION"),
         );
-        Ok(Self { app, address, secure, worker, stop, listener })
+        Ok(Self { app, address, secure, worker, old_runs, stop, listener })
     }
 
     /// Where it listens, e.g. `http://127.0.0.1:8420`.
@@ -99,6 +104,10 @@ impl Server {
     pub async fn stop(self) {
         // The listener may have ended by itself; then nobody receives this.
         let _ = self.stop.send(());
+        // Wherever it is, what is left goes another day.
+        if let Some(old_runs) = self.old_runs {
+            old_runs.abort();
+        }
         let worked = async {
             if let Some(worker) = self.worker {
                 worker.stop().await;
@@ -130,7 +139,7 @@ fn commands(config: &Config, aws: &Aws) -> anyhow::Result<Option<Arc<dyn Engine>
         return Ok(None);
     }
     let settings = LocalSettings {
-        folder: std::path::absolute(&config.data_dir)?.join("runs"),
+        folder: std::path::absolute(config.runs_folder())?,
         program: std::env::current_exe().context("the path of this program is not known")?,
         tools: config.run_tools.clone(),
         allow_unsandboxed: config.allow_unsandboxed_runs,

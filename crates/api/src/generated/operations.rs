@@ -74,6 +74,8 @@ pub enum Operation {
     GetComponent,
     /// `AwsProton20200720.GetDeployment`
     GetDeployment,
+    /// `Protium20261201.GetDeploymentLogs`
+    GetDeploymentLogs,
     /// `AwsProton20200720.GetEnvironment`
     GetEnvironment,
     /// `AwsProton20200720.GetEnvironmentAccountConnection`
@@ -226,6 +228,7 @@ impl Operation {
         Self::GetAccountSettings,
         Self::GetComponent,
         Self::GetDeployment,
+        Self::GetDeploymentLogs,
         Self::GetEnvironment,
         Self::GetEnvironmentAccountConnection,
         Self::GetEnvironmentTemplate,
@@ -328,6 +331,7 @@ impl Operation {
             Self::GetAccountSettings => "GetAccountSettings",
             Self::GetComponent => "GetComponent",
             Self::GetDeployment => "GetDeployment",
+            Self::GetDeploymentLogs => "GetDeploymentLogs",
             Self::GetEnvironment => "GetEnvironment",
             Self::GetEnvironmentAccountConnection => "GetEnvironmentAccountConnection",
             Self::GetEnvironmentTemplate => "GetEnvironmentTemplate",
@@ -574,6 +578,7 @@ impl Operation {
             }
             Self::CreateAccount => "Protium20261201.CreateAccount",
             Self::ForceDelete => "Protium20261201.ForceDelete",
+            Self::GetDeploymentLogs => "Protium20261201.GetDeploymentLogs",
             Self::ListAccounts => "Protium20261201.ListAccounts",
             Self::Redeploy => "Protium20261201.Redeploy",
         }
@@ -671,6 +676,7 @@ impl Operation {
             | Self::UpdateTemplateSyncConfig => "com.amazonaws.proton.v20200720",
             Self::CreateAccount
             | Self::ForceDelete
+            | Self::GetDeploymentLogs
             | Self::ListAccounts
             | Self::Redeploy => "protium.v20261201",
         }
@@ -831,6 +837,7 @@ impl Operation {
                     match name {
                         "CreateAccount" => Self::CreateAccount,
                         "ForceDelete" => Self::ForceDelete,
+                        "GetDeploymentLogs" => Self::GetDeploymentLogs,
                         "ListAccounts" => Self::ListAccounts,
                         "Redeploy" => Self::Redeploy,
                         _ => return None,
@@ -957,11 +964,11 @@ impl Operation {
                     Self::DeleteServiceTemplate | Self::DeleteServiceTemplateVersion |
                     Self::DeleteTemplateSyncConfig | Self::ForceDelete |
                     Self::GetAccountSettings | Self::GetComponent | Self::GetDeployment |
-                    Self::GetEnvironment | Self::GetEnvironmentAccountConnection |
-                    Self::GetEnvironmentTemplate | Self::GetEnvironmentTemplateVersion |
-                    Self::GetRepository | Self::GetRepositorySyncStatus |
-                    Self::GetService | Self::GetServiceInstance |
-                    Self::GetServiceInstanceSyncStatus |
+                    Self::GetDeploymentLogs | Self::GetEnvironment |
+                    Self::GetEnvironmentAccountConnection | Self::GetEnvironmentTemplate
+                    | Self::GetEnvironmentTemplateVersion | Self::GetRepository |
+                    Self::GetRepositorySyncStatus | Self::GetService |
+                    Self::GetServiceInstance | Self::GetServiceInstanceSyncStatus |
                     Self::GetServiceSyncBlockerSummary | Self::GetServiceSyncConfig |
                     Self::GetServiceTemplate | Self::GetServiceTemplateVersion |
                     Self::GetTemplateSyncConfig | Self::GetTemplateSyncStatus |
@@ -1325,6 +1332,10 @@ impl Call for GetComponentInput {
 impl Call for GetDeploymentInput {
     type Output = GetDeploymentOutput;
     const OPERATION: Operation = Operation::GetDeployment;
+}
+impl Call for GetDeploymentLogsInput {
+    type Output = GetDeploymentLogsOutput;
+    const OPERATION: Operation = Operation::GetDeploymentLogs;
 }
 impl Call for GetEnvironmentInput {
     type Output = GetEnvironmentOutput;

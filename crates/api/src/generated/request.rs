@@ -43,6 +43,7 @@ pub enum Request {
     GetAccountSettings(GetAccountSettingsInput),
     GetComponent(GetComponentInput),
     GetDeployment(GetDeploymentInput),
+    GetDeploymentLogs(GetDeploymentLogsInput),
     GetEnvironment(GetEnvironmentInput),
     GetEnvironmentAccountConnection(GetEnvironmentAccountConnectionInput),
     GetEnvironmentTemplate(GetEnvironmentTemplateInput),
@@ -273,6 +274,11 @@ impl From<GetComponentInput> for Request {
 impl From<GetDeploymentInput> for Request {
     fn from(value: GetDeploymentInput) -> Self {
         Self::GetDeployment(value)
+    }
+}
+impl From<GetDeploymentLogsInput> for Request {
+    fn from(value: GetDeploymentLogsInput) -> Self {
+        Self::GetDeploymentLogs(value)
     }
 }
 impl From<GetEnvironmentInput> for Request {
@@ -748,6 +754,11 @@ impl Request {
                 Operation::GetDeployment => {
                     Self::GetDeployment(decode(body, &validate::GET_DEPLOYMENT_INPUT)?)
                 }
+                Operation::GetDeploymentLogs => {
+                    Self::GetDeploymentLogs(
+                        decode(body, &validate::GET_DEPLOYMENT_LOGS_INPUT)?,
+                    )
+                }
                 Operation::GetEnvironment => {
                     Self::GetEnvironment(decode(body, &validate::GET_ENVIRONMENT_INPUT)?)
                 }
@@ -1087,6 +1098,7 @@ impl Request {
             Self::GetAccountSettings(value) => to_json(value),
             Self::GetComponent(value) => to_json(value),
             Self::GetDeployment(value) => to_json(value),
+            Self::GetDeploymentLogs(value) => to_json(value),
             Self::GetEnvironment(value) => to_json(value),
             Self::GetEnvironmentAccountConnection(value) => to_json(value),
             Self::GetEnvironmentTemplate(value) => to_json(value),
@@ -1204,6 +1216,7 @@ impl Request {
             Self::GetAccountSettings(_) => Operation::GetAccountSettings,
             Self::GetComponent(_) => Operation::GetComponent,
             Self::GetDeployment(_) => Operation::GetDeployment,
+            Self::GetDeploymentLogs(_) => Operation::GetDeploymentLogs,
             Self::GetEnvironment(_) => Operation::GetEnvironment,
             Self::GetEnvironmentAccountConnection(_) => {
                 Operation::GetEnvironmentAccountConnection

@@ -41,6 +41,7 @@ pub enum Response {
     GetAccountSettings(GetAccountSettingsOutput),
     GetComponent(GetComponentOutput),
     GetDeployment(GetDeploymentOutput),
+    GetDeploymentLogs(GetDeploymentLogsOutput),
     GetEnvironment(GetEnvironmentOutput),
     GetEnvironmentAccountConnection(GetEnvironmentAccountConnectionOutput),
     GetEnvironmentTemplate(GetEnvironmentTemplateOutput),
@@ -271,6 +272,11 @@ impl From<GetComponentOutput> for Response {
 impl From<GetDeploymentOutput> for Response {
     fn from(value: GetDeploymentOutput) -> Self {
         Self::GetDeployment(value)
+    }
+}
+impl From<GetDeploymentLogsOutput> for Response {
+    fn from(value: GetDeploymentLogsOutput) -> Self {
+        Self::GetDeploymentLogs(value)
     }
 }
 impl From<GetEnvironmentOutput> for Response {
@@ -674,6 +680,9 @@ impl Response {
                 Operation::GetDeployment => {
                     Self::GetDeployment(serde_json::from_slice(body)?)
                 }
+                Operation::GetDeploymentLogs => {
+                    Self::GetDeploymentLogs(serde_json::from_slice(body)?)
+                }
                 Operation::GetEnvironment => {
                     Self::GetEnvironment(serde_json::from_slice(body)?)
                 }
@@ -898,6 +907,7 @@ impl Response {
             Self::GetAccountSettings(value) => to_json(value),
             Self::GetComponent(value) => to_json(value),
             Self::GetDeployment(value) => to_json(value),
+            Self::GetDeploymentLogs(value) => to_json(value),
             Self::GetEnvironment(value) => to_json(value),
             Self::GetEnvironmentAccountConnection(value) => to_json(value),
             Self::GetEnvironmentTemplate(value) => to_json(value),
@@ -1015,6 +1025,7 @@ impl Response {
             Self::GetAccountSettings(_) => Operation::GetAccountSettings,
             Self::GetComponent(_) => Operation::GetComponent,
             Self::GetDeployment(_) => Operation::GetDeployment,
+            Self::GetDeploymentLogs(_) => Operation::GetDeploymentLogs,
             Self::GetEnvironment(_) => Operation::GetEnvironment,
             Self::GetEnvironmentAccountConnection(_) => {
                 Operation::GetEnvironmentAccountConnection

@@ -985,6 +985,28 @@ pub(crate) static GET_DEPLOYMENT_INPUT: Shape = Shape {
         ],
     ),
 };
+pub(crate) static GET_DEPLOYMENT_LOGS_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "id",
+                required: true,
+                shape: &DEPLOYMENT_ID,
+            },
+            Member {
+                name: "maxResults",
+                required: false,
+                shape: &MAX_LOG_LINES,
+            },
+            Member {
+                name: "nextToken",
+                required: false,
+                shape: &NEXT_TOKEN,
+            },
+        ],
+    ),
+};
 pub(crate) static GET_ENVIRONMENT_ACCOUNT_CONNECTION_INPUT: Shape = Shape {
     sensitive: false,
     kind: Kind::Structure(
@@ -1825,6 +1847,13 @@ pub(crate) static LIST_TAGS_FOR_RESOURCE_INPUT: Shape = Shape {
             },
         ],
     ),
+};
+pub(crate) static MAX_LOG_LINES: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Integer(Range {
+        min: Some(1),
+        max: Some(1000),
+    }),
 };
 pub(crate) static MAX_PAGE_RESULTS: Shape = Shape {
     sensitive: false,

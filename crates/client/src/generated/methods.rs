@@ -344,6 +344,16 @@ impl Client {
     ) -> Result<GetDeploymentOutput, Error> {
         self.call(&input).await
     }
+    /// Calls `GetDeploymentLogs`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn get_deployment_logs(
+        &self,
+        input: GetDeploymentLogsInput,
+    ) -> Result<GetDeploymentLogsOutput, Error> {
+        self.call(&input).await
+    }
     /// Calls `GetEnvironment`.
     ///
     /// # Errors

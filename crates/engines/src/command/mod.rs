@@ -9,7 +9,9 @@ mod outputs;
 mod script;
 mod variables;
 
-pub use local::{Local, LocalSettings, LogLine, LogPage, become_confined, read_log, supervise};
+pub use local::{
+    Local, LocalSettings, LogLine, LogPage, OldRun, become_confined, old_runs, read_log, remove_old_run, supervise,
+};
 
 use std::time::Duration;
 

@@ -1,11 +1,14 @@
 //! `protium admin`: what operators do, as clients of a running server.
 
+mod logs;
+
 use super::{USAGE, block_on};
 use crate::config::ClientSettings;
 use clap::{Args, Subcommand, ValueEnum};
 use protium_client::types as api;
 use protium_client::{Client, Config, Credentials, Error};
-use serde_json::{Value, json};
+use serde_json::json;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -30,6 +33,8 @@ enum Task {
     ForceDelete(ForceDelete),
     /// Deploy an environment, a service instance or a service pipeline anew from whatever state it is in.
     Redeploy(Redeploy),
+    /// Print what the commands of a deployment have printed.
+    Logs(logs::Logs),
 }
 
 #[derive(Subcommand)]
@@ -86,12 +91,12 @@ pub(super) fn run(Admin { ca_bundle, task }: Admin) -> ExitCode {
         Err(error) => return wrong(&error),
     };
     match called {
-        Ok(Ok(answer)) => {
-            println!("{answer:#}");
-            ExitCode::SUCCESS
-        }
+        Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(Failure::Usage(why))) => wrong(&why),
         Ok(Err(Failure::Call(error))) => failed(&error),
+        // Whoever reads it has seen enough.
+        Ok(Err(Failure::Output(error))) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Ok(Err(Failure::Output(error))) => failed(&format_args!("standard output can't be written to: {error}")),
         Err(error) => failed(&error),
     }
 }
@@ -110,7 +115,7 @@ impl Task {
     /// The region of the resource that the command is about.
     fn region(&self) -> Option<String> {
         let arn = match self {
-            Self::Account(_) => return None,
+            Self::Account(_) | Self::Logs(_) => return None,
             Self::ForceDelete(ForceDelete { resource_arn, .. }) | Self::Redeploy(Redeploy { resource_arn, .. }) => {
                 resource_arn
             }
@@ -130,6 +135,13 @@ fn client(settings: ClientSettings, region: Option<String>) -> Result<Client, Er
 enum Failure {
     Usage(String),
     Call(Error),
+    Output(io::Error),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
 }
 
 impl From<Error> for Failure {
@@ -138,8 +150,10 @@ impl From<Error> for Failure {
     }
 }
 
-async fn call(client: &Client, task: Task) -> Result<Value, Failure> {
-    Ok(match task {
+/// Does it, and prints what came of it.
+async fn call(client: &Client, task: Task) -> Result<(), Failure> {
+    let answer = match task {
+        Task::Logs(asked) => return logs::print(client, asked).await,
         Task::Account(Account::Create { id }) => {
             let made = client.create_account(api::CreateAccountInput { id }).await?;
             json!({
@@ -168,7 +182,8 @@ async fn call(client: &Client, task: Task) -> Result<Value, Failure> {
             };
             json!(client.redeploy(input).await?)
         }
-    })
+    };
+    Ok(writeln!(io::stdout(), "{answer:#}")?)
 }
 
 /// The spec itself, or what is in the file that it names.

@@ -13,6 +13,7 @@ mod component;
 mod context;
 pub(crate) mod deploy;
 mod deployment;
+mod deployment_logs;
 mod environment;
 mod force_delete;
 mod input;
@@ -111,6 +112,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::GetAccountSettings(input) => on_heap(|| account_settings::get(cx, input)).await?.into(),
         Request::GetComponent(input) => on_heap(|| component::get(cx, input)).await?.into(),
         Request::GetDeployment(input) => on_heap(|| deployment::get(cx, input)).await?.into(),
+        Request::GetDeploymentLogs(input) => on_heap(|| deployment_logs::get(cx, input)).await?.into(),
         Request::GetEnvironment(input) => on_heap(|| environment::get(cx, input)).await?.into(),
         Request::GetEnvironmentAccountConnection(input) => on_heap(|| account_connection::get(cx, input)).await?.into(),
         Request::GetEnvironmentTemplate(input) => on_heap(|| template::get_environment(cx, input)).await?.into(),

@@ -49,9 +49,24 @@ impl Page {
         moment.map(Some).ok_or_else(foreign)
     }
 
+    /// The same as a place in a file, in bytes: its beginning, if there was no page before.
+    pub(super) fn after_place(&self) -> Result<u64> {
+        self.after().map_or(Ok(0), |key| key.parse().map_err(|_| foreign()))
+    }
+
+    /// How many entries fit.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
     /// How many entries to ask the store for: one more than fit, to know whether others follow.
     pub(super) fn limit(&self) -> i64 {
         i64::try_from(self.size).unwrap_or(i64::MAX).saturating_add(1)
+    }
+
+    /// The token of a page that begins after the entry with `key`.
+    pub(super) fn token_after(&self, key: &str) -> String {
+        self.listing.token_after(key)
     }
 
     /// Cuts what the store gave for [`Page::limit`] down to the page, and makes the token for the
@@ -61,7 +76,7 @@ impl Page {
             return (entries, None);
         }
         entries.truncate(self.size);
-        let token = entries.last().map(|last| self.listing.token_after(&key(last)));
+        let token = entries.last().map(|last| self.token_after(&key(last)));
         (entries, token)
     }
 }

@@ -594,6 +594,19 @@ pub struct GetDeploymentInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_name: Option<String>,
 }
+/// Input of `GetDeploymentLogs`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetDeploymentLogsInput {
+    /// `id`, `^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`.
+    pub id: String,
+    /// `maxResults`, 1 to 1000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i32>,
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
 /// Input of `GetEnvironmentAccountConnection`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

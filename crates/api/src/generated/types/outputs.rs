@@ -261,6 +261,16 @@ pub struct GetComponentOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub component: Option<Component>,
 }
+/// Output of `GetDeploymentLogs`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetDeploymentLogsOutput {
+    /// `logs`.
+    pub logs: Vec<LogLine>,
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
 /// Output of `GetDeployment`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -833,6 +833,23 @@ pub struct ListServiceInstancesFilter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
 }
+/// The structure `LogLine`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogLine {
+    /// `message`, sensitive.
+    pub message: String,
+    /// `timestamp`.
+    pub timestamp: Timestamp,
+}
+impl fmt::Debug for LogLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogLine")
+            .field("message", &Redacted)
+            .field("timestamp", &self.timestamp)
+            .finish()
+    }
+}
 /// The structure `Output`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

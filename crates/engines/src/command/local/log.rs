@@ -15,6 +15,8 @@ use super::super::script::begun;
 /// How many of the last lines the message of a failure repeats, and how long it may be in bytes.
 const TAIL_LINES: usize = 10;
 const TAIL_BYTES: usize = 2000;
+/// How much of a log is read at a time, in bytes; at least one line is.
+const PAGE_BYTES: u64 = 1 << 20;
 /// What stands where a secret was.
 const MASK: &str = "***";
 
@@ -35,6 +37,8 @@ pub struct LogPage {
     pub lines: Vec<LogLine>,
     /// Where to go on, in bytes of the file.
     pub next: u64,
+    /// Whether nothing will ever come after it: the run has ended, and all was read.
+    pub is_last: bool,
 }
 
 /// How much is kept, in bytes.
@@ -172,26 +176,32 @@ fn as_line(text: String) -> String {
     json
 }
 
-/// Reads a log from the byte `from` on, at most `lines` of it. What is still being written is left for later.
-pub(super) fn read(path: &Path, from: u64, lines: usize) -> io::Result<LogPage> {
-    let mut page = LogPage { lines: Vec::new(), next: from };
+/// Reads a log from the byte `from` on, at most `lines` of it. What is still being written is left for later, and
+/// comes only if the run `goes_on`. `None` if there is no log.
+pub(super) fn read(path: &Path, from: u64, lines: usize, goes_on: bool) -> io::Result<Option<LogPage>> {
     let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(page),
-        Err(error) => return Err(error),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
     };
-    file.seek(SeekFrom::Start(from))?;
+    // Beyond its end there is nothing, however far: a system may refuse to go there.
+    file.seek(SeekFrom::Start(from.min(file.metadata()?.len())))?;
     let mut file = BufReader::new(file);
-    let mut line = String::new();
-    while page.lines.len() < lines {
+    let mut page = LogPage { lines: Vec::new(), next: from, is_last: false };
+    let mut line = Vec::new();
+    while page.lines.len() < lines && page.next - from < PAGE_BYTES {
         line.clear();
-        let read = file.read_line(&mut line)?;
-        let Some(json) = line.strip_suffix('\n') else { break };
+        let read = file.read_until(b'\n', &mut line)?;
+        let Some(json) = line.strip_suffix(b"\n") else {
+            page.is_last = !goes_on;
+            return Ok(Some(page));
+        };
         page.next += read as u64;
         // A place that is none of ours: the next whole line is.
-        page.lines.extend(serde_json::from_str::<LogLine>(json).ok());
+        page.lines.extend(serde_json::from_slice::<LogLine>(json).ok());
     }
-    Ok(page)
+    // Nobody is to ask again only to hear that there is nothing more.
+    page.is_last = !goes_on && file.fill_buf()?.is_empty();
+    Ok(Some(page))
 }
 
 #[cfg(test)]
@@ -247,16 +257,63 @@ mod tests {
         assert_eq!(scribe.copy("a\nb\n".as_bytes(), Full).unwrap().tail, "a\nb");
     }
 
-    #[test]
-    fn a_log_is_read_on_from_where_it_was_left() {
+    fn log(content: &str) -> (tempfile::TempDir, std::path::PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        assert_eq!(read(&path, 0, 10).unwrap(), LogPage { lines: vec![], next: 0 });
-        std::fs::write(&path, "{\"t\":1,\"m\":\"a\"}\n{\"t\":2,\"m\":\"b\"}\n{\"t\":3,\"m\":").unwrap();
-        let first = read(&path, 0, 1).unwrap();
-        assert_eq!((first.lines.len(), first.lines[0].text.as_str()), (1, "a"));
-        let second = read(&path, first.next, 10).unwrap();
-        assert_eq!(second.lines, [LogLine { at: 2, text: "b".into() }], "the third is not whole yet");
-        assert_eq!(read(&path, second.next, 10).unwrap().next, second.next);
+        std::fs::write(&path, content).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn a_log_is_read_on_from_where_it_was_left() {
+        let (_folder, path) = log("{\"t\":1,\"m\":\"a\"}\n{\"t\":2,\"m\":\"b\"}\n{\"t\":3,\"m\":");
+        let page = |from, goes_on| read(&path, from, 1, goes_on).unwrap().unwrap();
+        let first = page(0, true);
+        assert_eq!((first.lines.len(), first.lines[0].text.as_str(), first.is_last), (1, "a", false));
+        let second = page(first.next, true);
+        assert_eq!(second.lines, [LogLine { at: 2, text: "b".into() }]);
+        let third = page(second.next, true);
+        assert_eq!(third, LogPage { lines: vec![], next: second.next, is_last: false }, "it is not whole yet");
+        assert!(page(second.next, false).is_last, "and never will be");
+        assert_eq!(read(&path.with_file_name("none"), 0, 1, true).unwrap(), None);
+    }
+
+    #[test]
+    fn the_last_page_is_known_to_be_the_last() {
+        let (_folder, path) = log("{\"t\":1,\"m\":\"a\"}\n{\"t\":2,\"m\":\"b\"}\n");
+        for (lines, goes_on, is_last) in
+            [(1, false, false), (2, false, true), (3, false, true), (2, true, false), (3, true, false)]
+        {
+            let page = read(&path, 0, lines, goes_on).unwrap().unwrap();
+            assert_eq!(page.is_last, is_last, "{lines} {goes_on}");
+        }
+    }
+
+    #[test]
+    fn a_place_that_no_line_begins_at_leads_to_the_next_line() {
+        let (_folder, path) = log("{\"t\":1,\"m\":\"é\"}\n{\"t\":2,\"m\":\"b\"}\n");
+        for from in 1..15 {
+            let page = read(&path, from, 10, false).unwrap().unwrap();
+            assert_eq!(page.lines, [LogLine { at: 2, text: "b".into() }], "{from}");
+        }
+        let beyond = read(&path, u64::MAX, 10, false).unwrap().unwrap();
+        assert_eq!(beyond, LogPage { lines: vec![], next: u64::MAX, is_last: true });
+    }
+
+    #[test]
+    fn a_page_has_at_most_so_many_bytes_and_a_line_at_least() {
+        let line = |n: usize| serde_json::to_string(&LogLine { at: 1, text: "x".repeat(n) }).unwrap() + "\n";
+        let large = usize::try_from(PAGE_BYTES).unwrap();
+        let (_folder, path) = log(&[line(large / 2), line(large / 2), line(large * 2), line(1)].concat());
+        let (mut from, mut counts) = (0, Vec::new());
+        loop {
+            let page = read(&path, from, 100, false).unwrap().unwrap();
+            counts.push(page.lines.len());
+            from = page.next;
+            if page.is_last {
+                break;
+            }
+        }
+        assert_eq!(counts, [2, 1, 1]);
     }
 }

@@ -7,6 +7,7 @@ mod confine;
 mod folder;
 mod identity;
 mod log;
+mod old;
 mod sandbox;
 mod supervisor;
 
@@ -25,6 +26,7 @@ use crate::{Order, Transient};
 pub(super) use folder::{Ended, Look};
 use folder::{RunFolder, STATE};
 pub use log::{LogLine, LogPage};
+pub use old::{OldRun, old_runs, remove_old_run};
 use sandbox::Sandbox;
 use supervisor::Plan;
 
@@ -267,14 +269,24 @@ pub(super) fn transient(error: io::Error) -> Transient {
     Transient { message: format!("The run can't be held on this machine: {error}"), retry_after: None }
 }
 
-/// Reads at most `lines` of the output of a deployment's run, from the byte `from` on. Empty where there is none.
+/// Reads at most `lines` of the output of a deployment's run, and about 1 MiB, from the byte `from` on. `None` where
+/// there is no log: the run has not begun, was never here, or was removed.
 ///
 /// # Errors
 ///
-/// When the file is there and can't be read.
-pub fn read_log(folder: &Path, resource: &str, deployment: &str, from: u64, lines: usize) -> io::Result<LogPage> {
+/// When the files are there and can't be read.
+pub fn read_log(
+    folder: &Path,
+    resource: &str,
+    deployment: &str,
+    from: u64,
+    lines: usize,
+) -> io::Result<Option<LogPage>> {
     let run = RunId { resource: resource.to_owned(), deployment: deployment.to_owned() };
-    log::read(&RunFolder::at(&folder_of(folder, &run)).log(), from, lines)
+    let run = RunFolder::at(&folder_of(folder, &run));
+    // Asked before it is read: what a run wrote before its end is not missed.
+    let goes_on = run.is_run()?;
+    log::read(&run.log(), from, lines, goes_on)
 }
 
 /// Holds the run in `folder`; what to run is read from standard input. Returns when the run has ended.
