@@ -454,6 +454,8 @@ fn records(ids: &Ids) -> Vec<Form> {
             }),
         ),
         form("ListDeployments", json!({ "componentName": "lone" })),
+        // Of one that is under way: more may come.
+        form("GetDeploymentLogs", json!({ "id": ids.deployment("waiting"), "maxResults": 2, "nextToken": TOKEN })),
         form("DeleteDeployment", json!({ "id": ids.deployment("instance") })),
         form(
             "NotifyResourceDeploymentStatusChange",

@@ -6,6 +6,7 @@ mod account_settings;
 mod component;
 mod create_instance;
 mod deployment;
+mod deployment_logs;
 mod environment;
 mod force_delete;
 mod idempotency;

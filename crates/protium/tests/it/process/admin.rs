@@ -120,6 +120,7 @@ async fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
         (&["force-delete", "--resource-arn", "a", "--infrastructure", "keep"], &keys, "retain"),
         (&["redeploy", "--resource-arn", "a", "--template-minor-version", "1"], &keys, "--template-major-version"),
         (&["redeploy", "--resource-arn", "a", "--spec", "file:///none.yaml"], &keys, "/none.yaml"),
+        (&["logs"], &keys, "--deployment-id"),
         (&["account", "list"], &[], "AWS_ACCESS_KEY_ID"),
         (&["account", "list"], &keys[..1], "AWS_SECRET_ACCESS_KEY"),
     ] {

@@ -9,6 +9,7 @@ mod log;
 mod program;
 mod refusal;
 mod roles;
+mod run_logs;
 mod runs;
 mod settings;
 mod site;

@@ -149,6 +149,12 @@ impl Running {
         line.unwrap_or_else(|| panic!("no line has '{text}':\n{}", self.err.text()))
     }
 
+    /// Waits for a line with this text on standard output.
+    pub(super) async fn printed(&mut self, text: &str) -> String {
+        let line = self.out.line_with(text).await;
+        line.unwrap_or_else(|| panic!("no line has '{text}':\n{}\n{}", self.out.text(), self.err.text()))
+    }
+
     pub(super) fn id(&self) -> u32 {
         self.child.id().expect("it runs")
     }
@@ -166,7 +172,7 @@ impl Running {
         self.ended().await
     }
 
-    async fn ended(self) -> Ended {
+    pub(super) async fn ended(self) -> Ended {
         let Self { mut child, out, err } = self;
         let Ok(status) = tokio::time::timeout(SOON, child.wait()).await else {
             panic!("the program does not end\n{}\n{}", out.text(), err.text())

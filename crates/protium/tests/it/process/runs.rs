@@ -13,7 +13,7 @@ use crate::support::database::TestDb;
 use crate::support::double::{create, resize, version_of};
 
 /// Holds a command up until the test makes the file `go`.
-const HOLD: &str = "echo waiting; until [ -e \"$PROTIUM_STATE_DIR/go\" ]; do sleep 0.02; done";
+pub(super) const HOLD: &str = "echo waiting; until [ -e \"$PROTIUM_STATE_DIR/go\" ]; do sleep 0.02; done";
 
 /// A manifest with those commands, each on a line of its own.
 fn manifest(provision: &[&str], deprovision: &[&str]) -> String {
@@ -32,17 +32,17 @@ fn manifest(provision: &[&str], deprovision: &[&str]) -> String {
 }
 
 /// The program with a runner, and a published template `env` of those commands.
-struct Site<'a> {
-    db: &'a TestDb,
-    program: Program,
+pub(super) struct Site<'a> {
+    pub(super) db: &'a TestDb,
+    pub(super) program: Program,
 }
 
-fn start(db: &TestDb) -> Start {
+pub(super) fn start(db: &TestDb) -> Start {
     Start::on(db).flag("--runner", "local")
 }
 
 impl<'a> Site<'a> {
-    async fn on(db: &'a mut TestDb, provision: &[&str], deprovision: &[&str]) -> Self {
+    pub(super) async fn on(db: &'a mut TestDb, provision: &[&str], deprovision: &[&str]) -> Self {
         free(db);
         let program = start(db).ready().await;
         let manifest = manifest(provision, deprovision);
@@ -57,7 +57,7 @@ impl<'a> Site<'a> {
     }
 
     /// The folder of the only resource that has ever had a run.
-    fn resource(&self) -> PathBuf {
+    pub(super) fn resource(&self) -> PathBuf {
         let runs = fs::read_dir(self.db.folder().join("runs")).unwrap().map(|entry| entry.unwrap().path());
         let mut resources: Vec<PathBuf> = runs.filter(|path| path.is_dir()).collect();
         assert_eq!(resources.len(), 1, "{resources:?}");
@@ -73,7 +73,7 @@ impl<'a> Site<'a> {
     }
 
     /// Waits until the newest log has that line.
-    async fn logged(&self, line: &str) -> String {
+    pub(super) async fn logged(&self, line: &str) -> String {
         until(&format!("the line {line}"), async || {
             if !self.db.folder().join("runs").exists() {
                 return None;
@@ -88,7 +88,7 @@ impl<'a> Site<'a> {
     }
 
     /// Lets held commands go on, now and later.
-    fn go(&self) {
+    pub(super) fn go(&self) {
         fs::write(self.resource().join("state/go"), "").unwrap();
     }
 
