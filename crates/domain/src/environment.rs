@@ -4,6 +4,7 @@ use crate::account_connection::AccountConnection;
 use crate::arn::{Scope, account_of_role};
 use crate::deployment::{State, Target, TargetKind};
 use crate::id::Id;
+use crate::provisioning::Method;
 use crate::refused::Refused;
 use crate::repository::RepositoryBranch;
 use crate::template::Origin;
@@ -114,15 +115,23 @@ impl Environment {
 }
 
 /// Whether `what`, which is provisioned with `engine`, can run in an environment: Terraform where that has a
-/// repository to provision from, CloudFormation where it has none. `field` is the member to correct if not.
-pub fn check_engine(environment: &Environment, field: &str, what: &str, engine: &str) -> Result<(), Refused> {
+/// repository to provision from or the server `runs` commands, CloudFormation where it has no repository. `field` is
+/// the member to correct if not.
+pub fn check_engine(
+    environment: &Environment,
+    field: &str,
+    what: &str,
+    engine: &str,
+    runs: bool,
+) -> Result<(), Refused> {
     let name = &environment.name;
     match (engine, &environment.access.repository) {
-        ("terraform", None) => Err(Refused::invalid(
+        ("terraform", None) if !runs => Err(Refused::invalid(
             field,
             format_args!(
                 "{what} is provisioned with terraform, and the environment '{name}' has no provisioningRepository, \
-                 which that needs; choose a self-managed environment, or a version that is provisioned with cloudformation"
+                 which that needs on a server that runs no commands; choose a self-managed environment, a version that \
+                 is provisioned with cloudformation, or start the server with --runner local"
             ),
         )),
         ("cloudformation", Some(_)) => Err(Refused::invalid(
@@ -140,8 +149,8 @@ pub fn check_engine(environment: &Environment, field: &str, what: &str, engine: 
 ///
 /// `engine` is that of the template's infrastructure (`cloudformation`, `terraform`,
 /// `codebuild`); `None` for customer-managed templates. Commands run without a role too, where they need nothing of
-/// AWS. Linked things are checked by the caller.
-pub fn check_access(access: &Access, engine: Option<&str>) -> Result<(), Refused> {
+/// AWS; so does Terraform where the server `runs` commands. Linked things are checked by the caller.
+pub fn check_access(access: &Access, engine: Option<&str>, runs: bool) -> Result<(), Refused> {
     check_exclusive(access)?;
     match engine {
         Some("cloudformation") if access.repository.is_some() => Err(Refused::invalid(
@@ -158,16 +167,33 @@ pub fn check_access(access: &Access, engine: Option<&str>) -> Result<(), Refused
         }
         Some("terraform") if access.service_role.is_some() => Err(Refused::invalid(
             "protonServiceRoleArn",
-            "is for CloudFormation templates; this template is provisioned with terraform: give provisioningRepository \
-             instead",
+            "is for CloudFormation templates; this template is provisioned with terraform: give codebuildRoleArn, the \
+             role that the server runs Terraform with, or provisioningRepository instead",
         )),
-        Some("terraform") if access.repository.is_none() => Err(Refused::invalid(
+        Some("terraform") if access.repository.is_none() && !runs => Err(Refused::invalid(
             "provisioningRepository",
             "is missing; the template is provisioned with terraform, which is self-managed: link a repository with \
-             CreateRepository and name it here (runs by the server, with codebuildRoleArn, are not built yet)",
+             CreateRepository and name it here (a server that is started with --runner local runs Terraform itself)",
         )),
         _ => Ok(()),
     }
+}
+
+/// Whether an update leaves alone what provisions an environment: one that the server runs Terraform for gets no
+/// repository. Its state is the server's, and whoever applied the files of the repository would make all of it again.
+pub fn check_repository_change(environment: &Environment, after: &Access) -> Result<(), Refused> {
+    let method = environment.track.engine.as_deref().and_then(Method::parse);
+    if method == Some(Method::Terraform) && after.repository.is_some() {
+        return Err(Refused::invalid(
+            "provisioningRepository",
+            format_args!(
+                "Protium runs Terraform for the environment '{}' and keeps its state, so it can't become self-managed; \
+                 leave it out, or create another environment",
+                environment.name
+            ),
+        ));
+    }
+    Ok(())
 }
 
 fn check_exclusive(access: &Access) -> Result<(), Refused> {
@@ -251,13 +277,16 @@ mod tests {
             (&Access::default(), None, true),
             (&by_role, None, true),
         ] {
-            assert_eq!(check_access(access, engine).is_ok(), fine, "{access:?} {engine:?}");
+            assert_eq!(check_access(access, engine, false).is_ok(), fine, "{access:?} {engine:?}");
+        }
+        for (access, fine) in [(&by_runs, true), (&Access::default(), true), (&by_connection, true), (&by_role, false)]
+        {
+            assert_eq!(check_access(access, Some("terraform"), true).is_ok(), fine, "{access:?}");
         }
     }
 
-    #[test]
-    fn terraform_runs_where_there_is_a_repository_and_stacks_where_there_is_none() {
-        let environment = |repository: Option<RepositoryBranch>| Environment {
+    fn environment(repository: Option<RepositoryBranch>) -> Environment {
+        Environment {
             revision: 0,
             id: crate::id::Id::from_random([0; 16]),
             name: "dev".into(),
@@ -273,14 +302,30 @@ mod tests {
             ),
             origin: Origin::new(String::new()),
             unknown: serde_json::Map::new(),
-        };
-        for (repository, engine, fine) in [
-            (None, "cloudformation", true),
-            (None, "terraform", false),
-            (Some(branch()), "cloudformation", false),
-            (Some(branch()), "terraform", true),
+        }
+    }
+
+    #[test]
+    fn terraform_that_is_run_here_does_not_become_self_managed() {
+        let mut one = environment(None);
+        let after = Access { repository: Some(branch()), ..Access::default() };
+        assert!(check_repository_change(&one, &after).is_ok(), "nothing was begun");
+        one.track.engine = Some(Method::Terraform.as_str().into());
+        let refused = check_repository_change(&one, &after).unwrap_err().to_string();
+        assert!(refused.starts_with("provisioningRepository: ") && refused.contains("'dev'"), "{refused}");
+        assert!(check_repository_change(&one, &Access::default()).is_ok());
+    }
+
+    #[test]
+    fn terraform_runs_where_there_is_a_repository_or_a_runner_and_stacks_where_there_is_no_repository() {
+        for (repository, engine, runs, fine) in [
+            (None, "cloudformation", false, true),
+            (None, "terraform", false, false),
+            (None, "terraform", true, true),
+            (Some(branch()), "cloudformation", true, false),
+            (Some(branch()), "terraform", false, true),
         ] {
-            let found = check_engine(&environment(repository.clone()), "spec", "instance 'a'", engine);
+            let found = check_engine(&environment(repository.clone()), "spec", "instance 'a'", engine, runs);
             assert_eq!(found.is_ok(), fine, "{repository:?} {engine}");
             if let Err(refused) = found {
                 let text = refused.to_string();
@@ -295,7 +340,7 @@ mod tests {
     #[test]
     fn a_role_and_a_connection_exclude_each_other() {
         let both = Access { service_role: role(), connection: Some("c".into()), ..Access::default() };
-        assert!(check_access(&both, Some("cloudformation")).is_err());
+        assert!(check_access(&both, Some("cloudformation"), false).is_err());
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub enum Method {
     SelfManaged,
     /// Commands that a runner of the server runs.
     Commands,
+    /// Terraform that a runner of the server runs.
+    Terraform,
 }
 
 impl Method {
@@ -20,29 +22,44 @@ impl Method {
             Self::CloudFormation => "cloudformation",
             Self::SelfManaged => "self_managed",
             Self::Commands => "commands",
+            Self::Terraform => "terraform",
         }
     }
 
     /// Reads a name of the store.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::CloudFormation, Self::SelfManaged, Self::Commands].into_iter().find(|method| method.as_str() == text)
+        let all = [Self::CloudFormation, Self::SelfManaged, Self::Commands, Self::Terraform];
+        all.into_iter().find(|method| method.as_str() == text)
     }
 
     /// What provisions parts whose manifest asks for `engine` (`cloudformation`, `terraform`, `codebuild`);
     /// `None`: nothing that is built.
-    pub fn of_part(engine: &str) -> Option<Self> {
-        match engine {
-            "cloudformation" => Some(Self::CloudFormation),
-            "terraform" => Some(Self::SelfManaged),
-            "codebuild" => Some(Self::Commands),
+    ///
+    /// Terraform is self-managed where there is a `repository` to provision from, and else run by the server. What
+    /// exists stays with what made it `before`, whatever became of the repository: nobody else has its state.
+    pub fn of_part(engine: &str, repository: bool, before: Option<Self>) -> Option<Self> {
+        match (engine, before) {
+            ("cloudformation", _) => Some(Self::CloudFormation),
+            ("codebuild", _) => Some(Self::Commands),
+            ("terraform", Some(before @ (Self::SelfManaged | Self::Terraform))) => Some(before),
+            ("terraform", _) if repository => Some(Self::SelfManaged),
+            ("terraform", _) => Some(Self::Terraform),
             _ => None,
+        }
+    }
+
+    /// How the API calls what it makes in lists of provisioned resources; it has no name for commands.
+    pub fn listed_as(self) -> &'static str {
+        match self {
+            Self::CloudFormation | Self::Commands => "CLOUDFORMATION",
+            Self::SelfManaged | Self::Terraform => "TERRAFORM",
         }
     }
 
     /// Whether its deployments end when a caller says so.
     pub fn ends_by_notification(self) -> bool {
         match self {
-            Self::CloudFormation | Self::Commands => false,
+            Self::CloudFormation | Self::Commands | Self::Terraform => false,
             Self::SelfManaged => true,
         }
     }
@@ -51,7 +68,7 @@ impl Method {
     pub fn destroys_from_files(self) -> bool {
         match self {
             Self::CloudFormation | Self::SelfManaged => false,
-            Self::Commands => true,
+            Self::Commands | Self::Terraform => true,
         }
     }
 }
@@ -75,10 +92,28 @@ mod tests {
 
     #[test]
     fn methods_are_read_back() {
-        for method in [Method::CloudFormation, Method::SelfManaged, Method::Commands] {
+        for method in [Method::CloudFormation, Method::SelfManaged, Method::Commands, Method::Terraform] {
             assert_eq!(Method::parse(method.as_str()), Some(method));
         }
-        assert_eq!((Method::parse("terraform"), Method::of_part("cobol")), (None, None));
+        assert_eq!(Method::parse("cobol"), None);
+    }
+
+    #[test]
+    fn terraform_is_run_here_without_a_repository_and_what_exists_stays_with_what_made_it() {
+        use Method::{CloudFormation, Commands, SelfManaged, Terraform};
+        for (engine, repository, before, expected) in [
+            ("cloudformation", false, None, Some(CloudFormation)),
+            ("codebuild", true, None, Some(Commands)),
+            ("terraform", true, None, Some(SelfManaged)),
+            ("terraform", false, None, Some(Terraform)),
+            ("terraform", true, Some(Terraform), Some(Terraform)),
+            ("terraform", false, Some(SelfManaged), Some(SelfManaged)),
+            ("terraform", false, Some(CloudFormation), Some(Terraform)),
+            ("cloudformation", false, Some(Terraform), Some(CloudFormation)),
+            ("cobol", false, None, None),
+        ] {
+            assert_eq!(Method::of_part(engine, repository, before), expected, "{engine} {repository} {before:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The deployable part that environments, service instances, pipelines and components share.
 
 use crate::id::Id;
+use crate::provisioning::Method;
 use crate::status::DeploymentStatus;
 use crate::version::Version;
 use serde::{Deserialize, Serialize};
@@ -150,7 +151,7 @@ impl Track {
             && !remains.iter().any(|resource| resource.name == physical.name)
         {
             let identifier = physical.id.clone().unwrap_or_else(|| physical.name.clone());
-            let engine = if engine == "terraform" { "TERRAFORM" } else { "CLOUDFORMATION" };
+            let engine = Method::parse(engine).unwrap_or(Method::CloudFormation).listed_as();
             remains.push(ProvisionedResource { name: physical.name.clone(), identifier, engine: engine.to_owned() });
         }
         remains
@@ -193,5 +194,8 @@ mod tests {
         assert_eq!(track.remains(), [stack("arn:stack")]);
         track.resources = vec![stack("arn:stack")];
         assert_eq!(track.remains(), [stack("arn:stack")], "once");
+        track.engine = Some("terraform".into());
+        track.resources.clear();
+        assert_eq!(track.remains()[0].engine, "TERRAFORM");
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::ProvisioningEngine;
+
 /// What a deployment wants of its engine. Cancelling changes the intent of a running order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -55,6 +57,9 @@ pub struct Commands {
     /// Laid over the build project of a runner that has one; an object.
     #[serde(default)]
     pub project_properties: Value,
+    /// What lists of provisioned resources call what they make.
+    #[serde(default)]
+    pub listed_as: ProvisioningEngine,
 }
 
 /// Shows the names of what may be secret, and no command: they may hold secrets too.

@@ -65,10 +65,11 @@ pub struct ProvisionedResource {
 }
 
 /// The engines that the API can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ProvisioningEngine {
-    /// AWS CloudFormation.
+    /// AWS CloudFormation; also whatever the API has no name for.
+    #[default]
     Cloudformation,
     /// Terraform.
     Terraform,

@@ -12,6 +12,7 @@ use crate::store::DatabaseUrl;
 use protium_domain::bundle::Limits;
 use protium_domain::quota::Quotas;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -92,6 +93,9 @@ pub struct ServeArgs {
     /// How many days the files of a run stay after it has ended, its log among them.
     #[arg(long, env = "PROTIUM_RUN_KEEP_DAYS", value_name = "N")]
     pub run_keep_days: Option<u64>,
+    /// The program that runs Terraform templates, by its name or path. By default terraform, else tofu.
+    #[arg(long, env = "PROTIUM_TERRAFORM", value_name = "PROGRAM")]
+    pub terraform: Option<String>,
 }
 
 /// The flags of the commands that work on what a server stores. Each means what it means for `protium serve`.
@@ -128,6 +132,8 @@ struct File {
     args: toml::Table,
     quotas: Quotas,
     deadlines: DeadlineSeconds,
+    #[serde(rename = "run-variables")]
+    run_variables: BTreeMap<String, String>,
     #[serde(rename = "bundle-store")]
     bundle_stores: Vec<BundleStore>,
 }
@@ -246,6 +252,8 @@ pub struct Config {
     pub run_tools: Vec<PathBuf>,
     /// How long the files of a run stay after it has ended.
     pub run_keep: Duration,
+    /// Variables of every run, by name. They may hold secrets.
+    pub run_variables: BTreeMap<String, String>,
     pub quotas: Quotas,
     pub bundle_limits: Limits,
     pub deployment_deadline: Duration,
@@ -309,6 +317,7 @@ impl Config {
             deny_run_network: flag.deny_run_network || base.deny_run_network,
             run_keep: run_keep(flag.run_keep_days.or(base.run_keep_days))?,
             run_tools: if flag.run_tools.is_empty() { base.run_tools } else { flag.run_tools },
+            run_variables: run_variables(file.run_variables, flag.terraform.or(base.terraform))?,
             quotas: file.quotas,
             bundle_limits: Limits::default(),
             deployment_deadline: Duration::from_secs(file.deadlines.deployment),
@@ -430,6 +439,37 @@ fn account_id(given: Option<String>) -> Result<String, ConfigError> {
     }
 }
 
+/// What the operator gives every run. Terraform's program is given the same way.
+fn run_variables(
+    given: BTreeMap<String, String>,
+    terraform: Option<String>,
+) -> Result<BTreeMap<String, String>, ConfigError> {
+    let legal = |name: &str| {
+        !name.starts_with(|c: char| c.is_ascii_digit())
+            && !name.is_empty()
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    if let Some(name) = given.keys().find(|name| !legal(name)) {
+        return Err(ConfigError(format!(
+            "run-variables: '{name}' is no name of a variable; use letters, digits and _, and no digit first"
+        )));
+    }
+    if let Some((name, _)) = given.iter().find(|(_, value)| value.contains('\0')) {
+        return Err(ConfigError(format!("run-variables.{name}: no variable can hold U+0000; remove it")));
+    }
+    let mut variables = given;
+    match terraform {
+        Some(program) if program.is_empty() || program.contains('\0') => {
+            Err(ConfigError("terraform: no program; give its name or path, as in tofu".into()))
+        }
+        Some(program) => {
+            variables.insert("PROTIUM_TERRAFORM".to_owned(), program);
+            Ok(variables)
+        }
+        None => Ok(variables),
+    }
+}
+
 fn is_account(id: &str) -> bool {
     id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit())
 }
@@ -511,6 +551,9 @@ mod tests {
             ("[deadlines]\ndeployment = 0\n", "deadlines.deployment"),
             ("[deadlines]\nself-managed = 0\n", "deadlines.self-managed"),
             ("[deadlines]\ncancel = 99999999999\n", "deadlines.cancel"),
+            ("[run-variables]\n\"A B\" = \"\"\n", "'A B'"),
+            ("[run-variables]\nA = 1\n", "run-variables"),
+            ("terraform = \"\"\n", "terraform: no program"),
             ("[[bundle-store]]\nurl = \"gs://a\"\naccounts = []\n", "'gs://a'"),
             ("[[bundle-store]]\nurl = \"s3://\"\naccounts = []\n", "bundle-store.url"),
             ("[[bundle-store]]\nurl = \"s3://a\"\naccounts = [\"1\"]\n", "bundle-store.accounts"),

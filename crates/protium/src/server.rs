@@ -142,6 +142,7 @@ fn commands(config: &Config, aws: &Aws) -> anyhow::Result<Option<Arc<dyn Engine>
         folder: std::path::absolute(config.runs_folder())?,
         program: std::env::current_exe().context("the path of this program is not known")?,
         tools: config.run_tools.clone(),
+        variables: config.run_variables.clone().into_iter().collect(),
         allow_unsandboxed: config.allow_unsandboxed_runs,
         deny_network: config.deny_run_network,
     };

@@ -45,13 +45,17 @@ pub fn hcl(namespace: &Value) -> String {
     text
 }
 
+/// The names of the members that are there.
+pub(super) fn names(namespace: &Value) -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().filter(|name| namespace.get(name).is_some())
+}
+
 fn members(namespace: &Value) -> Map<String, Value> {
     let mut members = Map::new();
-    for name in NAMES {
-        if let Some(value) = namespace.get(name) {
-            let value = if name == "service_instance" { instance(value) } else { value.clone() };
-            members.insert(name.to_owned(), value);
-        }
+    for name in names(namespace) {
+        let value = &namespace[name];
+        let value = if name == "service_instance" { instance(value) } else { value.clone() };
+        members.insert(name.to_owned(), value);
     }
     members
 }

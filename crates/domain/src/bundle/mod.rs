@@ -10,6 +10,7 @@
 //! | [`schema`] | `schema/schema.yaml`: inputs, defaults, compatibility of minor versions |
 //! | [`spec`] | specs: reading, current values, merging, differences |
 //! | [`mod@render`] | rendering with Jinja, and the namespaces that templates see |
+//! | [`terraform`] | what running Terraform takes: further files and commands |
 //! | [`yaml`] | YAML with positions, bounded |
 //! | [`limits`], [`problem`] | numbers; findings with file, line and remedy |
 //!
@@ -26,6 +27,7 @@ pub mod problem;
 pub mod render;
 pub mod schema;
 pub mod spec;
+pub mod terraform;
 pub mod yaml;
 
 pub use archive::{Files, unpack};

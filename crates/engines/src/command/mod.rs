@@ -156,7 +156,8 @@ impl CommandEngine {
             Some(role) => Some(self.aws.credentials(&order.region, Some(role)).await?),
             None => None,
         };
-        let (variables, secrets) = variables::of(order, commands, credentials.as_ref(), self.aws.endpoint_url());
+        let given = self.local.variables();
+        let (variables, secrets) = variables::of(order, commands, given, credentials.as_ref(), self.aws.endpoint_url());
         // Over before the deployment is: then the run's own end is what people are told.
         let time_limit = order.time_limit.saturating_sub(ENDING).max(order.time_limit / 2);
         Ok(RunSpec { commands: list.to_vec(), variables, secrets, time_limit })
@@ -238,8 +239,7 @@ fn ended_with(order: &Order, outcome: Outcome, outputs: Map<String, Value>) -> S
     let made = |name: &String| ProvisionedResource {
         name: name.clone(),
         identifier: name.clone(),
-        // The API has no name for commands.
-        engine: ProvisioningEngine::Cloudformation,
+        engine: order.commands.as_ref().map_or_else(ProvisioningEngine::default, |commands| commands.listed_as),
     };
     let resources = name.iter().map(made).collect();
     Step::Ended(End { outcome, outputs, resources, physical_id: name, artifacts: Vec::new() })

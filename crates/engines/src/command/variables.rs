@@ -7,14 +7,18 @@ use crate::{Commands, Order};
 const NO_CREDENTIALS: &str = "none";
 
 /// The variables by name, later ones before those of the same name, and the values among them that must not be shown.
+/// `given` are those that the operator gives every run.
 pub(super) fn of(
     order: &Order,
     commands: &Commands,
+    given: &[(String, String)],
     credentials: Option<&Credentials>,
     aws_endpoint: Option<&str>,
 ) -> (Vec<(String, String)>, Vec<String>) {
-    let mut variables = commands.variables.clone();
-    let mut secrets = Vec::new();
+    let mut variables = [given, &commands.variables].concat();
+    let secret = given.iter().filter(|(name, _)| is_secret(name));
+    let mut secrets: Vec<String> = secret.map(|(_, value)| value.clone()).collect();
+    let has_own_key = variables.iter().any(|(name, _)| name == "AWS_ACCESS_KEY_ID");
     let mut set = |name: &str, value: &str| variables.push((name.to_owned(), value.to_owned()));
     set("RESOURCE_ARN", &order.resource_arn);
     set("STACK_NAME", &order.physical_name);
@@ -38,8 +42,8 @@ pub(super) fn of(
                 secrets.push(token.to_owned());
             }
         }
-        // Those of the template are for something else than AWS, which it may well use.
-        None if commands.variables.iter().any(|(name, _)| name == "AWS_ACCESS_KEY_ID") => {}
+        // Those of the template are for something else than AWS, which it may well use; the operator's are for all.
+        None if has_own_key => {}
         None => {
             set("AWS_ACCESS_KEY_ID", NO_CREDENTIALS);
             set("AWS_SECRET_ACCESS_KEY", NO_CREDENTIALS);
@@ -48,6 +52,12 @@ pub(super) fn of(
     // Nothing stands everywhere.
     secrets.retain(|secret| !secret.is_empty());
     (variables, secrets)
+}
+
+/// Whether the value of a variable of that name must not be shown.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    ["TOKEN", "SECRET", "PASSWORD", "KEY"].iter().any(|word| name.contains(word))
 }
 
 #[cfg(test)]
@@ -75,12 +85,13 @@ mod tests {
             provision: vec!["true".into()],
             deprovision: Vec::new(),
             project_properties: serde_json::Value::Null,
+            listed_as: crate::ProvisioningEngine::default(),
         }
     }
 
     #[test]
     fn a_run_finds_what_commands_were_written_for() {
-        let (variables, secrets) = of(&order(), &commands(), None, None);
+        let (variables, secrets) = of(&order(), &commands(), &[], None, None);
         let variables: HashMap<_, _> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(variables["RESOURCE_ARN"], order().resource_arn, "ours win");
         assert_eq!((variables["STACK_NAME"], variables["COLOR"]), ("AWSProton-dev", "blue"));
@@ -91,9 +102,22 @@ mod tests {
     }
 
     #[test]
+    fn what_the_operator_gives_stands_below_the_templates_and_its_secrets_are_masked() {
+        let given = [("COLOR", "red"), ("TF_TOKEN_app_terraform_io", "abc"), ("HTTPS_PROXY", "http://proxy")];
+        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let (variables, secrets) = of(&order(), &commands(), &given, None, None);
+        let variables: HashMap<_, _> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!((variables["COLOR"], variables["HTTPS_PROXY"]), ("blue", "http://proxy"));
+        assert_eq!(secrets, ["abc", "abcdef"]);
+        let keys = [("AWS_ACCESS_KEY_ID".to_owned(), "AKID".to_owned())];
+        let (variables, _) = of(&order(), &commands(), &keys, None, None);
+        assert!(variables.iter().all(|(name, value)| name != "AWS_ACCESS_KEY_ID" || value == "AKID"));
+    }
+
+    #[test]
     fn the_credentials_are_the_roles_and_are_secret() {
         let session = Credentials::from_keys("AKID", "a secret key", Some("a token".to_owned()));
-        let (variables, secrets) = of(&order(), &commands(), Some(&session), Some("http://emulator"));
+        let (variables, secrets) = of(&order(), &commands(), &[], Some(&session), Some("http://emulator"));
         let variables: HashMap<_, _> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!((variables["AWS_ACCESS_KEY_ID"], variables["AWS_SESSION_TOKEN"]), ("AKID", "a token"));
         assert_eq!(variables["AWS_ENDPOINT_URL"], "http://emulator");

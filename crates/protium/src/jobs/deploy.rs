@@ -155,7 +155,7 @@ impl Work {
             if let Some(engine) = &prepared.engine {
                 let name = match method {
                     Some(Method::SelfManaged) => folder(&record.target),
-                    Some(Method::CloudFormation | Method::Commands) | None => {
+                    Some(Method::CloudFormation | Method::Commands | Method::Terraform) | None => {
                         stack_name(&deploy::physical_parts(&target), random())
                     }
                 };
@@ -178,7 +178,7 @@ impl Work {
         let engine = match Method::parse(name) {
             Some(Method::CloudFormation) => &app.engines.cloudformation,
             Some(Method::SelfManaged) => &app.engines.self_managed,
-            Some(Method::Commands) => match &app.engines.commands {
+            Some(Method::Commands | Method::Terraform) => match &app.engines.commands {
                 Some(commands) => commands,
                 None => return Ok(Look::Nothing(no_runner())),
             },

@@ -21,6 +21,7 @@ use protium_domain::bundle::render::namespace::{
 use protium_domain::bundle::render::{RenderLimits, render};
 use protium_domain::bundle::schema::{InputType, Schema};
 use protium_domain::bundle::spec::{EnvironmentSpec, ServiceSpec};
+use protium_domain::bundle::terraform;
 use protium_domain::component::{Attachment, Component, read_manifest};
 use protium_domain::deployment::{Deployment, Purpose};
 use protium_domain::environment::{Environment, Roles};
@@ -30,8 +31,8 @@ use protium_domain::service::{Service, ServiceInstance, ServicePipeline};
 use protium_domain::status::DeploymentStatus;
 use protium_domain::tag::Managed;
 use protium_domain::template::{RegisteredPart, TemplateKind, TemplateVersion};
-use protium_domain::track::{Seen, Track};
-use protium_engines::Commands;
+use protium_domain::track::{ContentHash, Seen, Track};
+use protium_engines::{Commands, ProvisioningEngine};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -68,9 +69,10 @@ impl Reading<'_> {
         let namespace = namespace::environment(&environment.name, &inputs);
         match version.infrastructure() {
             Some(part) => {
-                let role = self.role(environment, Method::of_part(&part.engine)).await?;
+                let method = method(part, environment.access.repository.is_some(), &environment.track)?;
+                let role = self.role(environment, Some(method)).await?;
                 let tags = self.tags(role.as_deref(), environment.id.as_str()).await?;
-                self.render(part, role, tags, namespace, Seen::default()).await
+                self.render(part, method, role, tags, namespace, Seen::default()).await
             }
             None => Ok(Prepared { namespace, outputs: as_outputs(&inputs), ..Prepared::default() }),
         }
@@ -93,9 +95,10 @@ impl Reading<'_> {
         let service = service_view(&service);
         let namespace = namespace::service_instance(&service, &instance.name, &inputs, component.as_ref(), &view);
         let part = version.infrastructure().ok_or_else(|| no_part(&version, "instance_infrastructure"))?;
-        let role = self.role(&environment, Method::of_part(&part.engine)).await?;
+        let method = method(part, environment.access.repository.is_some(), &instance.track)?;
+        let role = self.role(&environment, Some(method)).await?;
         let tags = self.tags(role.as_deref(), instance.id.as_str()).await?;
-        self.render(part, role, tags, namespace, seen).await
+        self.render(part, method, role, tags, namespace, seen).await
     }
 
     /// What an instance reads of others: its component, and what is recorded of all.
@@ -144,7 +147,8 @@ impl Reading<'_> {
             manifest: component.manifest.clone(),
             files: BTreeMap::from([(file, self.record.goal.spec.clone())]),
         };
-        self.render(&part, role, tags, namespace, Seen::default()).await
+        let method = method(&part, environment.access.repository.is_some(), &component.track)?;
+        self.render(&part, method, role, tags, namespace, Seen::default()).await
     }
 
     /// A service instance as its component sees it: with the inputs of the component's service spec, or
@@ -181,7 +185,8 @@ impl Reading<'_> {
         let service = self.service(&pipeline.service).await?;
         let version = self.version(TemplateKind::Service).await?;
         let part = version.pipeline().ok_or_else(|| no_part(&version, "pipeline_infrastructure"))?;
-        let role = pipeline_role(settings, Method::of_part(&part.engine))?;
+        let method = method(part, settings.pipeline_repository.is_some(), &pipeline.track)?;
+        let role = pipeline_role(settings, Some(method))?;
         let tags = self.tags(role.as_deref(), pipeline.service_id.as_str()).await?;
         let schema = self.schema(&version).await?;
         let text = self.text(&self.record.goal.spec).await?;
@@ -246,7 +251,7 @@ impl Reading<'_> {
     async fn role(&mut self, environment: &Environment, method: Option<Method>) -> Preparing<Option<String>> {
         match method {
             Some(Method::SelfManaged) => Ok(None),
-            Some(Method::Commands) => Ok(self.roles(environment).await?.codebuild),
+            Some(Method::Commands | Method::Terraform) => Ok(self.roles(environment).await?.codebuild),
             Some(Method::CloudFormation) | None => {
                 self.roles(environment).await?.service.map(Some).ok_or_else(|| no_role(environment))
             }
@@ -321,6 +326,7 @@ impl Reading<'_> {
     async fn render(
         mut self,
         part: &RegisteredPart,
+        method: Method,
         role: Option<String>,
         tags: Vec<(String, String)>,
         namespace: Value,
@@ -328,13 +334,18 @@ impl Reading<'_> {
     ) -> Preparing<Prepared> {
         let manifest = self.text(&part.manifest).await?;
         let manifest = Manifest::parse("manifest.yaml", &manifest).map_err(|problems| refuse(&problems))?;
-        let method = Method::of_part(&part.engine).ok_or_else(|| not_built(part))?;
         let engine = Some(method.as_str().to_owned());
         let mut prepared = Prepared { engine, role, tags, namespace, seen, ..Prepared::default() };
         match &manifest.infrastructure {
             Infrastructure::CloudFormation { file } => {
                 prepared.files = self.rendered(part, file, &prepared.namespace).await?;
                 prepared.main_file = Some(file.clone());
+            }
+            infrastructure @ Infrastructure::Terraform { .. } if method == Method::Terraform => {
+                let run = self.terraform(part, infrastructure, &prepared.namespace).await?;
+                prepared.sources = sources(part, infrastructure);
+                prepared.files = run.files;
+                prepared.commands = Some(terraform_commands(run.provision, run.deprovision));
             }
             infrastructure @ Infrastructure::Terraform { .. } => {
                 prepared.files = self.with_inputs(part, infrastructure, &prepared.namespace).await?;
@@ -380,6 +391,24 @@ impl Reading<'_> {
         Ok(BTreeMap::from([(file.to_owned(), rendered)]))
     }
 
+    /// What it takes to run a Terraform template.
+    async fn terraform(
+        &mut self,
+        part: &RegisteredPart,
+        infrastructure: &Infrastructure,
+        namespace: &Value,
+    ) -> Preparing<terraform::Run> {
+        let mut files = BTreeMap::new();
+        for (path, hash) in sources(part, infrastructure) {
+            if terraform::is_configuration(&path) {
+                files.insert(path, self.text(&hash).await?);
+            }
+        }
+        let tags = managed_of_target(&self.record.scope, self.target, None).on_infrastructure();
+        let target = &self.record.target;
+        Ok(terraform::run(target.kind, &files, namespace, &tags, &target.arn))
+    }
+
     /// The files of a Terraform template as they are, and the document with their inputs.
     async fn with_inputs(
         &mut self,
@@ -395,6 +424,33 @@ impl Reading<'_> {
         let inputs = inputs::terraform(namespace, &tags, &self.record.target.arn);
         files.insert(inputs::TERRAFORM_FILE.to_owned(), inputs);
         Ok(files)
+    }
+}
+
+/// What provisions a part for a target whose track that is, where there is a `repository` to provision from, or none.
+fn method(part: &RegisteredPart, repository: bool, track: &Track) -> Preparing<Method> {
+    Method::of_part(&part.engine, repository, made_by(track)).ok_or_else(|| not_built(part))
+}
+
+/// The files of a Terraform template that is run here: all of its folder, with its modules and what it reads; where
+/// the manifest names one file, no other configuration beside that.
+fn sources(part: &RegisteredPart, infrastructure: &Infrastructure) -> BTreeMap<String, ContentHash> {
+    let all = matches!(infrastructure, Infrastructure::Terraform { file } if file == "*");
+    let files = part.files.iter();
+    let taken = files.filter(|(path, _)| all || infrastructure.takes(path) || !terraform::is_configuration(path));
+    taken.map(|(path, hash)| (path.clone(), hash.clone())).collect()
+}
+
+fn terraform_commands(provision: Vec<String>, deprovision: Vec<String>) -> Commands {
+    Commands {
+        image: None,
+        runtimes: Vec::new(),
+        variables: terraform::VARIABLES.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        secrets: Vec::new(),
+        provision,
+        deprovision,
+        project_properties: Value::Null,
+        listed_as: ProvisioningEngine::Terraform,
     }
 }
 
@@ -425,6 +481,7 @@ async fn commands(settings: CodeBuildSettings, namespace: Value) -> Preparing<Co
         provision: rendered.provision,
         deprovision: rendered.deprovision,
         project_properties: rendered.project_properties,
+        listed_as: ProvisioningEngine::Cloudformation,
     })
 }
 

@@ -65,7 +65,7 @@ pub(super) fn pipeline_role(settings: AccountSettings, method: Option<Method>) -
                UpdateAccountSettings, and try again";
     match method {
         Some(Method::SelfManaged) => Ok(None),
-        Some(Method::Commands) => Ok(settings.pipeline_codebuild_role),
+        Some(Method::Commands | Method::Terraform) => Ok(settings.pipeline_codebuild_role),
         Some(Method::CloudFormation) | None => {
             settings.pipeline_service_role.map(Some).ok_or_else(|| Unprepared::Refused(why.to_owned()))
         }

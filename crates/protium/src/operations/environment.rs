@@ -18,7 +18,7 @@ use crate::transaction;
 use protium_api::types::{self as api, *};
 use protium_domain::arn::Scope;
 use protium_domain::deployment::State;
-use protium_domain::environment::{Access, Environment, check_access, check_access_change};
+use protium_domain::environment::{Access, Environment, check_access, check_access_change, check_repository_change};
 use protium_domain::repository::RepositoryBranch;
 use protium_domain::status::DeploymentStatus;
 use protium_domain::template::{Origin, TemplateKind, TemplateVersion};
@@ -31,7 +31,7 @@ pub(super) async fn create(cx: &Context, input: CreateEnvironmentInput) -> Resul
     let user_tags = tags(input.tags.as_deref())?;
     let mut access = access(&input)?;
     // What excludes each other does so whatever the template.
-    check_access(&access, None)?;
+    check_access(&access, None, false)?;
     let hash = request_hash(&input)?;
     let mut rd = cx.store().reader().await?;
     if let Some(found) = environment_get(&mut rd, cx.scope(), &input.name).await? {
@@ -149,6 +149,7 @@ pub(super) async fn update(cx: &Context, input: UpdateEnvironmentInput) -> Resul
         let was = environment.track.status;
         let mut after = changed_access(&environment.access, &input)?;
         check_access_change(&environment.access, &after)?;
+        check_repository_change(&environment, &after)?;
         let wanted = update.wanted(&environment.track)?;
         if wanted == Wanted::Nothing {
             check_linked(tx, cx.scope(), &after).await?;
@@ -323,7 +324,7 @@ async fn reconnect(
 /// Whether the engine of the version is built, and the members fit it.
 pub(super) fn check_provisioning(cx: &Context, access: &Access, version: &TemplateVersion) -> Result<()> {
     check_built(cx, version.infrastructure())?;
-    Ok(check_access(access, engine(version))?)
+    Ok(check_access(access, engine(version), cx.app.engines.commands.is_some())?)
 }
 
 /// Whether the repository that the members name is linked.

@@ -97,7 +97,7 @@ pub(super) async fn aim(
     let environment = environment_get(tx, cx.scope(), &instance.environment)
         .await?
         .ok_or_else(|| not_found("environment", cx.scope().environment(&instance.environment)))?;
-    check_environment("templateMajorVersion", &instance.name, &environment, version)?;
+    check_environment(cx, "templateMajorVersion", &instance.name, &environment, version)?;
     check_built(cx, version.infrastructure())?;
     check_same_engine("service instance", &instance.track, version.infrastructure())?;
     Ok(Aim { version: version.version, spec: content_put(tx, text.as_bytes()).await? })

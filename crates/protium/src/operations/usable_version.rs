@@ -67,7 +67,8 @@ pub(super) async fn still(rd: &mut Reader, scope: &Scope, version: &TemplateVers
 pub(super) fn check_built(cx: &Context, part: Option<&RegisteredPart>) -> Result<()> {
     const FIELD: &str = "templateMajorVersion, templateMinorVersion";
     let Some(part) = part else { return Ok(()) };
-    match Method::of_part(&part.engine) {
+    // Whether Terraform has a repository or a runner is asked where that is known.
+    match Method::of_part(&part.engine, true, None) {
         Some(Method::Commands) if cx.app.engines.commands.is_none() => Err(invalid(
             FIELD,
             "the version is provisioned with codebuild, and this server runs no commands; start it with --runner local, \
@@ -89,7 +90,7 @@ pub(super) fn check_built(cx: &Context, part: Option<&RegisteredPart>) -> Result
 pub(super) fn check_same_engine(what: &str, track: &Track, part: Option<&RegisteredPart>) -> Result<()> {
     let before = track.engine.as_deref().and_then(Method::parse);
     let (Some(before), Some(part)) = (before, part) else { return Ok(()) };
-    if Method::of_part(&part.engine).is_none_or(|wanted| wanted == before) {
+    if Method::of_part(&part.engine, false, Some(before)).is_none_or(|wanted| wanted == before) {
         return Ok(());
     }
     Err(invalid(

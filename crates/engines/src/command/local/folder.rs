@@ -1,7 +1,7 @@
 //! The folder of a run: what stands where, and what may be said of a run by looking at it.
 //!
 //! `work` has the files of the bundle while the run lasts, `script` its commands, `log` its output, `outputs.json`
-//! what it put out, `supervisor.json` says which process runs it: whoever made that, nobody else ever will. `stop`
+//! what it put out, `plan.txt` what it said before that it would do, `supervisor.json` says which process runs it: whoever made that, nobody else ever will. `stop`
 //! asks for the end, and `end.json` says how it ended. The folder of its resource, one above, has `state`, which stays
 //! from run to run.
 
@@ -73,6 +73,11 @@ impl RunFolder {
 
     pub(super) fn outputs(&self) -> PathBuf {
         self.path.join("outputs.json")
+    }
+
+    /// What it said that it would do, if it did.
+    pub(super) fn plan(&self) -> PathBuf {
+        self.path.join("plan.txt")
     }
 
     /// What stays from one run of the resource to the next.

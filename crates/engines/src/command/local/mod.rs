@@ -11,6 +11,7 @@ mod old;
 mod sandbox;
 mod supervisor;
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ const READY: &str = "ready";
 const BEGINNING: Duration = Duration::from_secs(10);
 
 /// What an operator sets about runs on this machine.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LocalSettings {
     /// Where runs keep their files: an absolute path.
     pub folder: PathBuf,
@@ -44,6 +45,8 @@ pub struct LocalSettings {
     pub program: PathBuf,
     /// Folders with programs that commands may use beside those of the system: absolute paths.
     pub tools: Vec<PathBuf>,
+    /// Variables of every run, below those of its template.
+    pub variables: Vec<(String, String)>,
     /// Whether runs begin also where no sandbox works.
     pub allow_unsandboxed: bool,
     /// Whether runs have no network.
@@ -56,13 +59,20 @@ pub struct Local {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     folder: PathBuf,
     /// Of this folder: another machine has another.
     id: String,
     sandbox: Sandbox,
+    variables: Vec<(String, String)>,
     warnings: Vec<String>,
+}
+
+/// Shows where it is, and not what it gives runs: there are secrets among that.
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").field("folder", &self.folder).field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// Which run: there is one for each deployment.
@@ -94,7 +104,7 @@ impl Local {
     ///
     /// When the folder can't be made, or no sandbox works and that is not allowed; the message says what to do.
     pub fn new(settings: LocalSettings) -> io::Result<Self> {
-        let LocalSettings { folder, program, tools, allow_unsandboxed, deny_network } = settings;
+        let LocalSettings { folder, program, tools, variables, allow_unsandboxed, deny_network } = settings;
         folder::folder(&folder)?;
         let (sandbox, mut warnings) = Sandbox::probe(&program, &tools, deny_network);
         let why = warnings.join("; ");
@@ -127,13 +137,18 @@ impl Local {
             );
         }
         let id = id_of(&folder)?;
-        Ok(Self { inner: Arc::new(Inner { folder, id, sandbox, warnings }) })
+        Ok(Self { inner: Arc::new(Inner { folder, id, sandbox, variables, warnings }) })
     }
 
     /// What an operator should know about the sandbox.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.inner.warnings
+    }
+
+    /// What the operator gives every run.
+    pub(super) fn variables(&self) -> &[(String, String)] {
+        &self.inner.variables
     }
 
     /// Which runner it is: where its runs are.

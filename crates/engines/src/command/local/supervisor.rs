@@ -4,7 +4,7 @@
 //! holds credentials. Whoever claims the folder is the only one that ever runs the commands.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -30,6 +30,9 @@ use super::sandbox::Sandbox;
 const GRACE: Duration = Duration::from_secs(10);
 /// The largest file of outputs that is read, in bytes.
 const OUTPUTS: u64 = 1 << 20;
+/// The file of a plan, beside the manifest, and the most that is kept of it, in bytes.
+const PLAN_FILE: &str = "proton-plan.txt";
+const PLAN: u64 = 8 << 20;
 /// Room for the word about the end, taken while there is some.
 const RESERVED: usize = 8 << 10;
 
@@ -80,6 +83,8 @@ fn conduct(run: &RunFolder, plan: &Plan) -> io::Result<Ended> {
         Ok(stopped.unwrap_or_else(|| by_itself(status, summary)))
     })?;
     let kept = keep_outputs(run);
+    // It has been printed too: nothing depends on it.
+    let _ = keep_plan(run);
     // Nobody needs it any more, and a run that has ended well is not to fail for what it left there.
     let _ = remove(&run.work());
     Ok(match (ended, kept) {
@@ -197,17 +202,33 @@ fn bury() -> io::Result<()> {
     }
 }
 
-/// Puts the outputs where they stay.
-fn keep_outputs(run: &RunFolder) -> io::Result<()> {
+/// A file that the run has left in its working folder, and its size in bytes.
+fn left(run: &RunFolder, name: &str) -> io::Result<Option<(File, u64)>> {
     // A link would lead out of what the run may read, and a pipe would be waited for.
     let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).map_err(io::Error::other)?;
-    let file = match OpenOptions::new().read(true).custom_flags(flags).open(run.work().join(outputs::FILE)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(run.work().join(name)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
     let about = file.metadata()?;
-    if !about.is_file() || about.len() > OUTPUTS {
-        return Err(io::Error::other(format!("it is no ordinary file of at most {OUTPUTS} bytes")));
+    if !about.is_file() {
+        return Err(io::Error::other("it is no ordinary file"));
+    }
+    Ok(Some((file, about.len())))
+}
+
+/// Puts the plan where it stays, the end of a very long one apart.
+fn keep_plan(run: &RunFolder) -> io::Result<()> {
+    let Some((file, _)) = left(run, PLAN_FILE)? else { return Ok(()) };
+    let mut kept = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(run.plan())?;
+    io::copy(&mut file.take(PLAN), &mut kept).map(drop)
+}
+
+/// Puts the outputs where they stay.
+fn keep_outputs(run: &RunFolder) -> io::Result<()> {
+    let Some((file, size)) = left(run, outputs::FILE)? else { return Ok(()) };
+    if size > OUTPUTS {
+        return Err(io::Error::other(format!("it has {size} bytes, and at most {OUTPUTS} are read")));
     }
     let mut text = String::new();
     file.take(OUTPUTS).read_to_string(&mut text)?;

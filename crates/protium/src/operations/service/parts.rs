@@ -38,7 +38,7 @@ pub(in crate::operations) async fn new_instances(
         let environment = environment_get(rd, cx.scope(), &wanted.environment)
             .await?
             .ok_or_else(|| not_found("environment", cx.scope().environment(&wanted.environment)))?;
-        check_environment("spec", &wanted.name, &environment, version)?;
+        check_environment(cx, "spec", &wanted.name, &environment, version)?;
         instances.push(NewInstance { name: wanted.name.clone(), environment });
     }
     Ok(instances)
@@ -46,13 +46,15 @@ pub(in crate::operations) async fn new_instances(
 
 /// Whether an instance of the version can run in the environment. `field` is the member to correct if not.
 pub(in crate::operations) fn check_environment(
+    cx: &Context,
     field: &str,
     instance: &str,
     environment: &Environment,
     version: &TemplateVersion,
 ) -> Result<()> {
     if let Some(part) = version.infrastructure() {
-        check_engine(environment, field, &format!("instance '{instance}'"), &part.engine)?;
+        let runs = cx.app.engines.commands.is_some();
+        check_engine(environment, field, &format!("instance '{instance}'"), &part.engine, runs)?;
     }
     let Some(deployed) = &environment.track.deployed else {
         return Err(conflict(format!(
@@ -108,12 +110,14 @@ pub(in crate::operations) async fn check_pipeline_engine(
     if let Some(pipeline) = pipeline {
         check_same_engine("pipeline", &pipeline.track, Some(part))?;
     }
-    if Method::of_part(&part.engine) == Some(Method::Commands) {
-        // Commands that run here need no role.
-        return Ok(());
-    }
     let settings = account_settings_get(rd, cx.scope()).await?;
-    if settings.provision_pipelines_of(&part.engine) {
+    let before = pipeline.and_then(|pipeline| Method::parse(pipeline.track.engine.as_deref()?));
+    let provided = match Method::of_part(&part.engine, settings.pipeline_repository.is_some(), before) {
+        // What runs here needs no role.
+        Some(Method::Commands | Method::Terraform) => cx.app.engines.commands.is_some(),
+        Some(Method::CloudFormation | Method::SelfManaged) | None => settings.provision_pipelines_of(&part.engine),
+    };
+    if provided {
         Ok(())
     } else {
         Err(Error::new(ErrorCode::Validation, "Operation cannot be run until pipeline roles have been configured"))
