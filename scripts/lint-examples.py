@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Renders the example templates with Jinja2, each branch of them at least once, and lets cfn-lint judge the results.
 
+Those of Terraform are not rendered: their specs must fit their schemas, and `terraform fmt`, where it is installed, must
+have nothing to change.
+
 This is the independent check: it shares no code with Protium's own renderer, which renders them in the end-to-end story.
 With a folder as its argument it leaves the rendered templates there.
 """
@@ -8,6 +11,7 @@ With a folder as its argument it leaves the rendered templates there.
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -174,6 +178,22 @@ def cases():
     yield component_case("bucket", service={"name": "shop"}, service_instance={"name": "one", "inputs": {}})
 
 
+TERRAFORM = ["terraform-bucket-environment"]
+
+
+def check_terraform():
+    """The status of the last thing that is wrong; 0 if nothing is."""
+    status = 0
+    for bundle in TERRAFORM:
+        inputs(bundle, "environment_input_type", **spec(bundle)["spec"])
+        if program := shutil.which("terraform") or shutil.which("tofu"):
+            format = [program, "fmt", "-check", "-diff", "-recursive", str(EXAMPLES / bundle)]
+            status = subprocess.run(format).returncode or status
+        else:
+            print(f"left out: the form of {bundle}, as neither terraform nor tofu is installed")
+    return status
+
+
 def main():
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else scratch)
@@ -185,7 +205,7 @@ def main():
             file.write_text(render(path, namespace))
             files.append(str(file))
         lint = pathlib.Path(sys.executable).with_name("cfn-lint")
-        status = subprocess.run([str(lint), "--regions", *REGIONS, "--", *files]).returncode
+        status = subprocess.run([str(lint), "--regions", *REGIONS, "--", *files]).returncode or check_terraform()
     if status == 0:
         print(f"{len(files)} renders of the example templates are clean")
     return status

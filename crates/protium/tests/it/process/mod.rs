@@ -14,4 +14,5 @@ mod runs;
 mod settings;
 mod site;
 mod stop;
+mod terraform;
 mod tls;

@@ -43,16 +43,20 @@ pub(super) fn start(db: &TestDb) -> Start {
 
 impl<'a> Site<'a> {
     pub(super) async fn on(db: &'a mut TestDb, provision: &[&str], deprovision: &[&str]) -> Self {
-        free(db);
-        let program = start(db).ready().await;
         let manifest = manifest(provision, deprovision);
-        program
-            .publish_env_of(&[
-                ("schema/schema.yaml", ENVIRONMENT_SCHEMA),
-                ("infrastructure/manifest.yaml", &manifest),
-                ("infrastructure/tool.sh", "#!/bin/sh\necho \"tool says $1\"\n"),
-            ])
-            .await;
+        let files = [
+            ("schema/schema.yaml", ENVIRONMENT_SCHEMA),
+            ("infrastructure/manifest.yaml", &manifest),
+            ("infrastructure/tool.sh", "#!/bin/sh\necho \"tool says $1\"\n"),
+        ];
+        Self::of(db, |start| start, &files).await
+    }
+
+    /// Started with what `more` adds; the template `env` has these files.
+    pub(super) async fn of(db: &'a mut TestDb, more: impl FnOnce(Start) -> Start, files: &[(&str, &str)]) -> Self {
+        free(db);
+        let program = more(start(db)).ready().await;
+        program.publish_env_of(files).await;
         Self { db, program }
     }
 
@@ -65,7 +69,7 @@ impl<'a> Site<'a> {
     }
 
     /// The texts of all logs, the oldest first.
-    fn logs(&self) -> Vec<String> {
+    pub(super) fn logs(&self) -> Vec<String> {
         let entries = fs::read_dir(self.resource()).unwrap().map(|entry| entry.unwrap().path().join("log"));
         let mut logs: Vec<PathBuf> = entries.filter(|path| path.exists()).collect();
         logs.sort_by_key(|path| fs::metadata(path).unwrap().created().unwrap());
@@ -92,12 +96,12 @@ impl<'a> Site<'a> {
         fs::write(self.resource().join("state/go"), "").unwrap();
     }
 
-    async fn message(&self, status: &str) -> String {
+    pub(super) async fn message(&self, status: &str) -> String {
         let environment = self.program.environment("e", status).await;
         environment["deploymentStatusMessage"].as_str().unwrap_or_default().to_owned()
     }
 
-    async fn outputs(&self) -> Value {
+    pub(super) async fn outputs(&self) -> Value {
         let listed = self.program.ok("ListEnvironmentOutputs", json!({ "environmentName": "e" })).await;
         let pairs = listed["outputs"].as_array().unwrap().iter();
         pairs.map(|pair| (pair["key"].as_str().unwrap().to_owned(), pair["valueString"].clone())).collect()
@@ -121,7 +125,7 @@ fn text_of(log: &Path) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn is_alive(pid: u32) -> bool {
+pub(super) fn is_alive(pid: u32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists()
 }
 
@@ -395,7 +399,7 @@ fn db_made(site: &Site<'_>) -> bool {
 }
 
 /// The process that holds, or held, the only run.
-fn supervisor(site: &Site<'_>) -> u32 {
+pub(super) fn supervisor(site: &Site<'_>) -> u32 {
     let runs = fs::read_dir(site.resource()).unwrap().map(|entry| entry.unwrap().path().join("supervisor.json"));
     let mut files: Vec<PathBuf> = runs.filter(|path| path.exists()).collect();
     assert_eq!(files.len(), 1);
