@@ -84,7 +84,7 @@ def main():
         folder = pathlib.Path(scratch)
         with (
             Emulator(folder) as emulator,
-            Protium(given.program, folder, emulator, None, ACCOUNT, "--config", settings(folder, given.mirror)) as protium,
+            Protium(given.program, folder, emulator, None, ACCOUNT, "--config", settings(folder, given.mirror.resolve())) as protium,
         ):
             tell(folder, Cli(protium), account_of(emulator, folder))
 

@@ -184,10 +184,11 @@ impl Sandbox {
         for path in CONFIGURATION {
             started.args(["--ro-bind-try", path, path]);
         }
+        started.args(["--proc", "/proc", "--dev", "/dev", "--size", TEMPORARY, "--tmpfs", "/tmp"]);
+        // After those, which would hide what is below them.
         for tools in &self.tools {
             started.arg("--ro-bind").arg(tools).arg(tools);
         }
-        started.args(["--proc", "/proc", "--dev", "/dev", "--size", TEMPORARY, "--tmpfs", "/tmp"]);
         started.arg("--ro-bind").arg(&self.program).arg(SELF);
         let seen = self.seen(folders);
         started.arg("--ro-bind").arg(&folders.script).arg(&seen.script);
