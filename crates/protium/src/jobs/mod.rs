@@ -10,6 +10,7 @@ mod order;
 mod register_version;
 mod render;
 mod step;
+mod terraform_run;
 mod unprepared;
 
 use crate::app::App;

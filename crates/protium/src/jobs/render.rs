@@ -1,6 +1,7 @@
 //! Prepares a deployment: reads what its templates may see, renders them, and says who works where.
 
 use super::order::Prepared;
+use super::terraform_run;
 use super::unprepared::{
     Preparing, Unprepared, missing_version, no_component_role, no_part, no_role, not_built, pipeline_role, refuse,
 };
@@ -31,7 +32,7 @@ use protium_domain::service::{Service, ServiceInstance, ServicePipeline};
 use protium_domain::status::DeploymentStatus;
 use protium_domain::tag::Managed;
 use protium_domain::template::{RegisteredPart, TemplateKind, TemplateVersion};
-use protium_domain::track::{ContentHash, Seen, Track};
+use protium_domain::track::{Seen, Track};
 use protium_engines::{Commands, ProvisioningEngine};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -343,9 +344,9 @@ impl Reading<'_> {
             }
             infrastructure @ Infrastructure::Terraform { .. } if method == Method::Terraform => {
                 let run = self.terraform(part, infrastructure, &prepared.namespace).await?;
-                prepared.sources = sources(part, infrastructure);
+                prepared.sources = terraform_run::sources(part, infrastructure);
                 prepared.files = run.files;
-                prepared.commands = Some(terraform_commands(run.provision, run.deprovision));
+                prepared.commands = Some(terraform_run::commands(run.provision, run.deprovision));
             }
             infrastructure @ Infrastructure::Terraform { .. } => {
                 prepared.files = self.with_inputs(part, infrastructure, &prepared.namespace).await?;
@@ -399,7 +400,7 @@ impl Reading<'_> {
         namespace: &Value,
     ) -> Preparing<terraform::Run> {
         let mut files = BTreeMap::new();
-        for (path, hash) in sources(part, infrastructure) {
+        for (path, hash) in terraform_run::sources(part, infrastructure) {
             if terraform::is_configuration(&path) {
                 files.insert(path, self.text(&hash).await?);
             }
@@ -430,28 +431,6 @@ impl Reading<'_> {
 /// What provisions a part for a target whose track that is, where there is a `repository` to provision from, or none.
 fn method(part: &RegisteredPart, repository: bool, track: &Track) -> Preparing<Method> {
     Method::of_part(&part.engine, repository, made_by(track)).ok_or_else(|| not_built(part))
-}
-
-/// The files of a Terraform template that is run here: all of its folder, with its modules and what it reads; where
-/// the manifest names one file, no other configuration beside that.
-fn sources(part: &RegisteredPart, infrastructure: &Infrastructure) -> BTreeMap<String, ContentHash> {
-    let all = matches!(infrastructure, Infrastructure::Terraform { file } if file == "*");
-    let files = part.files.iter();
-    let taken = files.filter(|(path, _)| all || infrastructure.takes(path) || !terraform::is_configuration(path));
-    taken.map(|(path, hash)| (path.clone(), hash.clone())).collect()
-}
-
-fn terraform_commands(provision: Vec<String>, deprovision: Vec<String>) -> Commands {
-    Commands {
-        image: None,
-        runtimes: Vec::new(),
-        variables: terraform::VARIABLES.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
-        secrets: Vec::new(),
-        provision,
-        deprovision,
-        project_properties: Value::Null,
-        listed_as: ProvisioningEngine::Terraform,
-    }
 }
 
 /// The method that was given work for a target.
