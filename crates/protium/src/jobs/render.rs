@@ -199,7 +199,7 @@ impl Reading<'_> {
             views.extend(self.instance_view(&instance).await?);
         }
         let namespace = namespace::pipeline(&service_view(&service), &inputs, &views);
-        self.render(part, role, tags, namespace, Seen::default()).await
+        self.render(part, method, role, tags, namespace, Seen::default()).await
     }
 
     /// An instance as pipelines see it; one that was never deployed is not there for them.
