@@ -552,7 +552,7 @@ mod tests {
             ("[deadlines]\nself-managed = 0\n", "deadlines.self-managed"),
             ("[deadlines]\ncancel = 99999999999\n", "deadlines.cancel"),
             ("[run-variables]\n\"A B\" = \"\"\n", "'A B'"),
-            ("[run-variables]\nA = 1\n", "run-variables"),
+            ("[run-variables]\nA = 1\n", "A = 1"),
             ("terraform = \"\"\n", "terraform: no program"),
             ("[[bundle-store]]\nurl = \"gs://a\"\naccounts = []\n", "'gs://a'"),
             ("[[bundle-store]]\nurl = \"s3://\"\naccounts = []\n", "bundle-store.url"),

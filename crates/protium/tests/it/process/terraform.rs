@@ -163,7 +163,8 @@ on_both! {
         program.ok("CreateEnvironment", create("large")).await;
         program.environment("e", "SUCCEEDED").await;
         assert_eq!(site.outputs().await, json!({
-            "Size": "large", "Zones": "[\"a\",\"b\"]", "Ports": "{\"http\":80}", "Count": "2", "Tagged": "e",
+            "Size": "large", "Zones": "[\"a\",\"b\"]", "Ports": "{\"http\":80}", "Count": "2",
+            "Tagged": "arn:aws:proton:us-east-1:000000000000:environment/e",
             "Word": "seen-by-whoever-lists-outputs",
         }));
         let made = program.ok("ListEnvironmentProvisionedResources", json!({ "environmentName": "e" })).await;
