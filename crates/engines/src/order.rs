@@ -24,7 +24,7 @@ pub enum Intent {
 }
 
 /// The role in whose name an order is carried out.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Role {
     /// The ARN of an IAM role; its account is where things are made.
     pub arn: String,
@@ -32,6 +32,17 @@ pub struct Role {
     pub session_name: String,
     /// Given to STS when the trust policy asks for one.
     pub external_id: Option<String>,
+}
+
+/// A process that commands leave running, rendered and checked.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// What a shell runs. It may hold secrets.
+    pub command: String,
+    /// Where it listens, on the machine that it runs on; not 0.
+    pub port: u16,
+    /// What is asked to see whether it answers; begins with `/`.
+    pub ready_path: String,
 }
 
 /// What a template of commands says, rendered. Of other templates there is none.
@@ -54,6 +65,9 @@ pub struct Commands {
     /// Likewise, to delete what they made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deprovision: Vec<String>,
+    /// Started when they have provisioned; it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<Process>,
     /// Laid over the build project of a runner that has one; an object.
     #[serde(default)]
     pub project_properties: Value,
@@ -72,6 +86,7 @@ impl fmt::Debug for Commands {
             .field("secrets", &names(&self.secrets))
             .field("provision", &self.provision.len())
             .field("deprovision", &self.deprovision.len())
+            .field("port", &self.process.as_ref().map(|process| process.port))
             .finish_non_exhaustive()
     }
 }

@@ -30,6 +30,8 @@ use tokio::task::JoinHandle;
 
 /// How long the start waits for the key of the outbound calls, to see that it is none of its own.
 const OWN_KEY: Duration = Duration::from_millis(100);
+/// The pause between two looks at the processes that runs have left behind.
+const ATTENDANCE: Duration = Duration::from_secs(5);
 /// How long running requests may take to end when the process stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -39,8 +41,8 @@ pub struct Server {
     address: SocketAddr,
     secure: bool,
     worker: Option<Worker>,
-    /// What removes old files of runs.
-    old_runs: Option<JoinHandle<()>>,
+    /// What is done from time to time.
+    chores: Vec<JoinHandle<()>>,
     stop: oneshot::Sender<()>,
     listener: JoinHandle<std::io::Result<()>>,
 }
@@ -75,6 +77,8 @@ impl Server {
         let template_bucket = config.aws_template_bucket.clone().map(|name| TemplateBucket { name, region: None });
         let commands = commands(&config, &aws)?;
         let cloudformation = Arc::new(CloudFormation::new(aws, template_bucket));
+        let attended = commands.clone().filter(|_| config.role.works());
+        let commands = commands.map(|commands| commands as Arc<dyn Engine>);
         let engines = Engines { cloudformation, self_managed: Arc::new(SelfManaged), commands };
         let own_url = url(config.tls.is_some(), own_address(address));
         let app = Arc::new(App { config, store, keys, clock, engines, own_url, bundles });
@@ -85,6 +89,8 @@ impl Server {
         // Last: nothing that fails may leave it running.
         let worker = app.config.role.works().then(|| Worker::start(Arc::clone(&app), worker_name(address)));
         let old_runs = app.config.role.works().then(|| tokio::spawn(old_runs::remove_all(Arc::clone(&app))));
+        let attendance = attended.map(|commands| tokio::spawn(attend(commands)));
+        let chores = old_runs.into_iter().chain(attendance).collect();
         tracing::info!(
             account = app.config.account_id,
             database = if app.store.db().is_embedded() { "SQLite" } else { "PostgreSQL" },
@@ -92,7 +98,7 @@ impl Server {
             "protium {} listens on {address}",
             env!("CARGO_PKG_VERSION"),
         );
-        Ok(Self { app, address, secure, worker, old_runs, stop, listener })
+        Ok(Self { app, address, secure, worker, chores, stop, listener })
     }
 
     /// Where it listens, e.g. `http://127.0.0.1:8420`.
@@ -104,9 +110,9 @@ impl Server {
     pub async fn stop(self) {
         // The listener may have ended by itself; then nobody receives this.
         let _ = self.stop.send(());
-        // Wherever it is, what is left goes another day.
-        if let Some(old_runs) = self.old_runs {
-            old_runs.abort();
+        // Wherever they are, what is left is done another time.
+        for chore in self.chores {
+            chore.abort();
         }
         let worked = async {
             if let Some(worker) = self.worker {
@@ -134,7 +140,7 @@ fn own_address(address: SocketAddr) -> SocketAddr {
 }
 
 /// What runs commands, if this server is to. Tells at once what its sandbox can't do.
-fn commands(config: &Config, aws: &Aws) -> anyhow::Result<Option<Arc<dyn Engine>>> {
+fn commands(config: &Config, aws: &Aws) -> anyhow::Result<Option<Arc<CommandEngine>>> {
     if config.runner == Runner::None {
         return Ok(None);
     }
@@ -151,6 +157,19 @@ fn commands(config: &Config, aws: &Aws) -> anyhow::Result<Option<Arc<dyn Engine>
         tracing::warn!("runner: local: {warning}");
     }
     Ok(Some(Arc::new(CommandEngine::new(aws.clone(), local))))
+}
+
+/// Looks from time to time whether all processes are up that runs have left behind. What goes wrong is told once.
+async fn attend(commands: Arc<CommandEngine>) {
+    let mut told = Vec::new();
+    loop {
+        let wrong = commands.attend().await;
+        for message in wrong.iter().filter(|message| !told.contains(*message)) {
+            tracing::warn!("runner: local: {message}");
+        }
+        told = wrong;
+        tokio::time::sleep(ATTENDANCE).await;
+    }
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -295,6 +295,11 @@ impl Check<'_> {
                 for command in settings.provision.iter().chain(&settings.deprovision) {
                     self.jinja_setting(manifest_path, part.manifest.line, command);
                 }
+                if let Some(process) = &settings.process {
+                    for text in [&process.command, &process.port, &process.ready_path] {
+                        self.jinja_setting(manifest_path, part.manifest.line, text);
+                    }
+                }
                 self.jinja_values(manifest_path, part.manifest.line, &settings.project_properties);
             }
         }

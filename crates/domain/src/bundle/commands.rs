@@ -1,11 +1,14 @@
 //! Templates of commands: what they say once it is rendered.
 //!
-//! Owns which of the settings are templates: the commands and the project's properties. Who runs them, and with what
+//! Owns which of the settings are templates: the commands, the process that stays, and the project's properties. Who runs them, and with what
 //! in their environment, is decided elsewhere.
 
-use super::manifest::CodeBuildSettings;
+use super::manifest::{CodeBuildSettings, ProcessSettings, check_path, parse_port};
 use super::render::{Namespace, RenderError, RenderLimits, Template};
 use serde_json::Value;
+
+/// What messages call the file.
+const MANIFEST: &str = "manifest.yaml";
 
 /// The settings of a manifest that are templates, rendered.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,8 +17,21 @@ pub struct Rendered {
     pub provision: Vec<String>,
     /// The commands that deprovision, in order.
     pub deprovision: Vec<String>,
+    /// A process that stays when they have provisioned.
+    pub process: Option<RenderedProcess>,
     /// Properties that are laid over the build project, an object.
     pub project_properties: Value,
+}
+
+/// A process that stays, rendered and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedProcess {
+    /// What a shell runs.
+    pub command: String,
+    /// Where it listens; not 0.
+    pub port: u16,
+    /// What is asked to see whether it answers; begins with `/`.
+    pub ready_path: String,
 }
 
 /// Renders the commands and the properties of a manifest with what its part may see.
@@ -27,12 +43,32 @@ pub fn render_settings(settings: &CodeBuildSettings, namespace: &Value) -> Resul
     Ok(Rendered {
         provision: commands("provision", &settings.provision, &namespace)?,
         deprovision: commands("deprovision", &settings.deprovision, &namespace)?,
+        process: settings.process.as_ref().map(|settings| process(settings, &namespace)).transpose()?,
         project_properties: properties("project_properties", &settings.project_properties, &namespace)?,
     })
 }
 
 fn commands(name: &str, commands: &[String], namespace: &Namespace<'_>) -> Result<Vec<String>, RenderError> {
     commands.iter().enumerate().map(|(index, command)| text(&format!("{name}[{index}]"), command, namespace)).collect()
+}
+
+fn process(settings: &ProcessSettings, namespace: &Namespace<'_>) -> Result<RenderedProcess, RenderError> {
+    let wrong = |name: &str, message: String| RenderError {
+        template: format!("{MANIFEST}: {name}").into(),
+        line: None,
+        column: None,
+        expression: None,
+        message,
+        hint: None,
+    };
+    let port = text("service.port", &settings.port, namespace)?;
+    let ready_path = text("service.ready_path", &settings.ready_path, namespace)?;
+    check_path(&ready_path).map_err(|message| wrong("service.ready_path", message))?;
+    Ok(RenderedProcess {
+        command: text("service.command", &settings.command, namespace)?,
+        port: parse_port(&port).map_err(|message| wrong("service.port", message))?,
+        ready_path,
+    })
 }
 
 /// All texts below a value; the names of members stay as they are.
@@ -63,7 +99,7 @@ fn text(name: &str, source: &str, namespace: &Namespace<'_>) -> Result<String, R
     if !source.contains("{{") && !source.contains("{%") && !source.contains("{#") {
         return Ok(source.to_owned());
     }
-    Template::compile(&format!("manifest.yaml: {name}"), source, RenderLimits::default())?.render(namespace)
+    Template::compile(&format!("{MANIFEST}: {name}"), source, RenderLimits::default())?.render(namespace)
 }
 
 #[cfg(test)]
@@ -93,6 +129,30 @@ mod tests {
         assert_eq!(rendered.provision, ["make all", "echo ${HOME} {x}\n"]);
         assert_eq!(rendered.deprovision, ["rm -r x"]);
         assert_eq!(rendered.project_properties, json!({"VpcConfig": {"VpcId": "vpc-1", "Subnets": ["s-2", 3]}}));
+    }
+
+    #[test]
+    fn a_process_is_rendered_and_its_port_is_checked_then() {
+        let settings = settings(concat!(
+            "        provision: [x]\n        service:\n          command: exec serve {{ environment.name }} \"$PORT\"\n",
+            "          port: \"{{ environment.inputs.port }}\"\n          ready_path: \"{{ environment.inputs.path }}\"\n",
+        ));
+        let rendered = |port: Value, path: &str| {
+            let namespace = json!({"environment": {"name": "dev", "inputs": {"port": port, "path": path}}});
+            render_settings(&settings, &namespace).map(|rendered| rendered.process)
+        };
+        let command = "exec serve dev \"$PORT\"".to_owned();
+        let expected = RenderedProcess { command, port: 8080, ready_path: "/up".to_owned() };
+        for port in [json!(8080), json!("8080")] {
+            assert_eq!(rendered(port, "/up").unwrap(), Some(expected.clone()));
+        }
+        for (port, path, expected) in [
+            (json!(70000), "/", "manifest.yaml: service.port: `service.port` is `70000`, not a number from 1 to 65535"),
+            (json!(1), "up", "manifest.yaml: service.ready_path: `service.ready_path` is `up`, not a path"),
+        ] {
+            let error = rendered(port, path).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
     }
 
     #[test]

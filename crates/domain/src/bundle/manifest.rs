@@ -3,8 +3,11 @@
 //! Owns the three forms that a manifest has. It does not look whether the files it names exist.
 
 mod codebuild;
+mod process;
 
 pub use codebuild::{CodeBuildSettings, InputFormat};
+pub use process::ProcessSettings;
+pub(super) use process::{check_path, parse_port};
 
 use super::problem::Problem;
 use super::yaml::{self, Node};
@@ -136,8 +139,11 @@ impl Reader<'_> {
             EngineKind::CloudFormation | EngineKind::Terraform => entry.unknown_keys(self.file, &TEMPLATE),
             EngineKind::CodeBuild => {
                 let mut warnings = entry.unknown_keys(self.file, &COMMANDS);
-                let settings = entry.get("settings").map(|settings| settings.unknown_keys(self.file, &codebuild::KEYS));
-                warnings.extend(settings.unwrap_or_default());
+                let settings = entry.get("settings");
+                let process = settings.and_then(|settings| settings.get("service"));
+                warnings
+                    .extend(settings.map(|node| node.unknown_keys(self.file, &codebuild::KEYS)).unwrap_or_default());
+                warnings.extend(process.map(|node| node.unknown_keys(self.file, &process::KEYS)).unwrap_or_default());
                 warnings
             }
         }
@@ -234,6 +240,12 @@ mod tests {
         assert_eq!(
             warnings(&entry(codebuild)),
             "infrastructure/manifest.yaml:7: `deprovison` has no meaning here — did you mean `deprovision`?"
+        );
+        let process = "rendering_engine: codebuild\nsettings:\n  provision: [make]\n  service:\n    command: x\n    \
+            port: 1\n    ready_pth: /";
+        assert_eq!(
+            warnings(&entry(process)),
+            "infrastructure/manifest.yaml:9: `ready_pth` has no meaning here — did you mean `ready_path`?"
         );
     }
 

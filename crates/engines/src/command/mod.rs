@@ -6,6 +6,7 @@
 
 mod local;
 mod outputs;
+mod process;
 mod script;
 mod variables;
 
@@ -57,6 +58,8 @@ enum Stage {
     Written,
     /// It was started, and looked at so often.
     Started { looks: u32 },
+    /// It has ended well, and what it leaves behind was looked at so often.
+    Leaves { looks: u32 },
 }
 
 impl CommandEngine {
@@ -74,9 +77,18 @@ impl CommandEngine {
         let list = list(order, commands);
         let run = RunId::of(order);
         let Some(progress) = self.progress(cursor)? else {
+            if let Some(message) = self.refusal(order, commands) {
+                return Ok(ended(order, Outcome::Failed(message)));
+            }
             if !self.local.stop_others(&run).map_err(local::transient)? {
                 return Err(Transient {
                     message: "An earlier run of this resource is being stopped.".to_owned(),
+                    retry_after: None,
+                });
+            }
+            if order.intent == Intent::Destroy && !self.taken_down(&order.resource_id).await? {
+                return Err(Transient {
+                    message: "The process of this resource is being stopped.".to_owned(),
                     retry_after: None,
                 });
             }
@@ -101,8 +113,12 @@ impl CommandEngine {
             },
             Stage::Started { looks } => match self.local.look(&run).map_err(local::transient)? {
                 Look::Runs => Ok(self.wait(Stage::Started { looks: (looks + 1).min(LOOKS) }, pause(looks))),
+                Look::Ended(Ended::Exited { status: 0, .. }) if order.intent == Intent::Apply => {
+                    self.provisioned(order, commands, &run).await
+                }
                 Look::Ended(end) => Ok(self.end(order, &run, list, end).map_err(local::transient)?),
             },
+            Stage::Leaves { looks } => self.leaves(order, &run, looks).await,
         }
     }
 
@@ -114,15 +130,14 @@ impl CommandEngine {
         let Some(progress) = progress else { return Ok(ended(order, Outcome::Cancelled)) };
         let looks = match progress.stage {
             Stage::Written => 0,
-            Stage::Started { looks } => looks,
+            Stage::Started { looks } | Stage::Leaves { looks } => looks,
         };
+        let leaves = order.commands.as_ref().is_some_and(|commands| commands.process.is_some());
         match self.local.look(&run).map_err(local::transient)? {
             Look::Runs => Ok(self.wait(Stage::Started { looks }, FIRST_PAUSE * 5)),
+            Look::Ended(Ended::Exited { status: 0, .. }) if leaves => self.withdrawn(order, &run).await,
             // It may have ended by itself before it could be stopped.
-            Look::Ended(end @ Ended::Exited { status: 0, .. }) => {
-                let list = order.commands.as_ref().map(|commands| list(order, commands)).unwrap_or_default();
-                Ok(self.end(order, &run, list, end).map_err(local::transient)?)
-            }
+            Look::Ended(Ended::Exited { status: 0, .. }) => self.success(order, &run),
             Look::Ended(_) => Ok(ended(order, Outcome::Cancelled)),
         }
     }
@@ -158,19 +173,12 @@ impl CommandEngine {
         };
         let given = self.local.variables();
         let (variables, secrets) = variables::of(order, commands, given, credentials.as_ref(), self.aws.endpoint_url());
-        // Over before the deployment is: then the run's own end is what people are told.
-        let time_limit = order.time_limit.saturating_sub(ENDING).max(order.time_limit / 2);
-        Ok(RunSpec { commands: list.to_vec(), variables, secrets, time_limit })
+        let keeps_work = commands.process.is_some() && order.intent == Intent::Apply;
+        Ok(RunSpec { commands: list.to_vec(), variables, secrets, time_limit: allowed(order), keeps_work })
     }
 
     fn end(&self, order: &Order, run: &RunId, list: &[String], end: Ended) -> std::io::Result<Step> {
         let outcome = match end {
-            Ended::Exited { status: 0, .. } if order.intent != Intent::Destroy => {
-                return Ok(match self.local.outputs(run)?.as_deref().map_or(Ok(Map::new()), outputs::parse) {
-                    Ok(outputs) => ended_with(order, Outcome::Succeeded, outputs),
-                    Err(message) => ended(order, Outcome::Failed(message)),
-                });
-            }
             Ended::Exited { status: 0, .. } => {
                 self.local.forget_state(run)?;
                 Outcome::Succeeded
@@ -206,6 +214,11 @@ fn list<'a>(order: &Order, commands: &'a Commands) -> &'a [String] {
         Intent::Destroy => &commands.deprovision,
         Intent::Plan | Intent::Apply | Intent::Cancel => &commands.provision,
     }
+}
+
+/// How long what is begun now may take. Over before the deployment is: then its own end is what people are told.
+fn allowed(order: &Order) -> Duration {
+    order.time_limit.saturating_sub(ENDING).max(order.time_limit / 2)
 }
 
 fn pause(looks: u32) -> Duration {

@@ -15,10 +15,33 @@ pub(super) fn of(
     credentials: Option<&Credentials>,
     aws_endpoint: Option<&str>,
 ) -> (Vec<(String, String)>, Vec<String>) {
-    let mut variables = [given, &commands.variables].concat();
-    let secret = given.iter().filter(|(name, _)| is_secret(name));
-    let mut secrets: Vec<String> = secret.map(|(_, value)| value.clone()).collect();
-    let has_own_key = variables.iter().any(|(name, _)| name == "AWS_ACCESS_KEY_ID");
+    let mut variables = [given, &lasting(order, commands, given, aws_endpoint)].concat();
+    let mut secrets = hidden(given);
+    if let Some(url) = &order.notify_url {
+        variables.push(("AWS_ENDPOINT_URL_PROTON".to_owned(), url.clone()));
+        secrets.extend(url.rsplit('/').next().map(str::to_owned));
+    }
+    if let Some(credentials) = credentials {
+        let (session, hidden) = of_session(credentials);
+        variables.extend(session);
+        secrets.extend(hidden);
+    }
+    // Nothing stands everywhere.
+    secrets.retain(|secret| !secret.is_empty());
+    (variables, secrets)
+}
+
+/// Those of them that hold as long as what is deployed does: no session of a role, no way to notify, and not what the
+/// operator gives.
+pub(super) fn lasting(
+    order: &Order,
+    commands: &Commands,
+    given: &[(String, String)],
+    aws_endpoint: Option<&str>,
+) -> Vec<(String, String)> {
+    let mut variables = commands.variables.clone();
+    // Those of the template are for something else than AWS, which it may well use; the operator's are for all.
+    let has_own_key = given.iter().chain(&variables).any(|(name, _)| name == "AWS_ACCESS_KEY_ID");
     let mut set = |name: &str, value: &str| variables.push((name.to_owned(), value.to_owned()));
     set("RESOURCE_ARN", &order.resource_arn);
     set("STACK_NAME", &order.physical_name);
@@ -28,30 +51,30 @@ pub(super) fn of(
     if let Some(url) = aws_endpoint {
         set("AWS_ENDPOINT_URL", url);
     }
-    if let Some(url) = &order.notify_url {
-        set("AWS_ENDPOINT_URL_PROTON", url);
-        secrets.extend(url.rsplit('/').next().map(str::to_owned));
+    if !has_own_key {
+        set("AWS_ACCESS_KEY_ID", NO_CREDENTIALS);
+        set("AWS_SECRET_ACCESS_KEY", NO_CREDENTIALS);
     }
-    match credentials {
-        Some(credentials) => {
-            set("AWS_ACCESS_KEY_ID", credentials.access_key_id());
-            set("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key());
-            secrets.push(credentials.secret_access_key().to_owned());
-            if let Some(token) = credentials.session_token() {
-                set("AWS_SESSION_TOKEN", token);
-                secrets.push(token.to_owned());
-            }
-        }
-        // Those of the template are for something else than AWS, which it may well use; the operator's are for all.
-        None if has_own_key => {}
-        None => {
-            set("AWS_ACCESS_KEY_ID", NO_CREDENTIALS);
-            set("AWS_SECRET_ACCESS_KEY", NO_CREDENTIALS);
-        }
-    }
-    // Nothing stands everywhere.
-    secrets.retain(|secret| !secret.is_empty());
-    (variables, secrets)
+    variables
+}
+
+/// The variables of a session of a role, and the values among them that must not be shown.
+pub(super) fn of_session(credentials: &Credentials) -> (Vec<(String, String)>, Vec<String>) {
+    let token = credentials.session_token();
+    let secrets = [Some(credentials.secret_access_key()), token].into_iter().flatten();
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", Some(credentials.access_key_id())),
+        ("AWS_SECRET_ACCESS_KEY", Some(credentials.secret_access_key())),
+        ("AWS_SESSION_TOKEN", token),
+    ];
+    let variables = variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    (variables.collect(), secrets.filter(|secret| !secret.is_empty()).map(str::to_owned).collect())
+}
+
+/// The values of the operator's variables that must not be shown.
+pub(super) fn hidden(given: &[(String, String)]) -> Vec<String> {
+    let secret = given.iter().filter(|(name, value)| is_secret(name) && !value.is_empty());
+    secret.map(|(_, value)| value.clone()).collect()
 }
 
 /// Whether the value of a variable of that name must not be shown.
@@ -84,6 +107,7 @@ mod tests {
             secrets: Vec::new(),
             provision: vec!["true".into()],
             deprovision: Vec::new(),
+            process: None,
             project_properties: serde_json::Value::Null,
             listed_as: crate::ProvisioningEngine::default(),
         }

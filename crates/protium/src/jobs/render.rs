@@ -33,7 +33,7 @@ use protium_domain::status::DeploymentStatus;
 use protium_domain::tag::Managed;
 use protium_domain::template::{RegisteredPart, TemplateKind, TemplateVersion};
 use protium_domain::track::{Seen, Track};
-use protium_engines::{Commands, ProvisioningEngine};
+use protium_engines::{Commands, Process, ProvisioningEngine};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -459,6 +459,11 @@ async fn commands(settings: CodeBuildSettings, namespace: Value) -> Preparing<Co
         secrets: settings.secrets_manager.into_iter().collect(),
         provision: rendered.provision,
         deprovision: rendered.deprovision,
+        process: rendered.process.map(|process| Process {
+            command: process.command,
+            port: process.port,
+            ready_path: process.ready_path,
+        }),
         project_properties: rendered.project_properties,
         listed_as: ProvisioningEngine::Cloudformation,
     })

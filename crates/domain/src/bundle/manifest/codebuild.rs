@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::process::{self, ProcessSettings};
 use crate::bundle::problem::{Problem, did_you_mean};
 use crate::bundle::yaml::Node;
 
@@ -22,6 +23,8 @@ pub struct CodeBuildSettings {
     pub provision: Vec<String>,
     /// Commands that deprovision; may be empty.
     pub deprovision: Vec<String>,
+    /// A process that stays when they have provisioned.
+    pub process: Option<ProcessSettings>,
     /// Properties that are laid over the build project, an object.
     pub project_properties: Value,
     /// The format of the input file.
@@ -39,8 +42,8 @@ pub enum InputFormat {
 }
 
 /// What settings there are.
-pub(super) const KEYS: [&str; 7] =
-    ["image", "runtimes", "env", "provision", "deprovision", "project_properties", "input_type"];
+pub(super) const KEYS: [&str; 8] =
+    ["image", "runtimes", "env", "provision", "deprovision", "service", "project_properties", "input_type"];
 
 /// Reads the settings of a template entry.
 pub(super) fn settings(file: &str, entry: &Node) -> Result<CodeBuildSettings, Vec<Problem>> {
@@ -60,6 +63,7 @@ pub(super) fn settings(file: &str, entry: &Node) -> Result<CodeBuildSettings, Ve
         secrets_manager: reader.texts(secrets, "env.secrets_manager"),
         provision: reader.commands(settings.get("provision"), "provision"),
         deprovision: reader.commands(settings.get("deprovision"), "deprovision"),
+        process: process::settings(&mut reader, settings.get("service")),
         project_properties: reader.object(settings.get("project_properties"), "project_properties"),
         input_format: reader.input_format(settings.get("input_type").or_else(|| entry.get("input_type"))),
     };
@@ -69,13 +73,13 @@ pub(super) fn settings(file: &str, entry: &Node) -> Result<CodeBuildSettings, Ve
     if reader.problems.is_empty() { Ok(parsed) } else { Err(reader.problems) }
 }
 
-struct Reader<'a> {
-    file: &'a str,
-    problems: Vec<Problem>,
+pub(super) struct Reader<'a> {
+    pub(super) file: &'a str,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Reader<'_> {
-    fn wrong(&mut self, node: &Node, name: &str, expected: &str) {
+    pub(super) fn wrong(&mut self, node: &Node, name: &str, expected: &str) {
         let message = format!("`{name}` is {}, not {expected}", node.describe());
         self.problems.push(Problem::new(self.file, message, format!("give {expected}")).at(node.line));
     }
@@ -94,7 +98,7 @@ impl Reader<'_> {
         self.problems.push(Problem::new(self.file, "`provision` has no commands", remedy).at(settings.line));
     }
 
-    fn text(&mut self, node: Option<&Node>, name: &str) -> Option<String> {
+    pub(super) fn text(&mut self, node: Option<&Node>, name: &str) -> Option<String> {
         let node = node.filter(|node| !node.is_null())?;
         if node.text().is_none() {
             self.wrong(node, name, "text");

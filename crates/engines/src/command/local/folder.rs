@@ -3,7 +3,8 @@
 //! `work` has the files of the bundle while the run lasts, `script` its commands, `log` its output, `outputs.json`
 //! what it put out, `plan.txt` what it said before that it would do, `supervisor.json` says which process runs it: whoever made that, nobody else ever will. `stop`
 //! asks for the end, and `end.json` says how it ended. The folder of its resource, one above, has `state`, which stays
-//! from run to run.
+//! from run to run. `service` is the folder of the process that a run leaves behind, with the same files for the time
+//! until it answers.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -78,6 +79,11 @@ impl RunFolder {
     /// What it said that it would do, if it did.
     pub(super) fn plan(&self) -> PathBuf {
         self.path.join("plan.txt")
+    }
+
+    /// The folder of the process that it leaves behind.
+    pub(super) fn service(&self) -> Self {
+        Self { path: self.path.join("service") }
     }
 
     /// What stays from one run of the resource to the next.
@@ -166,8 +172,27 @@ impl RunFolder {
         File::create(self.path.join("stop")).map(drop)
     }
 
+    /// Whether somebody asked for its end. Who removes the folder does.
     pub(super) fn is_to_stop(&self) -> bool {
-        self.path.join("stop").exists()
+        self.path.join("stop").exists() || !self.path.exists()
+    }
+
+    /// Nobody asks for the end any more.
+    pub(super) fn forget_stop(&self) -> io::Result<()> {
+        match fs::remove_file(self.path.join("stop")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
+    }
+
+    /// Where its supervisor says what goes wrong with itself.
+    pub(super) fn complaints_file(&self) -> PathBuf {
+        self.path.join("supervisor.log")
+    }
+
+    /// What its supervisor said there.
+    pub(super) fn complaints(&self) -> String {
+        fs::read_to_string(self.complaints_file()).unwrap_or_default().trim().to_owned()
     }
 
     /// What is known of it.
@@ -190,27 +215,40 @@ impl RunFolder {
     }
 
     fn read<T: for<'de> Deserialize<'de>>(&self, name: &str) -> io::Result<Option<T>> {
-        match fs::read(self.path.join(name)) {
-            Ok(body) => Ok(Some(serde_json::from_slice(&body)?)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        read(&self.path.join(name))
     }
 
     fn part(&self, name: &str) -> PathBuf {
-        self.path.join(format!("{name}.part"))
+        part(&self.path, name)
     }
 
-    /// All of a file or nothing, and on disk when this returns.
     fn put(&self, name: &str, body: &[u8]) -> io::Result<()> {
-        let part = self.part(name);
-        let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&part)?;
-        file.write_all(body)?;
-        file.set_len(body.len() as u64)?;
-        file.sync_all()?;
-        fs::rename(&part, self.path.join(name))?;
-        File::open(&self.path)?.sync_all()
+        put(&self.path, name, body)
     }
+}
+
+/// What a file of JSON says, if it is there.
+pub(super) fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> io::Result<Option<T>> {
+    match fs::read(path) {
+        Ok(body) => Ok(Some(serde_json::from_slice(&body)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// All of a file or nothing, for its owner only, and on disk when this returns.
+pub(super) fn put(folder: &Path, name: &str, body: &[u8]) -> io::Result<()> {
+    let part = part(folder, name);
+    let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&part)?;
+    file.write_all(body)?;
+    file.set_len(body.len() as u64)?;
+    file.sync_all()?;
+    fs::rename(&part, folder.join(name))?;
+    File::open(folder)?.sync_all()
+}
+
+fn part(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.part"))
 }
 
 /// Removes a folder with all that is in it, also what its owner has made unwritable.

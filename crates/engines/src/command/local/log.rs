@@ -168,7 +168,8 @@ impl<W: Write> Kept<W> {
     }
 }
 
-fn as_line(text: String) -> String {
+/// A line of a log, with its time.
+pub(super) fn as_line(text: String) -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let line = LogLine { at: i64::try_from(since.as_millis()).unwrap_or(i64::MAX), text };
     let mut json = serde_json::to_string(&line).unwrap_or_default();

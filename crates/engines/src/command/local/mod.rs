@@ -9,6 +9,7 @@ mod identity;
 mod log;
 mod old;
 mod sandbox;
+mod service;
 mod supervisor;
 
 use std::fmt;
@@ -29,7 +30,8 @@ use folder::{RunFolder, STATE};
 pub use log::{LogLine, LogPage};
 pub use old::{OldRun, old_runs, remove_old_run};
 use sandbox::Sandbox;
-use supervisor::Plan;
+pub(super) use service::{Kept, Session, Standing};
+use supervisor::{Held, Plan};
 
 /// What a supervisor says when it has begun.
 const READY: &str = "ready";
@@ -95,6 +97,8 @@ pub(super) struct RunSpec {
     pub variables: Vec<(String, String)>,
     pub secrets: Vec<String>,
     pub time_limit: Duration,
+    /// Whether its working folder stays when it has ended well.
+    pub keeps_work: bool,
 }
 
 impl Local {
@@ -151,6 +155,11 @@ impl Local {
         &self.inner.variables
     }
 
+    /// Whether what runs has no network.
+    pub(super) fn denies_network(&self) -> bool {
+        self.inner.sandbox.deny_network
+    }
+
     /// Which runner it is: where its runs are.
     pub(super) fn id(&self) -> &str {
         &self.inner.id
@@ -169,29 +178,35 @@ impl Local {
     pub(super) async fn start(&self, run: &RunId, spec: RunSpec) -> io::Result<()> {
         let plan = Plan { spec, marker: random()?, sandbox: self.inner.sandbox.clone() };
         let folder = self.run(run);
-        let complaints = fs::File::create(folder.path().join("supervisor.log"))?;
+        let begun = self.supervised(&folder, &folder, &Held::Run(plan)).await?;
+        if !begun && folder.look()? == Look::Ended(Ended::Lost) && !folder.is_claimed() {
+            return Err(io::Error::other(format!("the supervisor did not begin: {}", folder.complaints())));
+        }
+        Ok(())
+    }
+
+    /// Starts a supervisor, which says what goes wrong with itself in the folder `own`. Answers whether it says that
+    /// it has begun.
+    async fn supervised(&self, run: &RunFolder, own: &RunFolder, held: &Held) -> io::Result<bool> {
+        let complaints = fs::File::create(own.complaints_file())?;
         let mut supervisor = Command::new(&self.inner.sandbox.program)
             .arg("run-supervisor")
-            .arg(folder.path())
+            .arg(run.path())
             .current_dir("/")
             .env_clear()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(complaints)
             .spawn()?;
-        let plan = serde_json::to_vec(&plan)?;
+        let held = serde_json::to_vec(held)?;
         if let Some(mut input) = supervisor.stdin.take() {
             // One that ends early says why itself.
-            let _ = input.write_all(&plan).await;
+            let _ = input.write_all(&held).await;
         }
-        if let Some(output) = supervisor.stdout.take() {
-            let begun = tokio::time::timeout(BEGINNING, begun(output)).await.unwrap_or(Ok(false))?;
-            if !begun && folder.look()? == Look::Ended(Ended::Lost) && !folder.is_claimed() {
-                let complaints = fs::read_to_string(folder.path().join("supervisor.log")).unwrap_or_default();
-                return Err(io::Error::other(format!("the supervisor did not begin: {}", complaints.trim())));
-            }
+        match supervisor.stdout.take() {
+            Some(output) => tokio::time::timeout(BEGINNING, begun(output)).await.unwrap_or(Ok(false)),
+            None => Ok(false),
         }
-        Ok(())
     }
 
     /// Whether somebody has begun it, or made sure that nobody does.
@@ -227,7 +242,7 @@ impl Local {
                 // One that nobody has begun never will be.
                 other.stop()?;
             }
-            none &= !runs;
+            none &= !runs & self.withdraw_other(&run.resource, &other)?;
         }
         Ok(none)
     }

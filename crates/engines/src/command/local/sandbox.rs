@@ -110,6 +110,11 @@ impl Sandbox {
         }
     }
 
+    /// This program, where a run sees it.
+    pub(super) fn seen_program(&self) -> PathBuf {
+        if self.bubblewrap { SELF.into() } else { self.program.clone() }
+    }
+
     /// The folders that programs are looked for in.
     pub(super) fn path(&self) -> String {
         let tools = self.tools.iter().map(|tools| {
@@ -140,8 +145,9 @@ impl Sandbox {
         // Below bubblewrap it is the run's own; else all users share it.
         let shared = self.bubblewrap.then(|| "/dev/shm".into());
         let system = SYSTEM.iter().chain(&CONFIGURATION).map(PathBuf::from).chain(["/proc".into()]);
+        let own = [seen.script.clone(), self.seen_program()];
         let confinement = Confinement {
-            readable: system.chain(self.tools.iter().cloned()).chain([seen.script.clone()]).collect(),
+            readable: system.chain(self.tools.iter().cloned()).chain(own).collect(),
             writable: [&seen.work, &seen.state, &seen.temporary].into_iter().cloned().chain(shared).collect(),
             landlock: self.landlock,
             // Below bubblewrap, everything dies with its first process.

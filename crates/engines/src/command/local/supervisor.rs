@@ -1,4 +1,5 @@
-//! The process that holds one run: it outlives the server, writes down what happens, and ends with the run.
+//! The process that holds one run, or what one leaves behind: it outlives the server, writes down what happens, and
+//! ends with the run.
 //!
 //! Started with the folder of the run, and what to run on its standard input: that is written nowhere, since it
 //! holds credentials. Whoever claims the folder is the only one that ever runs the commands.
@@ -24,7 +25,8 @@ use super::super::script::script;
 use super::RunSpec;
 use super::folder::{Ended, RunFolder, remove};
 use super::log::{Limits, Scribe, Summary};
-use super::sandbox::Sandbox;
+use super::sandbox::{Folders, Sandbox};
+use super::service;
 
 /// How long a run may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
@@ -34,9 +36,16 @@ const OUTPUTS: u64 = 1 << 20;
 const PLAN_FILE: &str = "proton-plan.txt";
 const PLAN: u64 = 8 << 20;
 /// Room for the word about the end, taken while there is some.
-const RESERVED: usize = 8 << 10;
+pub(super) const RESERVED: usize = 8 << 10;
 
-/// What a supervisor is told.
+/// What a supervisor holds.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Held {
+    Run(Plan),
+    Process(service::Plan),
+}
+
+/// What the supervisor of a run is told.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Plan {
     pub spec: RunSpec,
@@ -45,29 +54,33 @@ pub(super) struct Plan {
     pub sandbox: Sandbox,
 }
 
-/// Reads the plan and holds the run in `folder` to its end. Says on standard output when it has begun.
+/// Reads what to hold, and holds what is in `folder` to its end. Says on standard output when it has begun.
 pub(super) fn supervise(folder: &Path) -> io::Result<()> {
     rustix::process::setsid()?;
-    let mut plan = String::new();
-    io::stdin().read_to_string(&mut plan)?;
-    let plan: Plan = serde_json::from_str(&plan)?;
+    let mut held = String::new();
+    io::stdin().read_to_string(&mut held)?;
+    // What a command leaves behind becomes a child of this process, and is found.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let run = RunFolder::at(folder);
+    match serde_json::from_str(&held)? {
+        Held::Run(plan) => hold(&run, &plan),
+        Held::Process(plan) => service::hold(&run, &plan),
+    }
+}
+
+fn hold(run: &RunFolder, plan: &Plan) -> io::Result<()> {
     if !run.claim()? {
         return Ok(());
     }
-    // What a command leaves behind becomes a child of this process, and is found.
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     run.reserve(RESERVED)?;
     writeln!(io::stdout(), "{}", super::READY)?;
     let ended =
-        conduct(&run, &plan).unwrap_or_else(|error| Ended::Refused(format!("The run could not be started: {error}")));
+        conduct(run, plan).unwrap_or_else(|error| Ended::Refused(format!("The run could not be started: {error}")));
     run.end(&ended)
 }
 
 fn conduct(run: &RunFolder, plan: &Plan) -> io::Result<Ended> {
-    // Watched before it is looked for: a request can't fall between the two.
-    let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
-    inotify::add_watch(&watch, run.path(), inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO)?;
+    let watch = watch(run)?;
     let (reader, writer) = io::pipe()?;
     let mut child = start(run, plan, writer)?;
     let log = OpenOptions::new().create(true).append(true).open(run.log())?;
@@ -75,7 +88,8 @@ fn conduct(run: &RunFolder, plan: &Plan) -> io::Result<Ended> {
     let scribe = Scribe { commands, marker: &plan.marker, secrets, limits: Limits::default() };
     let ended = std::thread::scope(|scope| -> io::Result<Ended> {
         let writing = scope.spawn(|| scribe.copy(reader, log));
-        let stopped = wait(run, plan, &child, &watch)?;
+        let deadline = Instant::now() + plan.spec.time_limit;
+        let stopped = wait(run, &plan.sandbox, &child, &watch, || Some(deadline))?;
         let status = child.wait()?;
         // All that holds the pipe must be gone, or the log would not end.
         bury()?;
@@ -85,32 +99,54 @@ fn conduct(run: &RunFolder, plan: &Plan) -> io::Result<Ended> {
     let kept = keep_outputs(run);
     // It has been printed too: nothing depends on it.
     let _ = keep_plan(run);
-    // Nobody needs it any more, and a run that has ended well is not to fail for what it left there.
-    let _ = remove(&run.work());
-    Ok(match (ended, kept) {
+    let ended = match (ended, kept) {
         (Ended::Exited { status: 0, .. }, Err(error)) => {
             Ended::Refused(format!("{} can't be read: {error}", outputs::FILE))
         }
         (ended, _) => ended,
-    })
+    };
+    if !(plan.spec.keeps_work && matches!(ended, Ended::Exited { status: 0, .. })) {
+        // Nobody needs it any more, and a run that has ended well is not to fail for what it left there.
+        let _ = remove(&run.work());
+    }
+    Ok(ended)
+}
+
+/// Sees that something is put into a folder, or that it is removed. It is there before what is watched for is looked
+/// at: a request can't fall between the two.
+pub(super) fn watch(run: &RunFolder) -> io::Result<OwnedFd> {
+    use inotify::{CreateFlags, WatchFlags};
+    let watch = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+    inotify::add_watch(&watch, run.path(), WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::DELETE_SELF)?;
+    Ok(watch)
 }
 
 fn start(run: &RunFolder, plan: &Plan, output: io::PipeWriter) -> io::Result<Child> {
-    let folders = run.folders()?;
-    let seen = plan.sandbox.seen(&folders);
     run.put_script(&script(&plan.spec.commands, &plan.marker))?;
+    begin(&plan.sandbox, &run.folders()?, &plan.spec.variables, output)
+}
+
+/// Begins the script of `folders` in the sandbox. The variables are set over those that every run has.
+pub(super) fn begin(
+    sandbox: &Sandbox,
+    folders: &Folders,
+    variables: &[(String, String)],
+    output: io::PipeWriter,
+) -> io::Result<Child> {
+    let seen = sandbox.seen(folders);
     let shell = ["/bin/sh".to_owned(), seen.script.display().to_string()];
     let own = [
-        ("PATH", plan.sandbox.path()),
+        ("PATH", sandbox.path()),
         ("LANG", "C.UTF-8".to_owned()),
         ("HOME", seen.temporary.display().to_string()),
         ("TMPDIR", seen.temporary.display().to_string()),
         ("CODEBUILD_SRC_DIR", seen.work.display().to_string()),
         ("PROTIUM_STATE_DIR", seen.state.display().to_string()),
+        ("PROTIUM_PROGRAM", sandbox.seen_program().display().to_string()),
     ];
     let own = own.map(|(name, value)| (name.to_owned(), value));
-    let variables: BTreeMap<String, String> = own.into_iter().chain(plan.spec.variables.iter().cloned()).collect();
-    let mut command = plan.sandbox.command(&folders, &shell);
+    let variables: BTreeMap<String, String> = own.into_iter().chain(variables.iter().cloned()).collect();
+    let mut command = sandbox.command(folders, &shell);
     command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output).process_group(0);
     let mut child = command.spawn()?;
     // Not in the environment of what is not confined yet: a variable can make a program load another.
@@ -121,38 +157,40 @@ fn start(run: &RunFolder, plan: &Plan, output: io::PipeWriter) -> io::Result<Chi
     Ok(child)
 }
 
-/// Waits for the end of the first process. Answers why it was ended, if it was.
-fn wait(run: &RunFolder, plan: &Plan, child: &Child, watch: &OwnedFd) -> io::Result<Option<Ended>> {
+/// Waits for the end of the first process, until somebody asks for it or its deadline is over: then it is ended with
+/// all that it began. The deadline may be lifted meanwhile. Answers why it was ended, if it was.
+pub(super) fn wait(
+    run: &RunFolder,
+    sandbox: &Sandbox,
+    child: &Child,
+    watch: &OwnedFd,
+    deadline: impl Fn() -> Option<Instant>,
+) -> io::Result<Option<Ended>> {
     let pid = Pid::from_child(child);
     let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK)?;
-    let mut deadline = Instant::now() + plan.spec.time_limit;
-    let mut stop = None;
+    let (mut stop, mut due) = (None, deadline());
     loop {
         if stop.is_none() {
-            stop = match (run.is_to_stop(), Instant::now() >= deadline) {
+            due = deadline();
+            stop = match (run.is_to_stop(), due.is_some_and(|due| Instant::now() >= due)) {
                 (true, _) => Some(Ended::Stopped),
                 (false, true) => Some(Ended::TimedOut),
                 (false, false) => None,
             };
             if stop.is_some() {
-                deadline = Instant::now() + GRACE;
+                due = Some(Instant::now() + GRACE);
                 // Not bubblewrap itself: its death is that of all within, at once.
-                for below in descendants().into_iter().filter(|below| !(plan.sandbox.bubblewrap && *below == pid)) {
+                for below in descendants().into_iter().filter(|below| !(sandbox.bubblewrap && *below == pid)) {
                     // It may be gone already.
                     let _ = rustix::process::kill_process(below, Signal::TERM);
                 }
             }
-        } else if Instant::now() >= deadline {
+        } else if due.is_some_and(|due| Instant::now() >= due) {
             let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
-            deadline = Instant::now() + GRACE;
+            due = Some(Instant::now() + GRACE);
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        let left = Timespec::try_from(left).map_err(|_| io::Error::other("a time limit beyond all bounds"))?;
         let mut waited = [PollFd::new(&pidfd, PollFlags::IN), PollFd::new(watch, PollFlags::IN)];
-        match poll(&mut waited, Some(&left)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+        await_one(&mut waited, due)?;
         if waited[0].revents().contains(PollFlags::IN) {
             return Ok(stop);
         }
@@ -160,10 +198,30 @@ fn wait(run: &RunFolder, plan: &Plan, child: &Child, watch: &OwnedFd) -> io::Res
     }
 }
 
+/// Waits until one of them has something to say, or until then.
+fn await_one(waited: &mut [PollFd<'_>], until: Option<Instant>) -> io::Result<()> {
+    let left = until.map(|until| Timespec::try_from(until.saturating_duration_since(Instant::now())));
+    let left = left.transpose().map_err(|_| io::Error::other("a time limit beyond all bounds"))?;
+    match poll(waited, left.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Waits until then, or until something happens in the folder that is watched.
+pub(super) fn pause(watch: &OwnedFd, until: Instant) -> io::Result<()> {
+    await_one(&mut [PollFd::new(watch, PollFlags::IN)], Some(until))?;
+    drain(watch);
+    Ok(())
+}
+
 fn by_itself(status: ExitStatus, summary: Summary) -> Ended {
-    // As shells number what ended by a signal.
-    let status = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1);
-    Ended::Exited { status, command: summary.command, tail: summary.tail }
+    Ended::Exited { status: number_of(status), command: summary.command, tail: summary.tail }
+}
+
+/// As shells number what ended by a signal.
+pub(super) fn number_of(status: ExitStatus) -> i32 {
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
 }
 
 fn drain(watch: &OwnedFd) {
@@ -189,7 +247,7 @@ fn descendants() -> Vec<Pid> {
 }
 
 /// Kills what the command left behind, until nothing is below this process.
-fn bury() -> io::Result<()> {
+pub(super) fn bury() -> io::Result<()> {
     loop {
         for left in descendants() {
             let _ = rustix::process::kill_process(left, Signal::KILL);

@@ -11,6 +11,7 @@ mod refusal;
 mod roles;
 mod run_logs;
 mod runs;
+mod services;
 mod settings;
 mod site;
 mod stop;

@@ -1,0 +1,157 @@
+//! The process that a deployment of commands leaves behind: when it takes the place of the one before, and what the
+//! deployment says if it does not.
+
+use serde_json::Value;
+
+use super::local::{self, Ended, Kept, RunId, Session, Standing};
+use super::{CommandEngine, FIRST_PAUSE, LOOKS, Stage, allowed, ended, ended_with, outputs, pause, variables};
+use crate::aws::CredentialsFailure;
+use crate::{Commands, Intent, Order, Outcome, Process, Step, Transient};
+
+impl CommandEngine {
+    /// Why an order can't be carried out here, if it can't.
+    pub(super) fn refusal(&self, order: &Order, commands: &Commands) -> Option<String> {
+        (order.intent == Intent::Apply && commands.process.is_some() && self.local.denies_network()).then(|| {
+            "The template leaves a process behind (settings.service), and nobody could reach it: what runs on this \
+             server has no network. Start the server without --deny-run-network, or take settings.service out of the \
+             manifest."
+                .to_owned()
+        })
+    }
+
+    /// The step after commands that have provisioned.
+    pub(super) async fn provisioned(&self, order: &Order, commands: &Commands, run: &RunId) -> Result<Step, Transient> {
+        let step = self.success(order, run)?;
+        if !is_success(&step) {
+            self.local.discard(run).map_err(local::transient)?;
+            return Ok(step);
+        }
+        let Some(process) = &commands.process else {
+            return Ok(match self.taken_down(&order.resource_id).await? {
+                true => step,
+                false => self.wait(Stage::Started { looks: 0 }, FIRST_PAUSE * 5),
+            });
+        };
+        let kept = self.kept(order, commands, process);
+        match self.session(&kept).await {
+            Ok(session) => {
+                self.local.take_over(run, kept, session, allowed(order)).await.map_err(local::transient)?;
+                Ok(self.wait(Stage::Leaves { looks: 0 }, FIRST_PAUSE))
+            }
+            Err(CredentialsFailure::Refused(message)) => {
+                self.local.discard(run).map_err(local::transient)?;
+                Ok(ended(order, Outcome::Failed(message)))
+            }
+            Err(CredentialsFailure::Transient(transient)) => Err(transient),
+        }
+    }
+
+    /// Ends the process of a resource, and waits a little for it. `false` while there is one still.
+    pub(super) async fn taken_down(&self, resource: &str) -> Result<bool, Transient> {
+        for looks in 0..LOOKS {
+            if self.local.take_down(resource).map_err(local::transient)? {
+                return Ok(true);
+            }
+            tokio::time::sleep(pause(looks)).await;
+        }
+        Ok(false)
+    }
+
+    /// The step of an order whose process is to take its place.
+    pub(super) async fn leaves(&self, order: &Order, run: &RunId, looks: u32) -> Result<Step, Transient> {
+        let message = match self.local.standing(run).map_err(local::transient)? {
+            Standing::Begins => return Ok(self.wait(Stage::Leaves { looks: (looks + 1).min(LOOKS) }, pause(looks))),
+            Standing::Up => return self.success(order, run),
+            Standing::Ended(end) => why(end),
+        };
+        self.after(order, run, Outcome::Failed(message)).await
+    }
+
+    /// The step of an order that is cancelled after its commands have provisioned.
+    pub(super) async fn withdrawn(&self, order: &Order, run: &RunId) -> Result<Step, Transient> {
+        self.local.withdraw(run).map_err(local::transient)?;
+        match self.local.standing(run).map_err(local::transient)? {
+            Standing::Begins => Ok(self.wait(Stage::Leaves { looks: 0 }, FIRST_PAUSE * 5)),
+            // It was in its place before it could be stopped.
+            Standing::Up => self.success(order, run),
+            Standing::Ended(_) => self.after(order, run, Outcome::Cancelled).await,
+        }
+    }
+
+    /// The end of an order whose process came to nothing: the one before is up again.
+    async fn after(&self, order: &Order, run: &RunId, outcome: Outcome) -> Result<Step, Transient> {
+        // What can't be begun now is begun by the next look at all of them.
+        if matches!(self.bring_up(&order.resource_id).await, Ok(false)) {
+            return Ok(self.wait(Stage::Leaves { looks: 0 }, FIRST_PAUSE * 5));
+        }
+        self.local.discard(run).map_err(local::transient)?;
+        Ok(ended(order, outcome))
+    }
+
+    pub(super) fn success(&self, order: &Order, run: &RunId) -> Result<Step, Transient> {
+        let text = self.local.outputs(run).map_err(local::transient)?;
+        Ok(match text.as_deref().map_or(Ok(serde_json::Map::<String, Value>::new()), outputs::parse) {
+            Ok(outputs) => ended_with(order, Outcome::Succeeded, outputs),
+            Err(message) => ended(order, Outcome::Failed(message)),
+        })
+    }
+
+    fn kept(&self, order: &Order, commands: &Commands, process: &Process) -> Kept {
+        Kept {
+            deployment: order.deployment_id.clone(),
+            process: process.clone(),
+            variables: variables::lasting(order, commands, self.local.variables(), self.aws.endpoint_url()),
+            role: order.role.clone(),
+            region: order.region.clone(),
+        }
+    }
+
+    /// A new session of the role of a process.
+    async fn session(&self, kept: &Kept) -> Result<Session, CredentialsFailure> {
+        let Some(role) = &kept.role else { return Ok(Session::default()) };
+        let (variables, secrets) = variables::of_session(&self.aws.credentials(&kept.region, Some(role)).await?);
+        Ok(Session { variables, secrets })
+    }
+
+    /// Begins every process again that should be up and is not: after a restart of the machine, or when its
+    /// supervisor was killed. Answers what goes wrong, for the server's log.
+    pub async fn attend(&self) -> Vec<String> {
+        let resources = match self.local.resources() {
+            Ok(resources) => resources,
+            Err(error) => return vec![local::transient(error).message],
+        };
+        let mut wrong = Vec::new();
+        for resource in resources {
+            if let Err(transient) = self.bring_up(&resource).await {
+                wrong.push(format!("the process of the resource {resource}: {}", transient.message));
+            }
+        }
+        wrong
+    }
+
+    /// Begins the process of a resource again, if it should be up and is not. `false` if somebody else is at it.
+    async fn bring_up(&self, resource: &str) -> Result<bool, Transient> {
+        let Some(kept) = self.local.absent(resource).map_err(local::transient)? else { return Ok(true) };
+        let session = match self.session(&kept).await {
+            Ok(session) => session,
+            // One that is up without its role is better than none; it was refused to it, not to us.
+            Err(CredentialsFailure::Refused(_)) => Session::default(),
+            Err(CredentialsFailure::Transient(transient)) => return Err(transient),
+        };
+        self.local.bring_up(resource, kept, session).await.map_err(local::transient)
+    }
+}
+
+fn is_success(step: &Step) -> bool {
+    matches!(step, Step::Ended(end) if end.outcome == Outcome::Succeeded)
+}
+
+fn why(end: Ended) -> String {
+    match end {
+        Ended::Refused(message) => message,
+        Ended::Stopped => "The process was stopped before it answered.".to_owned(),
+        Ended::Lost | Ended::TimedOut | Ended::Exited { .. } => {
+            "The process was lost: what supervised it was gone before it answered. Deploy again.".to_owned()
+        }
+    }
+}
