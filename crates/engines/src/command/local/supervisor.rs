@@ -117,7 +117,11 @@ fn conduct(run: &RunFolder, plan: &Plan) -> io::Result<Ended> {
 pub(super) fn watch(run: &RunFolder) -> io::Result<OwnedFd> {
     use inotify::{CreateFlags, WatchFlags};
     let watch = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-    inotify::add_watch(&watch, run.path(), WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::DELETE_SELF)?;
+    inotify::add_watch(&watch, run.path(), WatchFlags::CREATE | WatchFlags::MOVED_TO)?;
+    if let Some(parent) = run.path().parent() {
+        // One whose files a sandbox shows does not say itself that it is removed.
+        inotify::add_watch(&watch, parent, WatchFlags::DELETE | WatchFlags::ONLYDIR)?;
+    }
     Ok(watch)
 }
 

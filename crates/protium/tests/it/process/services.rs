@@ -162,6 +162,8 @@ on_both! {
         assert_eq!((site.begun(), site.with("work").len()), (3, 1), "it is begun again");
         site.resized("huge", "SUCCEEDED").await;
         assert_eq!(site.page("index.html").await.as_deref(), Some("size huge\n"));
+        site.program.ok("DeleteEnvironment", json!({ "name": "e" })).await;
+        site.program.gone("e").await;
     }
 
     a_process_comes_back_whatever_ends, async |db| {
@@ -200,6 +202,9 @@ on_both! {
         drop(other);
         site.resized("large", "SUCCEEDED").await;
         site.answers("size large\n").await;
+        // Nothing stays of a server whose data folder is removed.
+        fs::remove_dir_all(site.resource()).unwrap();
+        until("the end of the process", async || site.server().is_none().then_some(())).await;
     }
 
     a_cancelled_first_deployment_leaves_no_process, async |db| {
