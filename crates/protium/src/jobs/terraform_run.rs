@@ -1,0 +1,32 @@
+//! Terraform that the server runs: which files of the bundle go along, and its commands as an order.
+
+use protium_domain::bundle::manifest::Infrastructure;
+use protium_domain::bundle::terraform;
+use protium_domain::template::RegisteredPart;
+use protium_domain::track::ContentHash;
+use protium_engines::{Commands, ProvisioningEngine};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The files of a Terraform template that is run here: all of its folder, with its modules and what it reads; where
+/// the manifest names one file, no other configuration beside that.
+pub(super) fn sources(part: &RegisteredPart, infrastructure: &Infrastructure) -> BTreeMap<String, ContentHash> {
+    let all = matches!(infrastructure, Infrastructure::Terraform { file } if file == "*");
+    let files = part.files.iter();
+    let taken = files.filter(|(path, _)| all || infrastructure.takes(path) || !terraform::is_configuration(path));
+    taken.map(|(path, hash)| (path.clone(), hash.clone())).collect()
+}
+
+/// Its commands, as the engine that runs commands takes them.
+pub(super) fn commands(provision: Vec<String>, deprovision: Vec<String>) -> Commands {
+    Commands {
+        image: None,
+        runtimes: Vec::new(),
+        variables: terraform::VARIABLES.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        secrets: Vec::new(),
+        provision,
+        deprovision,
+        project_properties: Value::Null,
+        listed_as: ProvisioningEngine::Terraform,
+    }
+}
