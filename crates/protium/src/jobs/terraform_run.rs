@@ -26,6 +26,7 @@ pub(super) fn commands(provision: Vec<String>, deprovision: Vec<String>) -> Comm
         secrets: Vec::new(),
         provision,
         deprovision,
+        process: None,
         project_properties: Value::Null,
         listed_as: ProvisioningEngine::Terraform,
     }
