@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderMap, Uri};
+use http::response::Parts;
+use http::{HeaderMap, Request, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioExecutor;
 use protium_api::{Call, Operation, aws_json};
@@ -71,24 +72,30 @@ impl Client {
     }
 
     async fn attempt(&self, operation: Operation, body: Bytes) -> Result<Answer, Error> {
-        let Config { region, credentials, timeout, .. } = &*self.config;
+        let Config { region, credentials, .. } = &*self.config;
         let request = sign::request(&self.uri, region, credentials, operation, body, SystemTime::now())?;
-        let exchange = async {
-            let answer = self.http.request(request).await.map_err(|error| self.no_answer(error))?;
-            let (head, body) = answer.into_parts();
-            let body = body.collect().await.map_err(|error| self.lost(error))?.to_bytes();
-            Ok::<_, Error>((head, body))
-        };
-        let Ok(answer) = tokio::time::timeout(*timeout, exchange).await else {
-            return Err(Error::Timeout { endpoint: self.config.endpoint.clone(), after: *timeout });
-        };
-        let (head, body) = answer?;
+        let (head, body) = self.exchange(request).await?;
         let request_id = text(&head.headers, aws_json::REQUEST_ID).map(str::to_owned);
         if head.status.is_success() {
             return Ok(Answer { request_id, body });
         }
         let code = text(&head.headers, aws_json::ERROR_TYPE);
         Err(Error::Service(ServiceError::read(head.status.as_u16(), request_id, code, &body)))
+    }
+
+    /// Sends a request once, and reads the whole answer.
+    pub(crate) async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(Parts, Bytes), Error> {
+        let timeout = self.config.timeout;
+        let exchange = async {
+            let answer = self.http.request(request).await.map_err(|error| self.no_answer(error))?;
+            let (head, body) = answer.into_parts();
+            let body = body.collect().await.map_err(|error| self.lost(error))?.to_bytes();
+            Ok((head, body))
+        };
+        let Ok(answer) = tokio::time::timeout(timeout, exchange).await else {
+            return Err(Error::Timeout { endpoint: self.config.endpoint.clone(), after: timeout });
+        };
+        answer
     }
 
     fn no_answer(&self, error: hyper_util::client::legacy::Error) -> Error {

@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod bundle_store;
 mod client;
 mod config;
 mod connect;

@@ -3,7 +3,10 @@
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials as Identity;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode,
+    sign,
+};
 use aws_sigv4::sign::v4::SigningParams;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
@@ -14,6 +17,8 @@ use crate::{Credentials, Error};
 
 /// The name that the service signs under.
 const SERVICE: &str = "proton";
+/// The name that the bundle store signs under.
+const STORE: &str = "s3";
 
 /// The request that calls an operation, signed for this time.
 pub(crate) fn request(
@@ -24,43 +29,76 @@ pub(crate) fn request(
     body: Bytes,
     time: SystemTime,
 ) -> Result<Request<Full<Bytes>>, Error> {
-    let plain = [
-        ("content-type", aws_json::CONTENT_TYPE),
-        ("host", uri.authority().map_or("", http::uri::Authority::as_str)),
-        (aws_json::TARGET, operation.target()),
-    ];
-    let mut headers = HeaderMap::new();
-    for (name, value) in plain {
-        insert(&mut headers, name, value)?;
+    let plain = [("content-type", aws_json::CONTENT_TYPE), ("host", host(uri)), (aws_json::TARGET, operation.target())];
+    let signer = Signer { region, credentials, service: SERVICE, settings: SigningSettings::default(), time };
+    signer.sign(Method::POST, uri, &plain, body)
+}
+
+/// The request that puts a bucket or an object into the bundle store, signed for this time.
+pub(crate) fn put(
+    uri: &Uri,
+    region: &str,
+    credentials: &Credentials,
+    body: Bytes,
+    time: SystemTime,
+) -> Result<Request<Full<Bytes>>, Error> {
+    let mut settings = SigningSettings::default();
+    settings.percent_encoding_mode = PercentEncodingMode::Single;
+    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    Signer { region, credentials, service: STORE, settings, time }.sign(Method::PUT, uri, &[("host", host(uri))], body)
+}
+
+fn host(uri: &Uri) -> &str {
+    uri.authority().map_or("", http::uri::Authority::as_str)
+}
+
+/// Who signs, for what, and when.
+struct Signer<'a> {
+    region: &'a str,
+    credentials: &'a Credentials,
+    service: &'a str,
+    settings: SigningSettings,
+    time: SystemTime,
+}
+
+impl Signer<'_> {
+    /// The request with these headers, which the signature is for.
+    fn sign(
+        self,
+        method: Method,
+        uri: &Uri,
+        plain: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, Error> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in plain {
+            insert(&mut headers, name, value)?;
+        }
+        insert(&mut headers, "user-agent", concat!("protium-client/", env!("CARGO_PKG_VERSION")))?;
+        let Credentials { access_key, secret, session_token } = self.credentials.clone();
+        let identity = Identity::new(access_key, secret, session_token, None, "protium-client").into();
+        let params = SigningParams::builder()
+            .identity(&identity)
+            .region(self.region)
+            .name(self.service)
+            .time(self.time)
+            .settings(self.settings)
+            .build()
+            .map_err(unsigned)?
+            .into();
+        let signable =
+            SignableRequest::new(method.as_str(), uri.to_string(), plain.iter().copied(), SignableBody::Bytes(&body));
+        let (instructions, _) = sign(signable.map_err(unsigned)?, &params).map_err(unsigned)?.into_parts();
+        for (name, value) in instructions.headers() {
+            insert(&mut headers, name, value)?;
+        }
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri.clone();
+        *request.headers_mut() = headers;
+        Ok(request)
     }
-    insert(&mut headers, "user-agent", concat!("protium-client/", env!("CARGO_PKG_VERSION")))?;
-    let identity = Identity::new(
-        credentials.access_key.clone(),
-        credentials.secret.clone(),
-        credentials.session_token.clone(),
-        None,
-        "protium-client",
-    )
-    .into();
-    let params = SigningParams::builder()
-        .identity(&identity)
-        .region(region)
-        .name(SERVICE)
-        .time(time)
-        .settings(SigningSettings::default())
-        .build()
-        .map_err(unsigned)?
-        .into();
-    let signable = SignableRequest::new("POST", uri.to_string(), plain.into_iter(), SignableBody::Bytes(&body));
-    let (instructions, _) = sign(signable.map_err(unsigned)?, &params).map_err(unsigned)?.into_parts();
-    for (name, value) in instructions.headers() {
-        insert(&mut headers, name, value)?;
-    }
-    let mut request = Request::new(Full::new(body));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri.clone();
-    *request.headers_mut() = headers;
-    Ok(request)
 }
 
 fn insert(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Error> {

@@ -11,7 +11,8 @@ mod script;
 mod variables;
 
 pub use local::{
-    Local, LocalSettings, LogLine, LogPage, OldRun, become_confined, old_runs, read_log, remove_old_run, supervise,
+    Identity, Local, LocalSettings, LogLine, LogPage, OldRun, become_confined, forget_runs, old_runs, read_log,
+    remove_old_run, stop_runs, supervise,
 };
 
 use std::time::Duration;

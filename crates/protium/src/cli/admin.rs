@@ -125,7 +125,7 @@ impl Task {
 }
 
 /// Requests are signed for `region`, whatever the environment says: a resource is seen in its own only.
-fn client(settings: ClientSettings, region: Option<String>) -> Result<Client, Error> {
+pub(super) fn client(settings: ClientSettings, region: Option<String>) -> Result<Client, Error> {
     let region = region.unwrap_or_else(|| settings.region_or_default());
     let ClientSettings { endpoint, access_key_id, secret_access_key, session_token, ca_bundle, .. } = settings;
     let credentials = Credentials { session_token, ..Credentials::new(access_key_id, secret_access_key) };

@@ -2,11 +2,14 @@
 
 mod admin;
 mod log;
+mod page;
+mod quickstart;
 mod serve;
 mod store;
 
 use clap::{Parser, Subcommand};
 use protium_engines::command;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,6 +28,8 @@ struct Cli {
 enum Command {
     /// Run the server: API, bundle store and worker in one process.
     Serve(Box<crate::config::ServeArgs>),
+    /// Try Protium on this machine: a server in the background, two environments and a service, without a cloud.
+    Quickstart(quickstart::Quickstart),
     /// Manage a running server: accounts, and what is stuck.
     Admin(admin::Admin),
     /// Copy what a server stores into a folder, while it runs.
@@ -33,6 +38,16 @@ enum Command {
     Restore(store::Restore),
     /// Bring the database up to what this version of the program needs, as a start does.
     Migrate(store::Migrate),
+    /// Show the inputs of commands as a page. For templates: the process of a service instance that can be looked at.
+    #[command(hide = true)]
+    ServePage(page::ServePage),
+    /// Become the server of a quickstart. Not for people: `quickstart` starts it.
+    #[command(hide = true)]
+    QuickstartServer {
+        folder: PathBuf,
+        #[arg(last = true)]
+        arguments: Vec<OsString>,
+    },
     /// Hold a run of commands. Not for people: the server starts it.
     #[command(hide = true)]
     RunSupervisor { folder: PathBuf },
@@ -49,10 +64,13 @@ enum Command {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(*args),
+        Command::Quickstart(command) => quickstart::run(&command),
         Command::Admin(command) => admin::run(command),
         Command::Backup(command) => store::backup(command),
         Command::Restore(command) => store::restore(command),
         Command::Migrate(command) => store::migrate(command),
+        Command::ServePage(command) => page::run(&command),
+        Command::QuickstartServer { folder, arguments } => told(quickstart::become_server(&folder, &arguments)),
         Command::RunSupervisor { folder } => told(command::supervise(&folder)),
         Command::RunConfined { confinement, command } => told(command::become_confined(&confinement, &command)),
     }

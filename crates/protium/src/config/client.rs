@@ -3,7 +3,7 @@
 
 use super::ConfigError;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where `protium serve` listens unless it is told otherwise.
 const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:8420";
@@ -28,6 +28,20 @@ impl ClientSettings {
     /// There are no credentials, or the profile file can't be read.
     pub fn from_environment() -> Result<Self, ConfigError> {
         Self::read(&super::environment::text, &|path| std::fs::read_to_string(path))
+    }
+
+    /// As the root user of a server on this machine, by the credentials file in its data folder.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn of_server(data_dir: &Path, endpoint: String) -> Result<Self, ConfigError> {
+        let file = data_dir.join("credentials");
+        let variable = |name: &str| match name {
+            "AWS_SHARED_CREDENTIALS_FILE" => Some(file.to_string_lossy().into_owned()),
+            "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
+            _ => None,
+        };
+        Self::read(&variable, &|_| std::fs::read_to_string(&file))
     }
 
     /// The region that requests are signed for, where nothing else says one.

@@ -2,7 +2,9 @@
 //! program writes its log. Does not own the variables of flags (clap reads them).
 
 use super::ServeArgs;
+use std::ffi::OsString;
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 
 impl ServeArgs {
     /// The same with the root user's key of `PROTIUM_ROOT_ACCESS_KEY_ID` and `PROTIUM_ROOT_SECRET_ACCESS_KEY`.
@@ -30,6 +32,21 @@ pub(crate) fn has_colours() -> bool {
 pub(crate) fn endpoint_variables() -> Vec<String> {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     names.filter(|name| name.starts_with("AWS_ENDPOINT_URL")).collect()
+}
+
+/// Where a quickstart keeps everything unless it is told otherwise. `None`: there is no home folder.
+pub(crate) fn quickstart_folder() -> Option<PathBuf> {
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty())?;
+    Some(PathBuf::from(home).join(".local/share/protium/quickstart"))
+}
+
+/// The variables of this process without those that set up a server or an AWS client: for a server that is set up by
+/// its flags alone.
+pub(crate) fn without_settings() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os().filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        name == "PROTIUM_LOG" || !(name.starts_with("PROTIUM_") || name.starts_with("AWS_"))
+    })
 }
 
 /// What is no Unicode is kept as far as it goes, and refused where it is checked.

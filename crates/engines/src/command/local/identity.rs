@@ -2,11 +2,13 @@
 
 use std::{fs, io};
 
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 /// A process of this machine: its number, when it began, and the boot in which that counts.
 #[derive(Serialize, Deserialize, PartialEq, Eq, Debug, Clone)]
-pub(super) struct Identity {
+pub struct Identity {
     pid: u32,
     /// In ticks since the boot.
     start_time: u64,
@@ -14,8 +16,12 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// The process of that number, if it is alive.
-    pub(super) fn of(pid: u32) -> io::Result<Self> {
+    /// The process of that number.
+    ///
+    /// # Errors
+    ///
+    /// When there is none that is alive, or /proc can't be read.
+    pub fn of(pid: u32) -> io::Result<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
         let unknown = || io::Error::other(format!("/proc/{pid}/stat is not understood"));
         // The name stands in brackets and may hold brackets and blanks itself.
@@ -30,9 +36,47 @@ impl Identity {
         Ok(Self { pid, start_time, boot_id })
     }
 
+    /// Its number, for people.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Whether it is still there.
-    pub(super) fn is_alive(&self) -> bool {
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
         Self::of(self.pid).is_ok_and(|now| now == *self)
+    }
+
+    /// Asks it to end. One that is gone already has.
+    ///
+    /// # Errors
+    ///
+    /// When it belongs to somebody else.
+    pub fn terminate(&self) -> io::Result<()> {
+        self.send(Signal::TERM)
+    }
+
+    /// Ends it without asking. One that is gone already has ended.
+    ///
+    /// # Errors
+    ///
+    /// When it belongs to somebody else.
+    pub fn kill(&self) -> io::Result<()> {
+        self.send(Signal::KILL)
+    }
+
+    fn send(&self, signal: Signal) -> io::Result<()> {
+        let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else { return Ok(()) };
+        // Held before it is looked at: the number can't become another's in between.
+        let sent = pidfd_open(pid, PidfdFlags::empty()).and_then(|process| match self.is_alive() {
+            true => pidfd_send_signal(&process, signal),
+            false => Ok(()),
+        });
+        match sent {
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -56,5 +100,17 @@ mod tests {
         drop(child.stdin.take());
         child.wait().unwrap();
         assert!(!identity.is_alive());
+        identity.kill().unwrap();
+    }
+
+    #[test]
+    fn only_the_very_process_is_signalled() {
+        let mut child = std::process::Command::new("/bin/cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let identity = Identity::of(child.id()).unwrap();
+        let earlier = Identity { start_time: identity.start_time - 1, ..identity.clone() };
+        earlier.kill().unwrap();
+        assert!(child.try_wait().unwrap().is_none(), "the number was another's");
+        identity.terminate().unwrap();
+        assert!(!child.wait().unwrap().success());
     }
 }

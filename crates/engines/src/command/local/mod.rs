@@ -27,6 +27,7 @@ use tokio::process::{ChildStdout, Command};
 use crate::{Order, Transient};
 pub(super) use folder::{Ended, Look};
 use folder::{RunFolder, STATE};
+pub use identity::Identity;
 pub use log::{LogLine, LogPage};
 pub use old::{OldRun, old_runs, remove_old_run};
 use sandbox::Sandbox;
@@ -317,6 +318,51 @@ pub fn read_log(
     // Asked before it is read: what a run wrote before its end is not missed.
     let goes_on = run.is_run()?;
     log::read(&run.log(), from, lines, goes_on)
+}
+
+/// Asks every run in a folder of runs to end, and answers how many have not yet. For a folder that no server uses.
+///
+/// # Errors
+///
+/// When the folder can't be read.
+pub fn stop_runs(folder: &Path) -> io::Result<usize> {
+    let mut left = 0;
+    for resource in folders_in(folder)? {
+        for run in folders_in(&resource)? {
+            let run = RunFolder::at(&run);
+            // What can't be understood is of no process that is known.
+            if run.is_run().unwrap_or_default() {
+                run.stop()?;
+                left += 1;
+            }
+        }
+    }
+    Ok(left)
+}
+
+/// Removes a folder of runs with all that they left, also what they made unwritable.
+///
+/// # Errors
+///
+/// When something in it can't be removed.
+pub fn forget_runs(folder: &Path) -> io::Result<()> {
+    folder::remove(folder)
+}
+
+/// The folders in a folder; none in one that is not there.
+fn folders_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut folders = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    Ok(folders)
 }
 
 /// Holds the run in `folder`; what to run is read from standard input. Returns when the run has ended.

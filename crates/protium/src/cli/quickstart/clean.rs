@@ -1,0 +1,206 @@
+//! `protium quickstart --clean`: all of it goes, whatever became of the run that made it.
+//!
+//! What was provisioned is deleted by the server, as anybody would: the commands of the templates see to that. What can
+//! not be deleted so is stopped by the files of its runs. Then the server ends, and the folder goes.
+
+use super::folder::Folder;
+use super::progress::Progress;
+use super::story::{PAUSE, found, is_busy};
+use super::{client, server};
+use anyhow::bail;
+use protium_client::types as api;
+use protium_client::types::DeploymentStatus;
+use protium_client::{Client, Error, ErrorCode};
+use protium_engines::command;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long something may take to be deleted, before it is given up and only stopped.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the runs may take to end after they were asked to, some more than they are given.
+const END: Duration = Duration::from_secs(20);
+
+/// Removes what is in the folder, and the folder. `false`: there was none.
+pub(super) async fn clean(path: &Path, progress: &Progress) -> anyhow::Result<bool> {
+    let Some(folder) = Folder::existing(path)? else { return Ok(false) };
+    if folder.has_store() {
+        match delete_all(&folder, progress).await {
+            Ok(()) => {}
+            Err(error) => progress
+                .done(&format!("the server can't delete what it has ({error:#}); its processes are stopped instead")),
+        }
+    }
+    progress.doing("stopping the server");
+    if let Some(process) = server::stop(&folder).await? {
+        progress.done(&format!("the server, process {process}, is stopped"));
+    }
+    stop_runs(&folder).await?;
+    let path = folder.path().to_owned();
+    folder.remove()?;
+    progress.done(&format!("the folder {} is removed", path.display()));
+    Ok(true)
+}
+
+/// Ends what the runner still has: where the server did its part that is nothing.
+async fn stop_runs(folder: &Folder) -> anyhow::Result<()> {
+    let until = Instant::now() + END;
+    loop {
+        match command::stop_runs(&folder.runs())? {
+            0 => return Ok(()),
+            left if Instant::now() > until => {
+                bail!("{left} runs of commands do not end; their files are in {}", folder.runs().display())
+            }
+            _ => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+async fn delete_all(folder: &Folder, progress: &Progress) -> anyhow::Result<()> {
+    let (address, _) = server::find_or_start(folder, folder.choices(), progress).await?;
+    let client = &client(folder, &address)?;
+    for component in client.paginate(api::ListComponentsInput::default()).all().await? {
+        progress.doing(&format!("deleting the component {}", component.name));
+        remove(client, &Thing::Component(component.name), component.arn, progress).await?;
+    }
+    for service in client.paginate(api::ListServicesInput::default()).all().await? {
+        progress.doing(&format!("deleting the service {}", service.name));
+        remove(client, &Thing::Service(service.name), service.arn, progress).await?;
+    }
+    for environment in client.paginate(api::ListEnvironmentsInput::default()).all().await? {
+        progress.doing(&format!("deleting the environment {}", environment.name));
+        remove(client, &Thing::Environment(environment.name), environment.arn, progress).await?;
+    }
+    progress.doing("deleting the templates");
+    delete_templates(client).await?;
+    progress.done("the templates are deleted");
+    Ok(())
+}
+
+/// What is deleted by name, and takes its time.
+enum Thing {
+    Component(String),
+    Service(String),
+    Environment(String),
+}
+
+/// How it stands.
+enum Stand {
+    Gone,
+    UnderWay,
+    /// It can be deleted, maybe not for the first time.
+    Settled,
+}
+
+impl std::fmt::Display for Thing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Component(name) => write!(f, "the component {name}"),
+            Self::Service(name) => write!(f, "the service {name}"),
+            Self::Environment(name) => write!(f, "the environment {name}"),
+        }
+    }
+}
+
+impl Thing {
+    async fn look(&self, client: &Client) -> Result<Stand, Error> {
+        let name = |name: &String| name.clone();
+        let deployment = |status| match status {
+            DeploymentStatus::InProgress | DeploymentStatus::Cancelling | DeploymentStatus::DeleteInProgress => {
+                Stand::UnderWay
+            }
+            _ => Stand::Settled,
+        };
+        let stand = match self {
+            Self::Component(of) => found(client.get_component(api::GetComponentInput { name: name(of) }).await)?
+                .and_then(|found| found.component)
+                .map(|component| deployment(component.deployment_status)),
+            Self::Service(of) => found(client.get_service(api::GetServiceInput { name: name(of) }).await)?
+                .and_then(|found| found.service)
+                .map(|service| if is_busy(service.status) { Stand::UnderWay } else { Stand::Settled }),
+            Self::Environment(of) => found(client.get_environment(api::GetEnvironmentInput { name: name(of) }).await)?
+                .map(|found| deployment(found.environment.deployment_status)),
+        };
+        Ok(stand.unwrap_or(Stand::Gone))
+    }
+
+    async fn delete(&self, client: &Client) -> Result<(), Error> {
+        match self {
+            Self::Component(name) => {
+                client.delete_component(api::DeleteComponentInput { name: name.clone() }).await.map(drop)
+            }
+            Self::Service(name) => {
+                client.delete_service(api::DeleteServiceInput { name: name.clone() }).await.map(drop)
+            }
+            Self::Environment(name) => {
+                client.delete_environment(api::DeleteEnvironmentInput { name: name.clone() }).await.map(drop)
+            }
+        }
+    }
+}
+
+/// Deletes it and waits until it is gone. What is under way may end first; what can't be deleted is given up, and its
+/// processes are stopped at the end.
+async fn remove(client: &Client, thing: &Thing, arn: String, progress: &Progress) -> anyhow::Result<()> {
+    let until = Instant::now() + PATIENCE;
+    let mut asked = false;
+    loop {
+        match thing.look(client).await? {
+            Stand::Gone => {
+                progress.done(&format!("{thing} is deleted"));
+                return Ok(());
+            }
+            Stand::Settled if !asked => match thing.delete(client).await {
+                Ok(()) => asked = true,
+                // Something of it is under way still, an instance say.
+                Err(error) if error.code() == Some(ErrorCode::Conflict) && Instant::now() < until => {}
+                Err(_) => break,
+            },
+            Stand::UnderWay if Instant::now() < until => {}
+            Stand::UnderWay | Stand::Settled => break,
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    let infrastructure = api::Infrastructure::Retain;
+    client.force_delete(api::ForceDeleteInput { resource_arn: arn, infrastructure }).await?;
+    progress.done(&format!("{thing} could not be deleted by its commands, and is given up"));
+    Ok(())
+}
+
+async fn delete_templates(client: &Client) -> Result<(), Error> {
+    for template in client.paginate(api::ListServiceTemplatesInput::default()).all().await? {
+        let input =
+            api::ListServiceTemplateVersionsInput { template_name: template.name.clone(), ..Default::default() };
+        let mut versions = client.paginate(input).all().await?;
+        // The newest last: it is recommended until it is the only one.
+        versions.sort_by_key(|version| number(&version.major_version, &version.minor_version));
+        for version in versions {
+            let input = api::DeleteServiceTemplateVersionInput {
+                template_name: version.template_name,
+                major_version: version.major_version,
+                minor_version: version.minor_version,
+            };
+            client.delete_service_template_version(input).await?;
+        }
+        client.delete_service_template(api::DeleteServiceTemplateInput { name: template.name }).await?;
+    }
+    for template in client.paginate(api::ListEnvironmentTemplatesInput::default()).all().await? {
+        let name = template.name.clone();
+        let input = api::ListEnvironmentTemplateVersionsInput { template_name: name, ..Default::default() };
+        let mut versions = client.paginate(input).all().await?;
+        versions.sort_by_key(|version| number(&version.major_version, &version.minor_version));
+        for version in versions {
+            let input = api::DeleteEnvironmentTemplateVersionInput {
+                template_name: version.template_name,
+                major_version: version.major_version,
+                minor_version: version.minor_version,
+            };
+            client.delete_environment_template_version(input).await?;
+        }
+        client.delete_environment_template(api::DeleteEnvironmentTemplateInput { name: template.name }).await?;
+    }
+    Ok(())
+}
+
+fn number(major: &str, minor: &str) -> (u32, u32) {
+    (major.parse().unwrap_or_default(), minor.parse().unwrap_or_default())
+}
