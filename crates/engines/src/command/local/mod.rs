@@ -329,11 +329,13 @@ pub fn stop_runs(folder: &Path) -> io::Result<usize> {
     let mut left = 0;
     for resource in folders_in(folder)? {
         for run in folders_in(&resource)? {
-            let run = RunFolder::at(&run);
-            // What can't be understood is of no process that is known.
-            if run.is_run().unwrap_or_default() {
-                run.stop()?;
-                left += 1;
+            // And the process that it left behind.
+            for held in [RunFolder::at(&run), RunFolder::at(&run.join("service"))] {
+                // What can't be understood is of no process that is known.
+                if held.is_run().unwrap_or_default() {
+                    held.stop()?;
+                    left += 1;
+                }
             }
         }
     }

@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_path_is_quoted_where_a_shell_would_take_it_apart() {
-        assert_eq!(quoted(Path::new("/home/me/x-1.0/credentials")), "/home/me/x-1.0/credentials");
-        assert_eq!(quoted(Path::new("/home/me and you/it's")), r"'/home/me and you/it'\''s'");
+        assert_eq!(quoted(Path::new("/srv/x-1.0/credentials")), "/srv/x-1.0/credentials");
+        assert_eq!(quoted(Path::new("/srv/me and you/it's")), r"'/srv/me and you/it'\''s'");
     }
 }

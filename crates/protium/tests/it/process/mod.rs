@@ -7,6 +7,7 @@ mod first_start;
 mod kill;
 mod log;
 mod program;
+mod quickstart;
 mod refusal;
 mod roles;
 mod run_logs;
