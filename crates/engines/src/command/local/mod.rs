@@ -330,7 +330,8 @@ pub fn stop_runs(folder: &Path) -> io::Result<usize> {
     for resource in folders_in(folder)? {
         for run in folders_in(&resource)? {
             // And the process that it left behind.
-            for held in [RunFolder::at(&run), RunFolder::at(&run.join("service"))] {
+            let run = RunFolder::at(&run);
+            for held in [run.service(), run] {
                 // What can't be understood is of no process that is known.
                 if held.is_run().unwrap_or_default() {
                     held.stop()?;

@@ -168,39 +168,46 @@ async fn remove(client: &Client, thing: &Thing, arn: String, progress: &Progress
 
 async fn delete_templates(client: &Client) -> Result<(), Error> {
     for template in client.paginate(api::ListServiceTemplatesInput::default()).all().await? {
-        let input =
-            api::ListServiceTemplateVersionsInput { template_name: template.name.clone(), ..Default::default() };
-        let mut versions = client.paginate(input).all().await?;
-        // The newest last: it is recommended until it is the only one.
-        versions.sort_by_key(|version| number(&version.major_version, &version.minor_version));
-        for version in versions {
-            let input = api::DeleteServiceTemplateVersionInput {
-                template_name: version.template_name,
-                major_version: version.major_version,
-                minor_version: version.minor_version,
-            };
-            client.delete_service_template_version(input).await?;
+        let list = api::ListServiceTemplateVersionsInput { template_name: template.name.clone(), ..Default::default() };
+        for major in client.paginate(list.clone()).all().await? {
+            let list =
+                api::ListServiceTemplateVersionsInput { major_version: Some(major.major_version), ..list.clone() };
+            let mut versions = client.paginate(list).all().await?;
+            // The newest last: it is recommended until it is the only one.
+            versions.sort_by_key(|version| number(&version.minor_version));
+            for version in versions {
+                let input = api::DeleteServiceTemplateVersionInput {
+                    template_name: version.template_name,
+                    major_version: version.major_version,
+                    minor_version: version.minor_version,
+                };
+                client.delete_service_template_version(input).await?;
+            }
         }
         client.delete_service_template(api::DeleteServiceTemplateInput { name: template.name }).await?;
     }
     for template in client.paginate(api::ListEnvironmentTemplatesInput::default()).all().await? {
         let name = template.name.clone();
-        let input = api::ListEnvironmentTemplateVersionsInput { template_name: name, ..Default::default() };
-        let mut versions = client.paginate(input).all().await?;
-        versions.sort_by_key(|version| number(&version.major_version, &version.minor_version));
-        for version in versions {
-            let input = api::DeleteEnvironmentTemplateVersionInput {
-                template_name: version.template_name,
-                major_version: version.major_version,
-                minor_version: version.minor_version,
-            };
-            client.delete_environment_template_version(input).await?;
+        let list = api::ListEnvironmentTemplateVersionsInput { template_name: name, ..Default::default() };
+        for major in client.paginate(list.clone()).all().await? {
+            let major = Some(major.major_version);
+            let list = api::ListEnvironmentTemplateVersionsInput { major_version: major, ..list.clone() };
+            let mut versions = client.paginate(list).all().await?;
+            versions.sort_by_key(|version| number(&version.minor_version));
+            for version in versions {
+                let input = api::DeleteEnvironmentTemplateVersionInput {
+                    template_name: version.template_name,
+                    major_version: version.major_version,
+                    minor_version: version.minor_version,
+                };
+                client.delete_environment_template_version(input).await?;
+            }
         }
         client.delete_environment_template(api::DeleteEnvironmentTemplateInput { name: template.name }).await?;
     }
     Ok(())
 }
 
-fn number(major: &str, minor: &str) -> (u32, u32) {
-    (major.parse().unwrap_or_default(), minor.parse().unwrap_or_default())
+fn number(minor: &str) -> u32 {
+    minor.parse().unwrap_or_default()
 }

@@ -81,8 +81,8 @@ impl Home {
         lines.filter(|line| line.contains(name)).collect()
     }
 
-    /// Cleans up, and there is nothing left: no process, no page, no folder.
-    async fn cleaned(&self, pages: &[String]) {
+    /// Cleans up, and there is nothing left: no process, no page, no folder. Answers what was said meanwhile.
+    async fn cleaned(&self, pages: &[String]) -> String {
         let Ended { status, out, err } = self.run(&["--clean"]).await;
         assert!(status.success(), "{out}\n{err}");
         assert!(!self.state().exists());
@@ -90,6 +90,7 @@ impl Home {
         for page in pages {
             assert!(get(page).await.is_none(), "{page} answers still");
         }
+        err
     }
 }
 
@@ -170,7 +171,10 @@ async fn it_provisions_for_real_reports_what_there_is_and_removes_all_of_it() {
     let (said, again) = home.provisioned().await;
     assert_eq!((home.server(), &again), (server, &pages), "the same ones");
     assert!(!said.contains("outdated"), "{said}");
-    home.cleaned(&pages).await;
+    let said = home.cleaned(&pages).await;
+    for deleted in ["the service hello is", "the environment dev is", "the templates are"] {
+        assert!(said.contains(&format!("{deleted} deleted")), "{deleted}: {said}");
+    }
     let nothing = home.run(&["--clean"]).await;
     assert!(nothing.status.success() && nothing.out.contains("nothing to remove"), "{nothing:?}");
 }
@@ -205,7 +209,8 @@ async fn what_can_not_be_deleted_by_a_server_goes_all_the_same() {
     let (_, pages) = home.provisioned().await;
     home.kill_server().await;
     fs::write(home.state().join("master.key"), "not the key").unwrap();
-    home.cleaned(&pages).await;
+    let said = home.cleaned(&pages).await;
+    assert!(said.contains("its processes are stopped instead"), "{said}");
 }
 
 #[tokio::test]
