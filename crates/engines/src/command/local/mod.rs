@@ -320,27 +320,28 @@ pub fn read_log(
     log::read(&run.log(), from, lines, goes_on)
 }
 
-/// Asks every run in a folder of runs to end, and answers how many have not yet. For a folder that no server uses.
+/// Asks every run in a folder of runs to end, and every process that one left behind. `true` if there is none left. For
+/// a folder that no server uses: it would begin the processes again.
 ///
 /// # Errors
 ///
-/// When the folder can't be read.
-pub fn stop_runs(folder: &Path) -> io::Result<usize> {
-    let mut left = 0;
+/// When the folder can't be read or written.
+pub fn stop_runs(folder: &Path) -> io::Result<bool> {
+    let mut none = true;
     for resource in folders_in(folder)? {
+        none &= service::stop(&resource)?;
         for run in folders_in(&resource)? {
-            // And the process that it left behind.
             let run = RunFolder::at(&run);
             for held in [run.service(), run] {
                 // What can't be understood is of no process that is known.
                 if held.is_run().unwrap_or_default() {
                     held.stop()?;
-                    left += 1;
+                    none = false;
                 }
             }
         }
     }
-    Ok(left)
+    Ok(none)
 }
 
 /// Removes a folder of runs with all that they left, also what they made unwritable.

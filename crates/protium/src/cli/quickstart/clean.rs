@@ -44,15 +44,13 @@ pub(super) async fn clean(path: &Path, progress: &Progress) -> anyhow::Result<bo
 /// Ends what the runner still has: where the server did its part that is nothing.
 async fn stop_runs(folder: &Folder) -> anyhow::Result<()> {
     let until = Instant::now() + END;
-    loop {
-        match command::stop_runs(&folder.runs())? {
-            0 => return Ok(()),
-            left if Instant::now() > until => {
-                bail!("{left} runs of commands do not end; their files are in {}", folder.runs().display())
-            }
-            _ => tokio::time::sleep(PAUSE).await,
+    while !command::stop_runs(&folder.runs())? {
+        if Instant::now() > until {
+            bail!("there are commands that do not end; the files of their runs are in {}", folder.runs().display());
         }
+        tokio::time::sleep(PAUSE).await;
     }
+    Ok(())
 }
 
 async fn delete_all(folder: &Folder, progress: &Progress) -> anyhow::Result<()> {

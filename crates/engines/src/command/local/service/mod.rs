@@ -11,6 +11,7 @@ mod rotating;
 
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use super::folder::{Ended, Look, RunFolder, folder, remove};
@@ -166,6 +167,18 @@ impl Local {
         }
         Ok(true)
     }
+}
+
+/// Asks for the end of the process of a resource, by the folder of that alone. `true` if it has none.
+pub(super) fn stop(resource: &Path) -> io::Result<bool> {
+    let place = Place::at(resource);
+    if !place.is_known() || !place.is_held()? {
+        return Ok(true);
+    }
+    if let Some(kept) = place.kept()? {
+        place.run(&kept.deployment).service().stop()?;
+    }
+    Ok(false)
 }
 
 /// In the supervisor's own words.
