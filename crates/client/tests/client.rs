@@ -289,3 +289,29 @@ fn the_waiters_poll_as_the_published_ones_do() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_bundle_is_put_into_the_store_with_a_signature_for_the_store() {
+    let mine = "<Error><Code>BucketAlreadyOwnedByYou</Code></Error>";
+    let other = "<Error><Code>BucketAlreadyExists</Code><Message>it is another's</Message></Error>";
+    let answers = [Answer::Bytes(409, mine), Answer::Bytes(200, ""), Answer::Bytes(409, other)];
+    let (server, client) = start(answers).await;
+    client.create_bucket("bundles").await.unwrap();
+    client.put_object("bundles", "web-1.0.tar.gz", "packed").await.unwrap();
+    let refused = client.create_bucket("taken").await.unwrap_err();
+    assert_eq!(refused.to_string(), "BucketAlreadyExists (409): it is another's");
+
+    let [made, put, _] = &server.requests()[..] else { panic!("one attempt each") };
+    assert_eq!((made.method.as_str(), made.path.as_str()), ("PUT", "/bundles"));
+    assert_eq!(
+        (put.method.as_str(), put.path.as_str(), put.body.as_str()),
+        ("PUT", "/bundles/web-1.0.tar.gz", "packed")
+    );
+    assert!(
+        put.header("authorization").contains("/eu-west-1/s3/aws4_request, SignedHeaders=host;x-amz-content-sha256;")
+    );
+    // Computed apart from this code.
+    assert_eq!(put.header("x-amz-content-sha256"), "88cb8a087b6e8cebfc9ae5602f5a2159a6bcf923e7f2c56809bcda6cad1727a7");
+    let wrong = client.put_object("bundles", "no key", "packed").await.unwrap_err();
+    assert!(matches!(&wrong, Error::Config(why) if why.contains("percent-encode")), "{wrong}");
+}
