@@ -3,6 +3,7 @@
 mod admin;
 mod backup;
 mod body;
+mod example_bundles;
 mod first_start;
 mod kill;
 mod log;
