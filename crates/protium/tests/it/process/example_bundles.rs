@@ -1,7 +1,7 @@
 //! The example bundles of commands, as they are in the checkout: registered and run by the program as it is shipped.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};

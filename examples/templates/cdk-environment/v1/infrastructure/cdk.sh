@@ -11,8 +11,8 @@ that it is given with --run-tools" >&2
       return 127
     }
   done
-  # HOME goes with the run, and so does what npm would keep there.
-  npm ci --ignore-scripts --no-progress
+  # Here and not in HOME, which goes with the run: later ones download nothing again, and need no npm registry.
+  npm_config_cache=$PROTIUM_STATE_DIR/npm npm ci --ignore-scripts --no-progress --prefer-offline
 }
 
 begun=$PROTIUM_STATE_DIR/begun

@@ -2,7 +2,7 @@
 
 // The app: one stack, with the inputs of the environment.
 
-const { App, BootstraplessSynthesizer, Tags } = require('aws-cdk-lib');
+const { App, BootstraplessSynthesizer } = require('aws-cdk-lib');
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { StorageStack } = require('../lib/storage-stack');
@@ -11,7 +11,7 @@ const { StorageStack } = require('../lib/storage-stack');
 const { environment } = JSON.parse(readFileSync(join(__dirname, '..', 'proton-inputs.json'), 'utf8'));
 
 const app = new App();
-const stack = new StorageStack(app, 'Storage', {
+new StorageStack(app, 'Storage', {
   // The name that Protium chose: unique, stable, and one that roles limited to AWSProton-* may use.
   stackName: process.env.STACK_NAME,
   description: `Storage and a queue of the environment ${environment.name}`,
@@ -19,4 +19,3 @@ const stack = new StorageStack(app, 'Storage', {
   synthesizer: new BootstraplessSynthesizer(),
   inputs: environment.inputs,
 });
-Tags.of(stack).add('environment', environment.name);
