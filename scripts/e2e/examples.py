@@ -6,6 +6,7 @@ import argparse
 import io
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -18,6 +19,12 @@ from story import ACCOUNT, EXAMPLES, ROLE, Cli, Story, note, pack, proton, value
 NAME = "cdk-environment"
 OUTPUTS = {"BucketName", "BucketArn", "QueueUrl", "QueueArn", "DeadLetterQueueUrl", "KeyArn"}
 REGIONS = ["us-east-1", "eu-central-1"]
+
+
+def node_tools():
+    """The flags with which runs find this machine's Node.js, where it is none of the system's."""
+    folder = pathlib.Path(shutil.which("node")).resolve().parents[1]
+    return [] if folder.is_relative_to("/usr") else ["--run-tools", str(folder)]
 
 
 def npm_settings():
@@ -91,7 +98,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="protium-examples.") as name:
         folder = pathlib.Path(name)
         with Emulator(folder) as emulator:
-            with Protium(options.program, folder, emulator, None, ACCOUNT, "--runner", "local") as protium:
+            with Protium(options.program, folder, emulator, None, ACCOUNT, "--runner", "local", *node_tools()) as protium:
                 Examples(folder, Cli(protium), protium, emulator).tell()
 
 

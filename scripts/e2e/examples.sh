@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib.sh"
 
 "$PROJECT_DIR/scripts/python-env.sh"
-"$PROJECT_DIR/scripts/node-env.sh"
+command -v npm >/dev/null || need_apt "the AWS CDK is JavaScript" nodejs npm
 need_compiler
 command -v bwrap >/dev/null || need_apt "runs of commands are tested in their sandbox" bubblewrap
 (cd "$PROJECT_DIR" && cargo build --quiet --locked --package protium)
