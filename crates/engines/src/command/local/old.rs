@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::folder::{RunFolder, STATE, remove};
-use super::{RunId, folder_of};
+use super::{RunId, folder_of, service};
 
 /// A run that nobody runs, of which nothing was written for long.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,7 +20,8 @@ pub struct OldRun {
 }
 
 /// The runs in `folder` that nobody runs, and of which nothing was written since `before`. What resources keep from
-/// run to run is none. Empty where there is no such folder.
+/// run to run is none. Empty where there is no such folder. One whose files can't be read is among them, and refused by
+/// [`remove_old_run`].
 ///
 /// # Errors
 ///
@@ -30,7 +31,8 @@ pub fn old_runs(folder: &Path, before: SystemTime) -> io::Result<Vec<OldRun>> {
     for resource in folders_in(folder)? {
         for deployment in folders_in(&folder.join(&resource))? {
             let run = OldRun { resource: resource.clone(), deployment };
-            if run.deployment != STATE && run.is_old(folder, before)? {
+            // One that can't be looked at holds up no other: its removal says why.
+            if run.deployment != STATE && run.is_old(folder, before).unwrap_or(true) {
                 old.push(run);
             }
         }
@@ -62,10 +64,13 @@ impl OldRun {
         folder_of(folder, &RunId { resource: self.resource.clone(), deployment: self.deployment.clone() })
     }
 
-    /// Whether nobody runs it, and nothing was written there since. One that is gone is not old.
+    /// Whether nobody runs it, it left no process that stays, and nothing was written there since. One that is gone is
+    /// not old.
     fn is_old(&self, folder: &Path, before: SystemTime) -> io::Result<bool> {
         let files = self.files(folder);
-        Ok(newest(&files)?.is_some_and(|newest| newest < before) && !RunFolder::at(&files).is_run()?)
+        Ok(newest(&files)?.is_some_and(|newest| newest < before)
+            && !RunFolder::at(&files).is_run()?
+            && !service::is_of(&folder.join(&self.resource), &self.deployment)?)
     }
 }
 
@@ -113,6 +118,9 @@ mod tests {
     use super::*;
     use crate::command::local::folder::Ended;
 
+    /// What is known of a process that stays.
+    const KEPT: &str = "{\"deployment\": \"left-a-process\", \"process\": {\"command\": \"true\", \"port\": 1, \
+                        \"ready_path\": \"/\"}, \"variables\": [], \"role\": null, \"region\": \"r\"}";
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// Makes it as old as that.
@@ -158,10 +166,19 @@ mod tests {
         age(&path, DAY * 2);
         fs::write(written.log(), "").unwrap();
         age(&folder.join("a/state"), DAY * 2);
+        let (left, path) = run(folder, "d", "left-a-process");
+        left.claim().unwrap();
+        left.end(&Ended::Stopped).unwrap();
+        fs::write(folder.join("d/service.json"), KEPT).unwrap();
+        age(&path, DAY * 2);
+        let (_, path) = run(folder, "c", "unreadable");
+        fs::write(path.join("supervisor.json"), "{").unwrap();
+        age(&path, DAY * 2);
         let before = SystemTime::now() - DAY;
         let mut found = old_runs(folder, before).unwrap();
         found.sort();
-        assert_eq!(found, [old("a", "ended"), old("a", "never-begun")]);
+        assert_eq!(found, [old("a", "ended"), old("a", "never-begun"), old("c", "unreadable")]);
+        assert!(remove_old_run(folder, &found[2], before).is_err() && path.exists(), "it may go on");
         assert_eq!(old_runs(&folder.join("none"), before).unwrap(), []);
     }
 

@@ -181,6 +181,11 @@ pub(super) fn stop(resource: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
+/// Whether the process that the run of `deployment` left is the one of the resource.
+pub(super) fn is_of(resource: &Path, deployment: &str) -> io::Result<bool> {
+    Ok(Place::at(resource).kept()?.is_some_and(|kept| kept.deployment == deployment))
+}
+
 /// In the supervisor's own words.
 fn did_not_begin(own: &RunFolder) -> io::Error {
     io::Error::other(format!("the supervisor of the process did not begin: {}", own.complaints()))
