@@ -23,12 +23,12 @@ const END: Duration = Duration::from_secs(20);
 /// Removes what is in the folder, and the folder. `false`: there was none.
 pub(super) async fn clean(path: &Path, progress: &Progress) -> anyhow::Result<bool> {
     let Some(folder) = Folder::existing(path)? else { return Ok(false) };
-    if folder.has_store() {
-        match delete_all(&folder, progress).await {
-            Ok(()) => {}
-            Err(error) => progress
-                .done(&format!("the server can't delete what it has ({error:#}); its processes are stopped instead")),
-        }
+    if folder.has_store()
+        && let Err(error) = delete_all(&folder, progress).await
+    {
+        let why = format!("{error:#}");
+        let why = why.lines().next().unwrap_or_default();
+        progress.done(&format!("the server can't delete what it has ({why}); its processes are stopped instead"));
     }
     progress.doing("stopping the server");
     if let Some(process) = server::stop(&folder).await? {
