@@ -40,7 +40,7 @@ mod tests {
     fn every_bundle_is_an_archive_that_registration_takes() {
         for files in [ENVIRONMENT, SERVICE_1_0, SERVICE_1_1] {
             let read = protium_domain::bundle::unpack(&pack(files).unwrap(), &Limits::default()).unwrap();
-            let found: Vec<&str> = read.iter().map(|(path, _)| path.as_str()).collect();
+            let found: Vec<&str> = read.keys().map(String::as_str).collect();
             for (path, _) in files {
                 assert!(found.contains(path), "{path}: {found:?}");
             }
