@@ -9,6 +9,7 @@ use self::blocks::{Block, blocks, tokens};
 use super::inputs::{self, TERRAFORM_FILE};
 use crate::deployment::TargetKind;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The file that says where the state is. Terraform reads it last, and takes it for what others say.
@@ -17,30 +18,44 @@ const BACKEND: &str = "{\"terraform\": {\"backend\": {\"local\": {}}}}\n";
 /// The plan of a run, for people; it is kept with the deployment.
 pub const PLAN_FILE: &str = "proton-plan.txt";
 
-/// Finds the program, and keeps a state that could not be saved where the next run finds it.
+/// Finds the program, and keeps a state that could not be saved where the next run finds it. Variables and files that
+/// say where the state is are forgotten: that is decided here.
 const BEGIN: &str = "tf=$(command -v \"${PROTIUM_TERRAFORM:-terraform}\" || command -v \"${PROTIUM_TERRAFORM:-tofu}\") || \
     { echo \"${PROTIUM_TERRAFORM:-terraform or tofu} is not among the programs that runs find: install it for the whole \
     system, or show its folder with --run-tools\" >&2; exit 127; }; \
     trap 'if [ -e errored.tfstate ]; then cp errored.tfstate \"$PROTIUM_STATE_DIR/\"; fi' EXIT; \
+    unset TF_WORKSPACE TF_DATA_DIR; rm -rf .terraform; \
     \"$tf\" version";
 const INIT: &str = "\"$tf\" init -input=false -no-color";
 const INIT_IN_STATE_DIR: &str =
     "\"$tf\" init -input=false -no-color -backend-config=\"path=$PROTIUM_STATE_DIR/terraform.tfstate\"";
+/// From here on there may be a state.
+const REMEMBER: &str = "echo \"$place\" > \"$PROTIUM_STATE_DIR/backend\"";
 /// The workspace of the resource: a backend that the bundle names is that of all its resources.
 const WORKSPACE: &str = "\"$tf\" workspace select -or-create \"$STACK_NAME\"";
 const CLOUD_WORKSPACE: &str = "export TF_WORKSPACE=\"$STACK_NAME\"";
 const LEAVE_WORKSPACE: &str = "\"$tf\" workspace select default && \"$tf\" workspace delete \"$STACK_NAME\"";
-/// Saves what an earlier run could not. A state that somebody saved since is newer, and refuses it: once.
+/// Saves what an earlier run could not. One that the backend refuses because its own is newer or another is put aside,
+/// once; whatever else goes wrong, it stays for the next run.
 const RECOVER: &str = "if [ -e \"$PROTIUM_STATE_DIR/errored.tfstate\" ]; then \
-    mv \"$PROTIUM_STATE_DIR/errored.tfstate\" \"$PROTIUM_STATE_DIR/recovered.tfstate\" && \
-    \"$tf\" state push \"$PROTIUM_STATE_DIR/recovered.tfstate\"; fi";
+    if pushed=$(\"$tf\" state push \"$PROTIUM_STATE_DIR/errored.tfstate\" 2>&1); then \
+    mv \"$PROTIUM_STATE_DIR/errored.tfstate\" \"$PROTIUM_STATE_DIR/recovered.tfstate\"; else \
+    echo \"$pushed\" >&2; case $pushed in *serial*|*lineage*) \
+    mv \"$PROTIUM_STATE_DIR/errored.tfstate\" \"$PROTIUM_STATE_DIR/recovered.tfstate\"; \
+    echo 'The state that an earlier run could not save is refused, and put aside as recovered.tfstate.' >&2;; \
+    esac; false; fi; fi";
 const PLAN: &str = "\"$tf\" plan -input=false -no-color -out=plan.bin";
 const SHOW: &str = "\"$tf\" show -no-color plan.bin > proton-plan.txt";
 const APPLY: &str = "\"$tf\" apply -input=false -no-color plan.bin";
 const OUTPUT: &str = "\"$tf\" output -no-color -json > proton-outputs.json";
-/// Nothing was ever made: also a bundle that can't be initialised is deleted.
-const NOTHING: &str = "[ -e \"$PROTIUM_STATE_DIR/terraform.tfstate\" ] || [ -e \"$PROTIUM_STATE_DIR/errored.tfstate\" ] || \
+/// Nothing was ever begun: also a bundle that can't be initialised is deleted.
+const NOTHING: &str = "[ -e \"$PROTIUM_STATE_DIR/backend\" ] || [ -n \"${PROTIUM_DEPLOYED:-}\" ] || \
     { echo 'There is no state: nothing was made.'; exit 0; }";
+/// What was deployed has a state. Without it, all would be made a second time, or forgotten.
+const MISSING: &str = "[ -e \"$PROTIUM_STATE_DIR/backend\" ] || [ -z \"${PROTIUM_DEPLOYED:-}\" ] || \
+    { echo \"The state of $STACK_NAME is missing, which was deployed before: bring runs/<resource>/state of the data folder \
+    back, which is in no backup of Protium's. To give up what was made, force-delete the resource and retain its \
+    infrastructure.\" >&2; exit 1; }";
 const DESTROY: &str = "\"$tf\" destroy -auto-approve -input=false -no-color";
 
 /// What running a bundle takes.
@@ -53,6 +68,9 @@ pub struct Run {
     /// The commands that deprovision, in order.
     pub deprovision: Vec<String>,
 }
+
+/// The variable that is set for a resource that was deployed before.
+pub const DEPLOYED: &str = "PROTIUM_DEPLOYED";
 
 /// What Terraform is told in its environment.
 pub const VARIABLES: [(&str, &str); 3] = [("TF_IN_AUTOMATION", "1"), ("TF_INPUT", "0"), ("CHECKPOINT_DISABLE", "1")];
@@ -68,9 +86,15 @@ enum Backend {
     Cloud,
 }
 
-/// Whether Terraform reads the file at `path` by itself.
+/// Whether Terraform or OpenTofu reads the file at `path` by itself.
 pub fn is_configuration(path: &str) -> bool {
-    !path.contains('/') && (path.ends_with(".tf") || path.ends_with(".tf.json"))
+    !path.contains('/') && [".tf", ".tf.json", ".tofu", ".tofu.json"].iter().any(|ending| path.ends_with(ending))
+}
+
+/// Whether what the file says is laid over what others say.
+fn is_override(path: &str) -> bool {
+    let name = path.strip_suffix(".json").unwrap_or(path);
+    name.strip_suffix(".tf").is_some_and(|name| name == "override" || name.ends_with("_override"))
 }
 
 /// What it takes to run a bundle whose [configuration](is_configuration) these `files` are, for a target of that kind.
@@ -91,20 +115,32 @@ pub fn run(
     if declared.backend == Backend::StateDir {
         made.insert(BACKEND_FILE.to_owned(), BACKEND.to_owned());
     }
-    let begin = |first: &[&'static str], then: &[&'static str]| {
-        let init: &[&str] = match declared.backend {
-            Backend::StateDir => &[BEGIN, INIT_IN_STATE_DIR],
-            Backend::Named => &[BEGIN, INIT, WORKSPACE],
-            Backend::Cloud => &[BEGIN, CLOUD_WORKSPACE, INIT],
-        };
-        [first, init, &[RECOVER], then].concat().into_iter().map(str::to_owned).collect()
+    let (check, init, work, last): (&[&str], &[&str], &[&str], &[&str]) = match declared.backend {
+        Backend::StateDir => (&[MISSING], &[INIT_IN_STATE_DIR], &[], &[]),
+        Backend::Named => (&[], &[INIT], &[WORKSPACE], &[LEAVE_WORKSPACE]),
+        Backend::Cloud => (&[], &[CLOUD_WORKSPACE, INIT], &[], &[]),
     };
-    let (before, after): (&[&str], &[&str]) = match declared.backend {
-        Backend::StateDir => (&[NOTHING], &[DESTROY]),
-        Backend::Named => (&[], &[DESTROY, LEAVE_WORKSPACE]),
-        Backend::Cloud => (&[], &[DESTROY]),
+    let stays = stays(&declared.place());
+    let commands = |first: &[&'static str], then: &[&'static str]| {
+        let all = [first, check, &[BEGIN, &stays], init, &[REMEMBER], work, &[RECOVER], then].concat();
+        all.into_iter().map(str::to_owned).collect()
     };
-    Run { files: made, provision: begin(&[], &[PLAN, SHOW, APPLY, OUTPUT]), deprovision: begin(before, after) }
+    Run {
+        files: made,
+        provision: commands(&[], &[PLAN, SHOW, APPLY, OUTPUT]),
+        deprovision: commands(&[NOTHING], &[&[DESTROY], last].concat()),
+    }
+}
+
+/// Sees that the state is where it was. What has a state elsewhere would be made anew.
+fn stays(place: &str) -> String {
+    format!(
+        "place='{place}'; before=$(cat \"$PROTIUM_STATE_DIR/backend\" 2>/dev/null || echo \"$place\"); \
+         [ \"$before\" = \"$place\" ] || {{ \
+         echo \"The template keeps the state elsewhere than before ($place; before: $before), where nothing is known of \
+         $STACK_NAME. Go back to the backend that it had, or move its state with terraform init -migrate-state and remove \
+         the file runs/<resource>/state/backend in the data folder.\" >&2; false; }}"
+    )
 }
 
 /// The file that declares the inputs, as AWS Proton names it.
@@ -132,33 +168,52 @@ fn declarations(namespace: &Value, declared: &BTreeSet<String>) -> String {
 struct Declared {
     variables: BTreeSet<String>,
     backend: Backend,
+    /// What the backend is called, and what its block says.
+    says: String,
 }
 
 impl Declared {
     fn of<'a>(files: impl Iterator<Item = (&'a String, &'a String)>) -> Self {
-        let mut declared = Self { variables: BTreeSet::new(), backend: Backend::StateDir };
-        for (path, text) in files {
-            if path.ends_with(".json") {
-                declared.read_json(text);
-            } else {
-                declared.read(text);
+        let mut declared = Self { variables: BTreeSet::new(), backend: Backend::StateDir, says: String::new() };
+        let (over, base): (Vec<_>, Vec<_>) = files.partition(|(path, _)| is_override(path));
+        for (path, text) in base.into_iter().chain(over) {
+            // Only Terraform's own: what OpenTofu alone reads is not known to be read.
+            match path {
+                path if path.ends_with(".tf.json") => declared.read_json(text, is_override(path)),
+                path if path.ends_with(".tf") => declared.read(text, is_override(path)),
+                _ => {}
             }
         }
         declared
     }
 
-    fn read(&mut self, text: &str) {
+    /// A word for where the state is: the same as long as the bundle says the same of it.
+    fn place(&self) -> String {
+        match self.backend {
+            Backend::StateDir => "local".to_owned(),
+            Backend::Named | Backend::Cloud => {
+                let digest = hex::encode(Sha256::digest(self.says.as_bytes()));
+                let kind = self.says.split_whitespace().next().unwrap_or_default();
+                let kind: String = kind.chars().filter(char::is_ascii_alphanumeric).collect();
+                format!("{kind} {}", &digest[..12])
+            }
+        }
+    }
+
+    /// A variable of an override is declared elsewhere, or Terraform complains.
+    fn read(&mut self, text: &str, is_override: bool) {
         let tokens = tokens(text);
         for Block { kind, labels, body } in blocks(&tokens) {
             match (kind, labels.as_slice()) {
-                ("variable", [name, ..]) => {
+                ("variable", [name, ..]) if !is_override => {
                     self.variables.insert((*name).to_owned());
                 }
                 ("terraform", _) => {
                     for block in blocks(body) {
+                        let says = || format!("{:?}", block.body);
                         match (block.kind, block.labels.as_slice()) {
-                            ("backend", [kind, ..]) => self.backend(kind, block.is_empty()),
-                            ("cloud", _) => self.backend = Backend::Cloud,
+                            ("backend", [kind, ..]) => self.backend(kind, block.is_empty(), says()),
+                            ("cloud", _) => self.cloud(says()),
                             _ => {}
                         }
                     }
@@ -169,30 +224,34 @@ impl Declared {
     }
 
     /// The same of the JSON form; what is no JSON is Terraform's to complain about.
-    fn read_json(&mut self, text: &str) {
+    fn read_json(&mut self, text: &str, is_override: bool) {
         let Ok(document) = serde_json::from_str::<Value>(text) else { return };
-        for (name, _) in members(document.get("variable")) {
+        for (name, _) in members(document.get("variable")).filter(|_| !is_override) {
             self.variables.insert(name.clone());
         }
         for (name, value) in members(document.get("terraform")) {
             match name.as_str() {
                 "backend" => {
                     for (kind, body) in members(Some(value)) {
-                        self.backend(kind, members(Some(body)).next().is_none());
+                        self.backend(kind, members(Some(body)).next().is_none(), body.to_string());
                     }
                 }
-                "cloud" => self.backend = Backend::Cloud,
+                "cloud" => self.cloud(value.to_string()),
                 _ => {}
             }
         }
     }
 
     /// A backend without settings waits for whoever runs it to say them, and one on this machine would be gone with
-    /// the run: both are the state folder.
-    fn backend(&mut self, kind: &str, empty: bool) {
-        if kind != "local" && !empty {
-            self.backend = Backend::Named;
-        }
+    /// the run: both are the state folder. The last that is read holds: overrides take the place of others.
+    fn backend(&mut self, kind: &str, empty: bool, says: String) {
+        self.backend = if kind == "local" || empty { Backend::StateDir } else { Backend::Named };
+        self.says = format!("{kind} {says}");
+    }
+
+    fn cloud(&mut self, says: String) {
+        self.backend = Backend::Cloud;
+        self.says = format!("cloud {says}");
     }
 }
 
@@ -207,6 +266,8 @@ mod tests {
     use super::*;
     use crate::bundle::render::namespace;
     use serde_json::json;
+
+    const S3: &str = "terraform {\n  backend \"s3\" { bucket = \"b\" }\n}";
 
     fn of(files: &[(&str, &str)]) -> Run {
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
@@ -227,15 +288,83 @@ mod tests {
             (&[("b.tf.json", r#"{"terraform": {"backend": {"pg": {}}}}"#)][..], ours),
             (&[("b.tf.json", "no JSON")][..], ours),
             (&[("main.tf", "terraform {\n  cloud {}\n}")][..], &[CLOUD_WORKSPACE, INIT][..]),
+            (&[("a_override.tf", "terraform {\n  backend \"local\" {}\n}"), ("main.tf", S3)][..], ours),
+            (&[("a.tf", ""), ("override.tf", S3)][..], named),
+            (&[("main.tofu", S3)][..], ours),
         ] {
             let run = of(files);
             let is_ours = init == ours;
             assert_eq!(run.files.contains_key(BACKEND_FILE), is_ours, "{files:?}");
-            let provision = [&[BEGIN][..], init, &[RECOVER, PLAN, SHOW, APPLY, OUTPUT]].concat();
-            assert_eq!(run.provision, provision, "{files:?}");
-            assert_eq!(run.deprovision[0] == NOTHING, is_ours, "{files:?}");
+            assert!(init.iter().all(|command| run.provision.iter().any(|found| found == command)), "{files:?}");
+            assert!(run.provision.ends_with(&[PLAN, SHOW, APPLY, OUTPUT].map(str::to_owned)), "{files:?}");
+            assert_eq!(run.provision[0] == MISSING, is_ours, "{files:?}");
+            assert_eq!((run.deprovision[0].as_str(), run.deprovision[1] == MISSING), (NOTHING, is_ours), "{files:?}");
             assert!(run.deprovision.iter().any(|command| command == DESTROY));
             assert_eq!(run.deprovision.iter().any(|command| command == LEAVE_WORKSPACE), init.contains(&WORKSPACE));
+        }
+    }
+
+    /// What the commands up to the first use of the program do, in such a state folder.
+    fn begun(commands: &[String], state: &std::path::Path, deployed: &str) -> (bool, String) {
+        let program = state.join("terraform");
+        std::fs::write(&program, "#!/bin/sh\ncase $1 in state) cat \"$0.says\" >&2; [ ! -s \"$0.says\" ];; esac\n")
+            .unwrap();
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&program, executable).unwrap();
+        let until = commands.iter().position(|command| command == RECOVER).unwrap();
+        let script = commands[..=until].join("\n_s=$?; [ $_s -eq 0 ] || exit $_s\n");
+        let done = std::process::Command::new("/bin/sh")
+            .args(["-c", &script])
+            .current_dir(state)
+            .env("PROTIUM_STATE_DIR", state)
+            .env("PROTIUM_TERRAFORM", &program)
+            .env("STACK_NAME", "AWSProton-dev")
+            .env(DEPLOYED, deployed)
+            .output()
+            .unwrap();
+        let said = [done.stdout, done.stderr].concat();
+        (done.status.success(), String::from_utf8(said).unwrap())
+    }
+
+    #[test]
+    fn a_state_stays_where_it_was_and_is_missed_when_it_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path();
+        let (ours, theirs) = (of(&[("main.tf", "")]), of(&[("main.tf", S3)]));
+        let (done, said) = begun(&ours.deprovision, state, "");
+        assert!(done && said == "There is no state: nothing was made.\n", "{said}");
+        for commands in [&ours.provision, &ours.deprovision] {
+            let (done, said) = begun(commands, state, "yes");
+            assert!(!done && said.contains("The state of AWSProton-dev is missing"), "{said}");
+        }
+        assert_eq!(begun(&ours.provision, state, ""), (true, String::new()));
+        assert_eq!(std::fs::read_to_string(state.join("backend")).unwrap(), "local\n");
+        assert_eq!(begun(&ours.deprovision, state, "yes"), (true, String::new()));
+        let (done, said) = begun(&theirs.provision, state, "yes");
+        assert!(!done && said.contains("elsewhere than before (s3 ") && said.contains("; before: local)"), "{said}");
+        std::fs::remove_file(state.join("backend")).unwrap();
+        assert!(begun(&theirs.deprovision, state, "yes").0, "a state of theirs does not go with a folder of ours");
+        let other = of(&[("main.tf", &S3.replace("\"b\"", "\"c\""))]);
+        assert!(!begun(&other.provision, state, "yes").0, "another bucket is another place");
+    }
+
+    #[test]
+    fn a_state_that_could_not_be_saved_is_kept_until_it_is_saved_or_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path();
+        let (errored, recovered) = (state.join("errored.tfstate"), state.join("recovered.tfstate"));
+        let provision = of(&[("main.tf", "")]).provision;
+        for (says, done, kept) in [
+            ("Error acquiring the state lock", false, true),
+            ("cannot import state with serial 1 over newer state with serial 2", false, false),
+            ("", true, false),
+        ] {
+            std::fs::write(state.join("terraform.says"), says).unwrap();
+            std::fs::write(&errored, "{}").unwrap();
+            let (succeeded, said) = begun(&provision, state, "");
+            assert_eq!((succeeded, errored.exists(), recovered.exists()), (done, kept, !kept), "{says}: {said}");
+            assert!(said.contains(says), "{said}");
+            let _ = std::fs::remove_file(&recovered);
         }
     }
 
@@ -262,7 +391,9 @@ mod tests {
 
     #[test]
     fn terraform_reads_what_is_beside_the_manifest() {
-        for (path, read) in [("main.tf", true), ("main.tf.json", true), ("m/main.tf", false), ("a.tpl", false)] {
+        for (path, read) in
+            [("main.tf", true), ("main.tf.json", true), ("main.tofu", true), ("m/main.tf", false), ("a.tpl", false)]
+        {
             assert_eq!(is_configuration(path), read, "{path}");
         }
     }

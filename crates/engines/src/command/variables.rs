@@ -6,6 +6,11 @@ use crate::{Commands, Order};
 /// What no caller accepts: clients want to sign also where the signature is not looked at.
 const NO_CREDENTIALS: &str = "none";
 
+/// What says where AWS's clients find credentials.
+const CREDENTIALS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+/// Shorter lines of a secret of several stand in much else: brackets, words.
+const TELLING: usize = 8;
+
 /// The variables by name, later ones before those of the same name, and the values among them that must not be shown.
 /// `given` are those that the operator gives every run.
 pub(super) fn of(
@@ -41,7 +46,7 @@ pub(super) fn lasting(
 ) -> Vec<(String, String)> {
     let mut variables = commands.variables.clone();
     // Those of the template are for something else than AWS, which it may well use; the operator's are for all.
-    let has_own_key = given.iter().chain(&variables).any(|(name, _)| name == "AWS_ACCESS_KEY_ID");
+    let has_own_key = given.iter().chain(&variables).any(|(name, _)| CREDENTIALS.contains(&name.as_str()));
     let mut set = |name: &str, value: &str| variables.push((name.to_owned(), value.to_owned()));
     set("RESOURCE_ARN", &order.resource_arn);
     set("STACK_NAME", &order.physical_name);
@@ -71,10 +76,15 @@ pub(super) fn of_session(credentials: &Credentials) -> (Vec<(String, String)>, V
     (variables.collect(), secrets.filter(|secret| !secret.is_empty()).map(str::to_owned).collect())
 }
 
-/// The values of the operator's variables that must not be shown.
+/// The values of the operator's variables that must not be shown: of those of several lines each line, as output is
+/// looked through line by line.
 pub(super) fn hidden(given: &[(String, String)]) -> Vec<String> {
-    let secret = given.iter().filter(|(name, value)| is_secret(name) && !value.is_empty());
-    secret.map(|(_, value)| value.clone()).collect()
+    let secret = given.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.trim());
+    let lines = secret.flat_map(|value| {
+        let several = value.contains('\n');
+        value.lines().map(str::trim).filter(move |line| !line.is_empty() && (!several || line.len() >= TELLING))
+    });
+    lines.map(str::to_owned).collect()
 }
 
 /// Whether the value of a variable of that name must not be shown.
@@ -111,6 +121,17 @@ mod tests {
             project_properties: serde_json::Value::Null,
             listed_as: crate::ProvisioningEngine::default(),
         }
+    }
+
+    #[test]
+    fn each_telling_line_of_an_operators_secret_is_hidden() {
+        let given = [
+            ("TF_VAR_API_TOKEN", "abc"),
+            ("SIGNING_KEY", "-----BEGIN-----\nQUJDREVGRw==\nQQ==\n"),
+            ("HTTP_PROXY", "p"),
+        ];
+        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(hidden(&given), ["abc", "-----BEGIN-----", "QUJDREVGRw=="]);
     }
 
     #[test]

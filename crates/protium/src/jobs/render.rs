@@ -346,7 +346,9 @@ impl Reading<'_> {
                 let run = self.terraform(part, infrastructure, &prepared.namespace).await?;
                 prepared.sources = terraform_run::sources(part, infrastructure);
                 prepared.files = run.files;
-                prepared.commands = Some(terraform_run::commands(run.provision, run.deprovision));
+                let mut commands = terraform_run::commands(run.provision, run.deprovision);
+                terraform_run::tell(&mut commands, self.target.track());
+                prepared.commands = Some(commands);
             }
             infrastructure @ Infrastructure::Terraform { .. } => {
                 prepared.files = self.with_inputs(part, infrastructure, &prepared.namespace).await?;
@@ -369,7 +371,10 @@ impl Reading<'_> {
         tags: Vec<(String, String)>,
     ) -> Preparing<Prepared> {
         if let Some(order) = &track.order {
-            let made: Prepared = serde_json::from_slice(&content_get(self.rd, order).await?).map_err(internal)?;
+            let mut made: Prepared = serde_json::from_slice(&content_get(self.rd, order).await?).map_err(internal)?;
+            if let Some(commands) = &mut made.commands {
+                terraform_run::tell(commands, track);
+            }
             return Ok(Prepared { role, tags, ..made });
         }
         Ok(Prepared { engine: track.engine.clone(), role, tags, ..Prepared::default() })

@@ -3,7 +3,7 @@
 use protium_domain::bundle::manifest::Infrastructure;
 use protium_domain::bundle::terraform;
 use protium_domain::template::RegisteredPart;
-use protium_domain::track::ContentHash;
+use protium_domain::track::{ContentHash, Track};
 use protium_engines::{Commands, ProvisioningEngine};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -15,6 +15,13 @@ pub(super) fn sources(part: &RegisteredPart, infrastructure: &Infrastructure) ->
     let files = part.files.iter();
     let taken = files.filter(|(path, _)| all || infrastructure.takes(path) || !terraform::is_configuration(path));
     taken.map(|(path, hash)| (path.clone(), hash.clone())).collect()
+}
+
+/// Tells the commands of a target that was deployed before that it was: it has a state. Those of others are left alone.
+pub(super) fn tell(commands: &mut Commands, track: &Track) {
+    if commands.listed_as == ProvisioningEngine::Terraform && track.deployed.is_some() {
+        commands.variables.push((terraform::DEPLOYED.to_owned(), "yes".to_owned()));
+    }
 }
 
 /// Its commands, as the engine that runs commands takes them.
