@@ -95,6 +95,9 @@ rust_tests() {
   if command -v cargo-nextest >/dev/null; then cargo nextest run --locked --workspace --no-fail-fast; else
     cargo test --locked --workspace --no-fail-fast --lib --bins --tests
   fi
+  if ! command -v terraform >/dev/null; then
+    note "left out: the tests of the real Terraform (process::terraform), which is not installed"
+  fi
   note "conformance to the models of the API; each operation is in $report"
   tail -q -n 1 "$report"/*.md
 }

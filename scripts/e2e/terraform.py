@@ -71,9 +71,11 @@ def tell(folder, cli, account):
     assert [tags["purpose"] for tags in buckets(account).values()] == ["uploads"], "one is destroyed, one stays"
     note("it is changed")
     proton(cli, "delete-environment", name="dev")
+    until = time.monotonic() + 300
     while (answer := cli.run("proton", "get-environment", "--name", "dev")).returncode == 0:
-        assert "DELETE_FAILED" not in answer.stdout, answer.stdout
+        assert "DELETE_FAILED" not in answer.stdout and time.monotonic() < until, answer.stdout
         time.sleep(0.5)
+    assert "ResourceNotFoundException" in answer.stderr, answer.stderr
     assert buckets(account) == {}, "all is destroyed"
     note("it is destroyed")
 

@@ -10,15 +10,22 @@ if ! command -v terraform >/dev/null; then
   exit 0
 fi
 bundle="$PROJECT_DIR/examples/templates/terraform-bucket-environment/v1/infrastructure"
-mirror="${TERRAFORM_MIRROR:-$CACHE_DIR/terraform-providers}"
-if [ ! -d "$mirror/registry.terraform.io/hashicorp/aws" ] &&
-  ! timeout 300 terraform -chdir="$bundle" providers mirror "$mirror" >"$CACHE_DIR/terraform-mirror.log" 2>&1; then
-  note "left out: the AWS provider of Terraform can't be downloaded ($(grep -v '^ *$' "$CACHE_DIR/terraform-mirror.log" | tail -n 1))"
-  exit 0
+wanted=$(sha256sum "$bundle/versions.tf" | cut -c 1-12)
+mirror="${TERRAFORM_MIRROR:-$CACHE_DIR/terraform-providers-$wanted}"
+if [ ! -d "$mirror" ]; then
+  mkdir -p "$CACHE_DIR"
+  log="$CACHE_DIR/terraform-mirror.log"
+  rm -rf "$mirror.part"
+  if ! timeout 300 terraform -chdir="$bundle" providers mirror "$mirror.part" >"$log" 2>&1; then
+    note "left out: the AWS provider of Terraform can't be downloaded ($(grep -v '^ *$' "$log" | tail -n 1))"
+    exit 0
+  fi
+  mv "$mirror.part" "$mirror"
 fi
 
 "$PROJECT_DIR/scripts/python-env.sh"
 need_compiler
+command -v bwrap >/dev/null || need_apt "runs of commands are tested in their sandbox" bubblewrap
 (cd "$PROJECT_DIR" && cargo build --quiet --locked --package protium)
 clean_aws_environment
 "$PYTHON_DIR/bin/python" "$PROJECT_DIR/scripts/e2e/terraform.py" --program "$CARGO_TARGET_DIR/debug/protium" --mirror "$mirror"

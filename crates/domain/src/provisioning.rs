@@ -48,6 +48,15 @@ impl Method {
         }
     }
 
+    /// What manifests ask for by it, as [`Method::of_part`] takes it.
+    pub fn engine(self) -> &'static str {
+        match self {
+            Self::CloudFormation => "cloudformation",
+            Self::Commands => "codebuild",
+            Self::SelfManaged | Self::Terraform => "terraform",
+        }
+    }
+
     /// How the API calls what it makes in lists of provisioned resources; it has no name for commands.
     pub fn listed_as(self) -> &'static str {
         match self {
@@ -94,6 +103,7 @@ mod tests {
     fn methods_are_read_back() {
         for method in [Method::CloudFormation, Method::SelfManaged, Method::Commands, Method::Terraform] {
             assert_eq!(Method::parse(method.as_str()), Some(method));
+            assert_eq!(Method::of_part(method.engine(), false, Some(method)), Some(method));
         }
         assert_eq!(Method::parse("cobol"), None);
     }

@@ -19,6 +19,7 @@ use protium_api::types::{self as api, *};
 use protium_domain::arn::Scope;
 use protium_domain::deployment::State;
 use protium_domain::environment::{Access, Environment, check_access, check_access_change, check_repository_change};
+use protium_domain::provisioning::Method;
 use protium_domain::repository::RepositoryBranch;
 use protium_domain::status::DeploymentStatus;
 use protium_domain::template::{Origin, TemplateKind, TemplateVersion};
@@ -153,8 +154,12 @@ pub(super) async fn update(cx: &Context, input: UpdateEnvironmentInput) -> Resul
         let wanted = update.wanted(&environment.track)?;
         if wanted == Wanted::Nothing {
             check_linked(tx, cx.scope(), &after).await?;
-            let engine = environment.track.engine.clone();
-            reconnect(tx, cx, &environment, &input, &mut after, engine.as_deref()).await?;
+            let engine = environment.track.engine.as_deref().and_then(Method::parse).map(Method::engine);
+            if input.proton_service_role_arn.is_some() || input.provisioning_repository.is_some() {
+                // Whether it can be run here is the next deployment's to say.
+                check_access(&after, engine, true)?;
+            }
+            reconnect(tx, cx, &environment, &input, &mut after, engine).await?;
             if was.is_active() {
                 return Err(busy(&environment));
             }

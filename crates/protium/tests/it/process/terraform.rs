@@ -220,6 +220,28 @@ on_both! {
         assert!(site.logs().pop().unwrap().contains("2 destroyed"));
     }
 
+    a_state_that_is_gone_is_not_taken_for_none, async |db| {
+        if !is_installed() {
+            return;
+        }
+        let site = site(db, MAIN).await;
+        let program = &site.program;
+        program.ok("CreateEnvironment", create("large")).await;
+        program.environment("e", "SUCCEEDED").await;
+        let (state, elsewhere) = (site.resource().join("state"), site.resource().join("elsewhere"));
+        fs::rename(&state, &elsewhere).unwrap();
+        program.ok("UpdateEnvironment", resize("e", "huge")).await;
+        let message = site.message("FAILED").await;
+        assert!(message.contains("is missing, which was deployed before"), "{message}");
+        program.ok("DeleteEnvironment", json!({ "name": "e" })).await;
+        assert!(site.message("DELETE_FAILED").await.contains("is missing, which was deployed before"));
+        fs::remove_dir_all(&state).unwrap();
+        fs::rename(&elsewhere, &state).unwrap();
+        program.ok("DeleteEnvironment", json!({ "name": "e" })).await;
+        program.gone("e").await;
+        assert!(site.logs().pop().unwrap().contains("1 destroyed"));
+    }
+
     an_apply_that_is_killed_leaves_a_state_to_go_on_from, async |db| {
         if !is_installed() {
             return;
@@ -253,6 +275,9 @@ on_both! {
         let update = json!({ "name": "e", "deploymentType": "NONE", "provisioningRepository": repository });
         let refused = program.call("UpdateEnvironment", update).await.unwrap_err();
         assert!(refused.message.contains("can't become self-managed"), "{}", refused.message);
+        let update = json!({ "name": "e", "deploymentType": "NONE", "protonServiceRoleArn": "arn:aws:iam::000000000000:role/r" });
+        let refused = program.call("UpdateEnvironment", update).await.unwrap_err();
+        assert!(refused.message.contains("give codebuildRoleArn"), "{}", refused.message);
         // Nothing was made: no program is needed to remove it.
         program.ok("DeleteEnvironment", json!({ "name": "e" })).await;
         program.gone("e").await;
