@@ -7,7 +7,8 @@ use super::folder::Folder;
 use super::progress::Progress;
 use super::story::{PAUSE, found, is_busy};
 use super::{client, server};
-use anyhow::bail;
+use crate::store::DataLock;
+use anyhow::{Context as _, bail};
 use protium_client::types as api;
 use protium_client::types::DeploymentStatus;
 use protium_client::{Client, Error, ErrorCode};
@@ -19,11 +20,20 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the runs may take to end after they were asked to, some more than they are given.
 const END: Duration = Duration::from_secs(20);
+/// How long the lock of a server may take to be free after the server has ended: its threads end one by one.
+const RELEASE: Duration = Duration::from_secs(2);
 
 /// Removes what is in the folder, and the folder. `false`: there was none.
 pub(super) async fn clean(path: &Path, progress: &Progress) -> anyhow::Result<bool> {
     let Some(folder) = Folder::existing(path)? else { return Ok(false) };
-    if folder.has_store()
+    // Of a copy the processes are the original's.
+    let is_copy = folder.original().is_some();
+    if folder.server().is_none() {
+        // A server that somebody else started has its data here: before it ends, nothing goes.
+        drop(alone(&folder).await?);
+    }
+    if !is_copy
+        && folder.has_store()
         && let Err(error) = delete_all(&folder, progress).await
     {
         let why = format!("{error:#}");
@@ -34,11 +44,30 @@ pub(super) async fn clean(path: &Path, progress: &Progress) -> anyhow::Result<bo
     if let Some(process) = server::stop(&folder).await? {
         progress.done(&format!("the server, process {process}, is stopped"));
     }
-    stop_runs(&folder).await?;
-    let path = folder.path().to_owned();
-    folder.remove()?;
-    progress.done(&format!("the folder {} is removed", path.display()));
+    let alone = alone(&folder).await?;
+    if !is_copy {
+        stop_runs(&folder).await?;
+    }
+    let path = folder.path().display().to_string();
+    progress.done(&match folder.remove(&alone)? {
+        None => format!("the folder {path} is removed"),
+        Some(why) => format!("the folder {path} is empty, and stays: {why}"),
+    });
     Ok(true)
+}
+
+/// Keeps servers out of the folder for as long as the lock lives.
+async fn alone(folder: &Folder) -> anyhow::Result<DataLock> {
+    let until = Instant::now() + RELEASE;
+    loop {
+        match DataLock::take(folder.path()) {
+            Ok(lock) => return Ok(lock),
+            Err(error) if Instant::now() > until => {
+                return Err(error).context("the folder is not removed while it is in use");
+            }
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
 }
 
 /// Ends what the runner still has: where the server did its part that is nothing.

@@ -15,7 +15,7 @@ pub(super) use server::become_server;
 
 use super::{USAGE, admin, block_on};
 use crate::config::{ClientSettings, environment};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use folder::Folder;
 use progress::Progress;
@@ -75,6 +75,7 @@ pub(super) fn run(asked: &Quickstart) -> ExitCode {
 /// Sees to it that all of it is there. Answers what to say of it.
 async fn provision(asked: &Quickstart, path: &Path, progress: &Progress) -> anyhow::Result<String> {
     let folder = Folder::open(path)?;
+    refuse_copy(&folder)?;
     let mut choices = folder.choices();
     choices.allow_unsandboxed_runs |= asked.allow_unsandboxed_runs;
     let (address, was_there) = server::find_or_start(&folder, choices, progress).await?;
@@ -91,6 +92,19 @@ async fn provision(asked: &Quickstart, path: &Path, progress: &Progress) -> anyh
         )
     })?;
     report(asked, &folder, &address, &shown)
+}
+
+/// Two servers are not to have the same processes: a copy of a folder is of use when the original has ended.
+fn refuse_copy(folder: &Folder) -> anyhow::Result<()> {
+    match folder.original() {
+        Some((original, process)) if process.is_alive() => bail!(
+            "{} is a copy of {original}, which the process {} serves; give that one or another with --data-dir. With \
+             --clean the copy is removed",
+            folder.path().display(),
+            process.pid()
+        ),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// A client of the folder's server, as its root user.
