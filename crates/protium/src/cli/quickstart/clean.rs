@@ -37,7 +37,7 @@ pub(super) async fn clean(path: &Path, progress: &Progress) -> anyhow::Result<bo
         && let Err(error) = delete_all(&folder, progress).await
     {
         let why = format!("{error:#}");
-        let why = why.lines().next().unwrap_or_default();
+        let why = first_line(&why);
         progress.done(&format!("the server can't delete what it has ({why}); its processes are stopped instead"));
     }
     progress.doing("stopping the server");
@@ -114,8 +114,8 @@ enum Thing {
 enum Stand {
     Gone,
     UnderWay,
-    /// It can be deleted, maybe not for the first time.
-    Settled,
+    /// It can be deleted, maybe not for the first time; with what is said of its last deployment.
+    Settled(Option<String>),
 }
 
 impl std::fmt::Display for Thing {
@@ -131,21 +131,25 @@ impl std::fmt::Display for Thing {
 impl Thing {
     async fn look(&self, client: &Client) -> Result<Stand, Error> {
         let name = |name: &String| name.clone();
-        let deployment = |status| match status {
+        let deployment = |status, message| match status {
             DeploymentStatus::InProgress | DeploymentStatus::Cancelling | DeploymentStatus::DeleteInProgress => {
                 Stand::UnderWay
             }
-            _ => Stand::Settled,
+            _ => Stand::Settled(message),
         };
         let stand = match self {
             Self::Component(of) => found(client.get_component(api::GetComponentInput { name: name(of) }).await)?
                 .and_then(|found| found.component)
-                .map(|component| deployment(component.deployment_status)),
+                .map(|component| deployment(component.deployment_status, component.deployment_status_message)),
             Self::Service(of) => found(client.get_service(api::GetServiceInput { name: name(of) }).await)?
                 .and_then(|found| found.service)
-                .map(|service| if is_busy(service.status) { Stand::UnderWay } else { Stand::Settled }),
+                .map(|service| match is_busy(service.status) {
+                    true => Stand::UnderWay,
+                    false => Stand::Settled(service.status_message),
+                }),
             Self::Environment(of) => found(client.get_environment(api::GetEnvironmentInput { name: name(of) }).await)?
-                .map(|found| deployment(found.environment.deployment_status)),
+                .map(|found| found.environment)
+                .map(|found| deployment(found.deployment_status, found.deployment_status_message)),
         };
         Ok(stand.unwrap_or(Stand::Gone))
     }
@@ -170,26 +174,27 @@ impl Thing {
 async fn remove(client: &Client, thing: &Thing, arn: String, progress: &Progress) -> anyhow::Result<()> {
     let until = Instant::now() + PATIENCE;
     let mut asked = false;
-    loop {
+    let why = loop {
         match thing.look(client).await? {
             Stand::Gone => {
                 progress.done(&format!("{thing} is deleted"));
                 return Ok(());
             }
-            Stand::Settled if !asked => match thing.delete(client).await {
+            Stand::Settled(_) if !asked => match thing.delete(client).await {
                 Ok(()) => asked = true,
                 // Something of it is under way still, an instance say.
                 Err(error) if error.code() == Some(ErrorCode::Conflict) && Instant::now() < until => {}
-                Err(_) => break,
+                Err(error) => break error.to_string(),
             },
             Stand::UnderWay if Instant::now() < until => {}
-            Stand::UnderWay | Stand::Settled => break,
+            Stand::UnderWay => break format!("it is not done after {} s", PATIENCE.as_secs()),
+            Stand::Settled(why) => break why.unwrap_or_else(|| "nothing more is known".to_owned()),
         }
         tokio::time::sleep(PAUSE).await;
-    }
+    };
     let infrastructure = api::Infrastructure::Retain;
     client.force_delete(api::ForceDeleteInput { resource_arn: arn, infrastructure }).await?;
-    progress.done(&format!("{thing} could not be deleted by its commands, and is given up"));
+    progress.done(&format!("{thing} could not be deleted by its commands, and is given up: {}", first_line(&why)));
     Ok(())
 }
 
@@ -233,6 +238,10 @@ async fn delete_templates(client: &Client) -> Result<(), Error> {
         client.delete_environment_template(api::DeleteEnvironmentTemplateInput { name: template.name }).await?;
     }
     Ok(())
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }
 
 fn number(minor: &str) -> u32 {

@@ -45,7 +45,7 @@ pub(super) struct Quickstart {
 
 pub(super) fn run(asked: &Quickstart) -> ExitCode {
     let Some(path) = asked.data_dir.clone().or_else(environment::quickstart_folder) else {
-        eprintln!("protium quickstart: HOME is not set; say with --data-dir where everything is to be kept");
+        progress::say("protium quickstart: HOME is not set; say with --data-dir where everything is to be kept\n");
         return ExitCode::from(USAGE);
     };
     let progress = Progress::start();
@@ -66,7 +66,7 @@ pub(super) fn run(asked: &Quickstart) -> ExitCode {
     match said {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("protium quickstart: {error:#}");
+            progress::say(&format!("protium quickstart: {error:#}\n"));
             ExitCode::FAILURE
         }
     }
@@ -77,13 +77,27 @@ async fn provision(asked: &Quickstart, path: &Path, progress: &Progress) -> anyh
     let folder = Folder::open(path)?;
     refuse_copy(&folder)?;
     let mut choices = folder.choices();
-    choices.allow_unsandboxed_runs |= asked.allow_unsandboxed_runs;
+    if asked.allow_unsandboxed_runs && !choices.allow_unsandboxed_runs {
+        choices.allow_unsandboxed_runs = true;
+        // Before the start: it may fail for another reason.
+        folder.choose(&choices)?;
+    }
     let (address, was_there) = server::find_or_start(&folder, choices, progress).await?;
     let url = address.url();
     progress.done(&match was_there {
         true => format!("the server runs already, at {url}"),
         false => format!("the server runs in the background, at {url}"),
     });
+    if asked.allow_unsandboxed_runs
+        && let Some(server) = folder.server()
+        && !server::allows_unsandboxed_runs(&server)
+    {
+        progress.done(&format!(
+            "--allow-unsandboxed-runs is remembered, and takes effect at the next start of the server: kill {}, then \
+             start again",
+            server.pid()
+        ));
+    }
     let shown = story::tell(&client(&folder, &address)?, progress).await.with_context(|| {
         format!(
             "{}; start again to go on from here, or remove all of it with --clean. The server's log is {}",
@@ -126,9 +140,10 @@ fn report(asked: &Quickstart, folder: &Folder, address: &Address, shown: &[Shown
     write!(
         text,
         "\nProtium answers the API of AWS Proton at {url}. To talk to it, paste this into your shell:\n
-  unset AWS_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_ENDPOINT_URL_PROTON
+  unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
+  unset AWS_WEB_IDENTITY_TOKEN_FILE AWS_ROLE_ARN AWS_ENDPOINT_URL_PROTON AWS_IGNORE_CONFIGURED_ENDPOINT_URLS
   export AWS_ENDPOINT_URL={url} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
-  export AWS_SHARED_CREDENTIALS_FILE={credentials}\n
+  export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE={credentials}\n
 and then, for example:\n
   # which instance runs which version
   aws proton list-service-instances --output table \\

@@ -2,6 +2,7 @@
 //! at a terminal, one that says what is waited for.
 
 use crate::config::environment;
+use std::io::Write as _;
 use std::time::Instant;
 
 /// Takes the line back to its start and empties it.
@@ -20,24 +21,30 @@ impl Progress {
     /// What is waited for now.
     pub(super) fn doing(&self, what: &str) {
         if self.is_terminal {
-            eprint!("{AFRESH}\x1b[2m{} {what} …\x1b[0m", self.time());
+            say(&format!("{AFRESH}\x1b[2m{} {what} …\x1b[0m", self.time()));
         }
     }
 
     /// What has come true.
     pub(super) fn done(&self, what: &str) {
         self.clear();
-        eprintln!("{} {what}", self.time());
+        say(&format!("{} {what}\n", self.time()));
     }
 
     /// Makes room for what others say.
     pub(super) fn clear(&self) {
         if self.is_terminal {
-            eprint!("{AFRESH}");
+            say(AFRESH);
         }
     }
 
     fn time(&self) -> String {
         format!("[{:>5.1} s]", self.began.elapsed().as_secs_f64())
     }
+}
+
+/// Writes to standard error, as far as anybody reads it: what is done does not depend on that.
+pub(super) fn say(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }

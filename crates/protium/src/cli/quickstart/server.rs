@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 /// Where servers listen unless something else does.
 const DEFAULT_PORT: u16 = 8420;
+const ALLOW_UNSANDBOXED_RUNS: &str = "--allow-unsandboxed-runs";
 /// How long the start may take. It waits for a database that is locked for half of it.
 const START: Duration = Duration::from_secs(60);
 /// How long it may take to end after it was asked to: what it drains, and some more.
@@ -101,7 +102,7 @@ async fn start(folder: &Folder, choices: &Choices, port: u16) -> anyhow::Result<
     command.arg("quickstart-server").arg(path).arg("--").args(["serve", "--runner", "local"]);
     command.arg("--listen").arg(format!("127.0.0.1:{port}")).arg("--data-dir").arg(path);
     if choices.allow_unsandboxed_runs {
-        command.arg("--allow-unsandboxed-runs");
+        command.arg(ALLOW_UNSANDBOXED_RUNS);
     }
     command.env_clear().envs(environment::without_settings());
     // Nothing that it does is for a cloud: no file, no service of the machine is to give it a key.
@@ -110,6 +111,12 @@ async fn start(folder: &Folder, choices: &Choices, port: u16) -> anyhow::Result<
     command.current_dir("/").stdin(Stdio::null()).stdout(out).stderr(log);
     let child = command.spawn().context("the server can't be started")?;
     ready(folder, child, said_before).await
+}
+
+/// Whether that server was started with the flag.
+pub(super) fn allows_unsandboxed_runs(server: &Identity) -> bool {
+    let arguments = fs::read(format!("/proc/{}/cmdline", server.pid())).unwrap_or_default();
+    arguments.split(|byte| *byte == 0).any(|argument| argument == ALLOW_UNSANDBOXED_RUNS.as_bytes())
 }
 
 /// Waits for the ready line.

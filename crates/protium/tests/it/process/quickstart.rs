@@ -147,6 +147,13 @@ async fn it_provisions_for_real_reports_what_there_is_and_removes_all_of_it() {
     }
     assert!(!page.contains(id), "each environment has an identity of its own");
 
+    // The advice holds whatever the shell has of AWS.
+    for word in ["AWS_DEFAULT_PROFILE ", "AWS_WEB_IDENTITY_TOKEN_FILE ", "AWS_ROLE_ARN ", "AWS_CONFIG_FILE=/dev/null "]
+    {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(said.contains(" AWS_IGNORE_CONFIGURED_ENDPOINT_URLS\n"), "{said}");
+
     // Whoever follows the advice upgrades prod.
     let endpoint = said.lines().find_map(|line| line.trim().strip_prefix("export AWS_ENDPOINT_URL=")).unwrap();
     let endpoint = endpoint.split(' ').next().unwrap();
@@ -184,9 +191,14 @@ async fn a_server_that_was_killed_is_started_again_and_what_it_had_is_there() {
     let home = Home::new();
     let (_, pages) = home.provisioned().await;
     let id = inputs(&pages[0]).await["environment"]["outputs"]["EnvironmentId"].clone();
+    let unsandboxed = "takes effect at the next start";
+    let Ended { err, .. } = home.run(&["--allow-unsandboxed-runs"]).await;
+    assert!(err.contains(unsandboxed) && err.contains(&format!("kill {},", home.server())), "{err}");
     home.kill_server().await;
     let (_, again) = home.provisioned().await;
     assert_eq!(inputs(&again[0]).await["environment"]["outputs"]["EnvironmentId"], id);
+    let Ended { status, err, .. } = home.run(&["--allow-unsandboxed-runs"]).await;
+    assert!(status.success() && !err.contains(unsandboxed), "{err}");
     home.kill_server().await;
     home.cleaned(&again).await;
 }
@@ -209,6 +221,9 @@ async fn what_can_not_be_deleted_by_a_server_goes_all_the_same() {
     let (_, pages) = home.provisioned().await;
     home.kill_server().await;
     fs::write(home.state().join("master.key"), "not the key").unwrap();
+    home.run(&["--allow-unsandboxed-runs"]).await.refused(1, &["the server did not start"]);
+    let chosen = fs::read(home.state().join("quickstart.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&chosen).unwrap()["allow_unsandboxed_runs"], true, "for the next start");
     let said = home.cleaned(&pages).await;
     assert!(said.contains("its processes are stopped instead"), "{said}");
 }
@@ -271,6 +286,10 @@ async fn a_folder_of_somebody_else_is_neither_used_nor_removed() {
     home.run(&["--data-dir", folder]).await.refused(1, &["no folder of a quickstart", "--data-dir"]);
     home.run(&["--data-dir", folder, "--clean"]).await.refused(1, &["no folder of a quickstart", "is not removed"]);
     assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+    // The same where nobody reads it.
+    let mut shell = tokio::process::Command::new("sh");
+    shell.args(["-c", "exec \"$0\" quickstart --data-dir \"$1\" 2>/dev/full", env!("CARGO_BIN_EXE_protium"), folder]);
+    assert_eq!(shell.status().await.unwrap().code(), Some(1), "no panic");
     let homeless = home.start(&[]).without_variable("HOME").ended().await;
     homeless.refused(2, &["HOME is not set", "--data-dir"]);
 }
