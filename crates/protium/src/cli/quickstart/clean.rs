@@ -63,7 +63,7 @@ async fn alone(folder: &Folder) -> anyhow::Result<DataLock> {
         match DataLock::take(folder.path()) {
             Ok(lock) => return Ok(lock),
             Err(error) if Instant::now() > until => {
-                return Err(error).context("the folder is not removed while it is in use");
+                return Err(error).context("the folder is not removed");
             }
             Err(_) => tokio::time::sleep(PAUSE).await,
         }

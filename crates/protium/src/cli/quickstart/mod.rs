@@ -10,6 +10,7 @@ mod page;
 mod progress;
 mod server;
 mod story;
+mod templates;
 
 pub(super) use server::become_server;
 

@@ -4,14 +4,14 @@
 //! Every step looks at what is there first: a run that was stopped anywhere is taken up where it was, and what a person
 //! changed since is kept.
 
-use super::bundles::{self, Files};
 use super::page;
 use super::progress::Progress;
+use super::templates::{self, PAGE_TEMPLATE, PLACE_TEMPLATE, Version};
 use anyhow::{Context as _, bail};
 use futures::TryStreamExt as _;
 use futures::stream::FuturesOrdered;
 use protium_client::types as api;
-use protium_client::types::{DeploymentStatus, DeploymentUpdateType, TemplateVersionStatus};
+use protium_client::types::{DeploymentStatus, DeploymentUpdateType};
 use protium_client::{Client, Error, ErrorCode};
 use serde_json::json;
 use std::net::{Ipv4Addr, TcpListener};
@@ -23,14 +23,11 @@ const PLACES: [(&str, &str, &str); 2] =
     [("dev", "Development", "#2f6f4f"), ("prod", "Production: handle with care", "#8a3324")];
 /// The instance that is upgraded.
 const UPGRADED: &str = PLACES[0].0;
-const PLACE_TEMPLATE: &str = "quickstart-environment";
-const PAGE_TEMPLATE: &str = "hello-page";
-const BUCKET: &str = "quickstart";
 
 /// Between two looks at something that is under way.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
 /// How long a step may take: nothing that is provisioned here takes more than seconds.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 /// How long a page that should be there may take to answer, before its instance is deployed again.
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -48,7 +45,7 @@ pub(super) struct Shown {
 /// Tells the story to its end, from wherever it stands. Answers the instances, whose pages answer.
 pub(super) async fn tell(client: &Client, progress: &Progress) -> anyhow::Result<Vec<Shown>> {
     let story = Story { client, progress };
-    story.templates().await?;
+    templates::register(client, progress).await?;
     story.environments().await?;
     story.service().await?;
     story.upgrade().await?;
@@ -62,150 +59,6 @@ struct Story<'a> {
 }
 
 impl Story<'_> {
-    // ---- templates ----------------------------------------------------------------------------------------------
-
-    async fn templates(&self) -> anyhow::Result<()> {
-        self.progress.doing("registering templates");
-        let name = PLACE_TEMPLATE.to_owned();
-        let input = api::GetEnvironmentTemplateInput { name: name.clone() };
-        if found(self.client.get_environment_template(input).await)?.is_none() {
-            let described = "A place for pages".to_owned();
-            let input =
-                api::CreateEnvironmentTemplateInput { name, description: Some(described), ..Default::default() };
-            self.client.create_environment_template(input).await?;
-        }
-        let name = PAGE_TEMPLATE.to_owned();
-        let input = api::GetServiceTemplateInput { name: name.clone() };
-        if found(self.client.get_service_template(input).await)?.is_none() {
-            let input = api::CreateServiceTemplateInput {
-                name,
-                description: Some("A page about where it is and what it was given".to_owned()),
-                pipeline_provisioning: Some(api::Provisioning::CustomerManaged),
-                ..Default::default()
-            };
-            self.client.create_service_template(input).await?;
-        }
-        let (place, page) = (Version::of_places(), Version::of_pages("0", bundles::SERVICE_1_0));
-        let made = (self.publish(&place).await?, self.publish(&page).await?);
-        if made.0 || made.1 {
-            self.progress.done(&format!("the templates {place} and {page} are published"));
-        }
-        Ok(())
-    }
-
-    /// Sees to it that the version is published. Whether there was something to do.
-    async fn publish(&self, version: &Version) -> anyhow::Result<bool> {
-        let mut made = false;
-        let until = Instant::now() + PATIENCE;
-        loop {
-            match self.status(version).await? {
-                Some((TemplateVersionStatus::Published, _)) => return Ok(made),
-                Some((TemplateVersionStatus::Draft, _)) => {
-                    self.set_published(version).await?;
-                    made = true;
-                }
-                Some((TemplateVersionStatus::RegistrationFailed, why)) => {
-                    bail!("{version} is not registered: {}", why.unwrap_or_default())
-                }
-                Some((TemplateVersionStatus::RegistrationInProgress, _)) => {
-                    patient(until, &version.to_string()).await?
-                }
-                None if made => bail!("{version} was deleted at this moment"),
-                None => {
-                    self.upload(version).await?;
-                    made = true;
-                }
-            }
-        }
-    }
-
-    async fn status(&self, version: &Version) -> anyhow::Result<Option<(TemplateVersionStatus, Option<String>)>> {
-        let (template_name, minor_version) = (version.template.to_owned(), version.minor.to_owned());
-        let major_version = "1".to_owned();
-        Ok(if version.of_service {
-            let input = api::GetServiceTemplateVersionInput { template_name, major_version, minor_version };
-            found(self.client.get_service_template_version(input).await)?
-                .map(|found| (found.service_template_version.status, found.service_template_version.status_message))
-        } else {
-            let input = api::GetEnvironmentTemplateVersionInput { template_name, major_version, minor_version };
-            found(self.client.get_environment_template_version(input).await)?.map(|found| {
-                (found.environment_template_version.status, found.environment_template_version.status_message)
-            })
-        })
-    }
-
-    async fn upload(&self, version: &Version) -> anyhow::Result<()> {
-        let key = format!("{}-1.{}.tar.gz", version.template, version.minor);
-        self.client.create_bucket(BUCKET).await?;
-        self.client.put_object(BUCKET, &key, bundles::pack(version.files)?).await?;
-        let source = api::TemplateVersionSourceInput::S3(api::S3ObjectSource { bucket: BUCKET.to_owned(), key });
-        let template_name = version.template.to_owned();
-        let major_version = (version.minor != "0").then(|| "1".to_owned());
-        let (major, minor) = if version.of_service {
-            let environments = api::CompatibleEnvironmentTemplateInput {
-                template_name: PLACE_TEMPLATE.to_owned(),
-                major_version: "1".to_owned(),
-            };
-            let input = api::CreateServiceTemplateVersionInput {
-                template_name,
-                major_version,
-                source,
-                compatible_environment_templates: vec![environments],
-                client_token: None,
-                description: None,
-                supported_component_sources: None,
-                tags: None,
-            };
-            let made = self.client.create_service_template_version(input).await?.service_template_version;
-            (made.major_version, made.minor_version)
-        } else {
-            let input = api::CreateEnvironmentTemplateVersionInput {
-                template_name,
-                major_version,
-                source,
-                client_token: None,
-                description: None,
-                tags: None,
-            };
-            let made = self.client.create_environment_template_version(input).await?.environment_template_version;
-            (made.major_version, made.minor_version)
-        };
-        if (major.as_str(), minor.as_str()) != ("1", version.minor) {
-            bail!(
-                "the template {} has other versions than those of a quickstart: the next one is {major}.{minor}, where \
-                 1.{} should be. Begin anew: protium quickstart --clean",
-                version.template,
-                version.minor
-            );
-        }
-        Ok(())
-    }
-
-    async fn set_published(&self, version: &Version) -> anyhow::Result<()> {
-        let (template_name, minor_version) = (version.template.to_owned(), version.minor.to_owned());
-        let (major_version, status) = ("1".to_owned(), Some(TemplateVersionStatus::Published));
-        if version.of_service {
-            let input = api::UpdateServiceTemplateVersionInput {
-                template_name,
-                major_version,
-                minor_version,
-                status,
-                ..Default::default()
-            };
-            self.client.update_service_template_version(input).await?;
-        } else {
-            let input = api::UpdateEnvironmentTemplateVersionInput {
-                template_name,
-                major_version,
-                minor_version,
-                status,
-                ..Default::default()
-            };
-            self.client.update_environment_template_version(input).await?;
-        }
-        Ok(())
-    }
-
     // ---- environments -------------------------------------------------------------------------------------------
 
     async fn environments(&self) -> anyhow::Result<()> {
@@ -372,8 +225,8 @@ impl Story<'_> {
 
     async fn upgrade(&self) -> anyhow::Result<()> {
         self.progress.doing("publishing the next version of the service's template");
-        let version = Version::of_pages("1", bundles::SERVICE_1_1);
-        if self.publish(&version).await? {
+        let version = Version::upgrade();
+        if version.publish(self.client).await? {
             self.progress.done(&format!("the template {version} is published: it has one more input, greeting"));
         }
         match self.instance(UPGRADED).await? {
@@ -446,30 +299,6 @@ impl Story<'_> {
     }
 }
 
-/// A minor version of a template that a quickstart registers.
-struct Version {
-    template: &'static str,
-    minor: &'static str,
-    files: Files,
-    of_service: bool,
-}
-
-impl Version {
-    fn of_places() -> Self {
-        Self { template: PLACE_TEMPLATE, minor: "0", files: bundles::ENVIRONMENT, of_service: false }
-    }
-
-    fn of_pages(minor: &'static str, files: Files) -> Self {
-        Self { template: PAGE_TEMPLATE, minor, files, of_service: true }
-    }
-}
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} 1.{}", self.template, self.minor)
-    }
-}
-
 /// How a deployment stands, as far as one waits for it.
 enum Stand {
     UnderWay,
@@ -512,7 +341,8 @@ fn a_port() -> anyhow::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("this machine has no free port")
 }
 
-async fn patient(until: Instant, what: &str) -> anyhow::Result<()> {
+/// Waits a moment, unless it is too late by now.
+pub(super) async fn patient(until: Instant, what: &str) -> anyhow::Result<()> {
     if Instant::now() > until {
         bail!("{what} is not ready after {} s; start again, or look at the server's log", PATIENCE.as_secs());
     }
