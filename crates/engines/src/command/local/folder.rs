@@ -9,12 +9,13 @@
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
+use super::removal::remove;
 use super::sandbox::Folders;
 
 /// How a run ended.
@@ -166,10 +167,26 @@ impl RunFolder {
     /// Asks whoever runs it to stop. One that nobody runs yet never will be.
     pub(super) fn stop(&self) -> io::Result<()> {
         folder(&self.path)?;
-        if self.claim()? {
-            return self.end(&Ended::Stopped);
+        // An empty file can be made also where there is no room for a word.
+        let asked = File::create(self.path.join("stop")).map(drop);
+        if self.is_claimed() {
+            return asked;
         }
-        File::create(self.path.join("stop")).map(drop)
+        // Who claims it nevertheless is asked before anything is run.
+        self.never().or(asked)
+    }
+
+    /// Ends one that nobody has begun.
+    fn never(&self) -> io::Result<()> {
+        if !self.claim()? {
+            return Ok(());
+        }
+        let ended = self.end(&Ended::Stopped);
+        if ended.is_err() {
+            // Else this process would seem to run it.
+            let _ = fs::remove_file(self.path.join(SUPERVISOR));
+        }
+        ended
     }
 
     /// Whether somebody asked for its end. Who removes the folder does.
@@ -251,30 +268,6 @@ fn part(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.part"))
 }
 
-/// Removes a folder with all that is in it, also what its owner has made unwritable.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            open_up(path)?;
-            fs::remove_dir_all(path)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
-    }
-}
-
-/// Lets the owner into all folders below. Links are not followed.
-fn open_up(path: &Path) -> io::Result<()> {
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            open_up(&entry.path())?;
-        }
-    }
-    Ok(())
-}
-
 /// A folder that only this user can look into.
 pub(super) fn folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
@@ -283,6 +276,7 @@ pub(super) fn folder(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     fn run() -> (tempfile::TempDir, RunFolder) {
         let root = tempfile::tempdir().unwrap();
@@ -339,5 +333,21 @@ mod tests {
         run.stop().unwrap();
         assert_eq!(run.look().unwrap(), Look::Ended(Ended::Stopped));
         assert!(!run.claim().unwrap());
+    }
+
+    #[test]
+    fn a_run_is_stopped_also_where_nothing_can_be_written() {
+        let own = format!("supervisor.{}", std::process::id());
+        for (claimed, in_the_way) in [(true, own.as_str()), (false, own.as_str()), (false, "end.json")] {
+            let (_root, run) = run();
+            assert!(!claimed || run.claim().unwrap());
+            // As on a full disk, no word can be put there.
+            fs::create_dir(run.path().join(in_the_way)).unwrap();
+            assert!(!run.is_to_stop());
+            run.stop().unwrap();
+            assert!(run.is_to_stop());
+            assert_eq!(run.is_run().unwrap(), claimed, "{in_the_way}");
+            fs::remove_dir(run.path().join(in_the_way)).unwrap();
+        }
     }
 }

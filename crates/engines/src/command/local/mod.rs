@@ -8,9 +8,11 @@ mod folder;
 mod identity;
 mod log;
 mod old;
+mod removal;
 mod sandbox;
 mod service;
 mod supervisor;
+mod watch;
 
 use std::fmt;
 use std::fs;
@@ -258,7 +260,7 @@ impl Local {
 
     /// Removes what was kept from run to run of a resource that is gone.
     pub(super) fn forget_state(&self, run: &RunId) -> io::Result<()> {
-        folder::remove(&self.run(run).state())
+        removal::remove(&self.run(run).state())
     }
 }
 
@@ -350,7 +352,7 @@ pub fn stop_runs(folder: &Path) -> io::Result<bool> {
 ///
 /// When something in it can't be removed.
 pub fn forget_runs(folder: &Path) -> io::Result<()> {
-    folder::remove(folder)
+    removal::remove(folder)
 }
 
 /// The folders in a folder; none in one that is not there.

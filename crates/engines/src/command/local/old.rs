@@ -7,7 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::folder::{RunFolder, STATE, remove};
+use super::folder::{RunFolder, STATE};
+use super::removal::remove;
 use super::{RunId, folder_of, service};
 
 /// A run that nobody runs, of which nothing was written for long.

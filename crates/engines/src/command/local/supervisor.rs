@@ -7,26 +7,25 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::mem::MaybeUninit;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::OwnedFd;
-use rustix::fs::{OFlags, inotify};
+use rustix::fs::OFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 use serde::{Deserialize, Serialize};
 
 use super::super::outputs;
 use super::super::script::script;
 use super::RunSpec;
-use super::folder::{Ended, RunFolder, remove};
+use super::folder::{Ended, RunFolder};
 use super::log::{Limits, Scribe, Summary};
+use super::removal::remove;
 use super::sandbox::{Folders, Sandbox};
 use super::service;
+use super::watch::Watch;
 
 /// How long a run may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
@@ -72,15 +71,20 @@ fn hold(run: &RunFolder, plan: &Plan) -> io::Result<()> {
     if !run.claim()? {
         return Ok(());
     }
-    run.reserve(RESERVED)?;
-    writeln!(io::stdout(), "{}", super::READY)?;
-    let ended =
-        conduct(run, plan).unwrap_or_else(|error| Ended::Refused(format!("The run could not be started: {error}")));
+    let reserved = run.reserve(RESERVED);
+    // Who waits for it may be gone; the run goes on.
+    let _ = writeln!(io::stdout(), "{}", super::READY);
+    let ended = reserved
+        .and_then(|()| conduct(run, plan))
+        .unwrap_or_else(|error| Ended::Refused(format!("The run could not be started: {error}")));
     run.end(&ended)
 }
 
 fn conduct(run: &RunFolder, plan: &Plan) -> io::Result<Ended> {
-    let watch = watch(run)?;
+    let watch = Watch::of(run)?;
+    if run.is_to_stop() {
+        return Ok(Ended::Stopped);
+    }
     let (reader, writer) = io::pipe()?;
     let mut child = start(run, plan, writer)?;
     let log = OpenOptions::new().create(true).append(true).open(run.log())?;
@@ -89,7 +93,7 @@ fn conduct(run: &RunFolder, plan: &Plan) -> io::Result<Ended> {
     let ended = std::thread::scope(|scope| -> io::Result<Ended> {
         let writing = scope.spawn(|| scribe.copy(reader, log));
         let deadline = Instant::now() + plan.spec.time_limit;
-        let stopped = wait(run, &plan.sandbox, &child, &watch, || Some(deadline))?;
+        let stopped = wait(|| run.is_to_stop(), &plan.sandbox, &child, &watch, || Some(deadline))?;
         let status = child.wait()?;
         // All that holds the pipe must be gone, or the log would not end.
         bury()?;
@@ -110,19 +114,6 @@ fn conduct(run: &RunFolder, plan: &Plan) -> io::Result<Ended> {
         let _ = remove(&run.work());
     }
     Ok(ended)
-}
-
-/// Sees that something is put into a folder, or that it is removed. It is there before what is watched for is looked
-/// at: a request can't fall between the two.
-pub(super) fn watch(run: &RunFolder) -> io::Result<OwnedFd> {
-    use inotify::{CreateFlags, WatchFlags};
-    let watch = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-    inotify::add_watch(&watch, run.path(), WatchFlags::CREATE | WatchFlags::MOVED_TO)?;
-    if let Some(parent) = run.path().parent() {
-        // One whose files a sandbox shows does not say itself that it is removed.
-        inotify::add_watch(&watch, parent, WatchFlags::DELETE | WatchFlags::ONLYDIR)?;
-    }
-    Ok(watch)
 }
 
 fn start(run: &RunFolder, plan: &Plan, output: io::PipeWriter) -> io::Result<Child> {
@@ -164,10 +155,10 @@ pub(super) fn begin(
 /// Waits for the end of the first process, until somebody asks for it or its deadline is over: then it is ended with
 /// all that it began. The deadline may be lifted meanwhile. Answers why it was ended, if it was.
 pub(super) fn wait(
-    run: &RunFolder,
+    is_to_stop: impl Fn() -> bool,
     sandbox: &Sandbox,
     child: &Child,
-    watch: &OwnedFd,
+    watch: &Watch,
     deadline: impl Fn() -> Option<Instant>,
 ) -> io::Result<Option<Ended>> {
     let pid = Pid::from_child(child);
@@ -176,7 +167,7 @@ pub(super) fn wait(
     loop {
         if stop.is_none() {
             due = deadline();
-            stop = match (run.is_to_stop(), due.is_some_and(|due| Instant::now() >= due)) {
+            stop = match (is_to_stop(), due.is_some_and(|due| Instant::now() >= due)) {
                 (true, _) => Some(Ended::Stopped),
                 (false, true) => Some(Ended::TimedOut),
                 (false, false) => None,
@@ -184,39 +175,33 @@ pub(super) fn wait(
             if stop.is_some() {
                 due = Some(Instant::now() + GRACE);
                 // Not bubblewrap itself: its death is that of all within, at once.
-                for below in descendants().into_iter().filter(|below| !(sandbox.bubblewrap && *below == pid)) {
-                    // It may be gone already.
-                    let _ = rustix::process::kill_process(below, Signal::TERM);
-                }
+                ask_to_end(descendants().into_iter().filter(|below| !(sandbox.bubblewrap && *below == pid)));
             }
         } else if due.is_some_and(|due| Instant::now() >= due) {
             let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
             due = Some(Instant::now() + GRACE);
         }
-        let mut waited = [PollFd::new(&pidfd, PollFlags::IN), PollFd::new(watch, PollFlags::IN)];
-        await_one(&mut waited, due)?;
-        if waited[0].revents().contains(PollFlags::IN) {
+        if watch.ended(&pidfd, due)? {
             return Ok(stop);
         }
-        drain(watch);
     }
 }
 
-/// Waits until one of them has something to say, or until then.
-fn await_one(waited: &mut [PollFd<'_>], until: Option<Instant>) -> io::Result<()> {
-    let left = until.map(|until| Timespec::try_from(until.saturating_duration_since(Instant::now())));
-    let left = left.transpose().map_err(|_| io::Error::other("a time limit beyond all bounds"))?;
-    match poll(waited, left.as_ref()) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-        Err(error) => Err(error.into()),
+/// Asks processes to end, but for those that another one of them ends when it has no more use for them.
+fn ask_to_end(processes: impl Iterator<Item = Pid>) {
+    for process in processes {
+        let name = fs::read_to_string(format!("/proc/{}/comm", process.as_raw_nonzero())).unwrap_or_default();
+        if !is_ended_by_another(&name) {
+            // It may be gone already.
+            let _ = rustix::process::kill_process(process, Signal::TERM);
+        }
     }
 }
 
-/// Waits until then, or until something happens in the folder that is watched.
-pub(super) fn pause(watch: &OwnedFd, until: Instant) -> io::Result<()> {
-    await_one(&mut [PollFd::new(watch, PollFlags::IN)], Some(until))?;
-    drain(watch);
-    Ok(())
+/// Whether a process of that name, as the kernel cuts it, is ended by the one that began it. A provider of Terraform or
+/// of Pulumi that ends at once takes along what it is making, which nobody knows of then.
+fn is_ended_by_another(name: &str) -> bool {
+    ["terraform-provi", "pulumi-resource", "pulumi-language"].iter().any(|plugin| name.starts_with(plugin))
 }
 
 fn by_itself(status: ExitStatus, summary: Summary) -> Ended {
@@ -226,12 +211,6 @@ fn by_itself(status: ExitStatus, summary: Summary) -> Ended {
 /// As shells number what ended by a signal.
 pub(super) fn number_of(status: ExitStatus) -> i32 {
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
-}
-
-fn drain(watch: &OwnedFd) {
-    let mut buffer = [MaybeUninit::uninit(); 1024];
-    let mut events = inotify::Reader::new(watch, &mut buffer);
-    while events.next().is_ok() {}
 }
 
 /// Everything below this process, as /proc knows it: what made a session of its own is found too.
@@ -295,4 +274,26 @@ fn keep_outputs(run: &RunFolder) -> io::Result<()> {
     let mut text = String::new();
     file.take(OUTPUTS).read_to_string(&mut text)?;
     fs::write(run.outputs(), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn providers_are_ended_by_what_began_them() {
+        for (name, ended_by_another) in [
+            ("terraform-provi\n", true),
+            ("pulumi-resource\n", true),
+            ("pulumi-language\n", true),
+            ("terraform\n", false),
+            ("tofu\n", false),
+            ("pulumi\n", false),
+            ("my-terraform-pr\n", false),
+            ("sh\n", false),
+            ("", false),
+        ] {
+            assert_eq!(is_ended_by_another(name), ended_by_another, "{name}");
+        }
+    }
 }

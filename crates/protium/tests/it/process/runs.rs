@@ -300,6 +300,25 @@ python3 call.py"#;
         site.program.gone("e").await;
     }
 
+    a_provider_is_ended_by_what_began_it, async |db| {
+        let provider = "#!/bin/sh\ntrap 'echo asked > \"$PROTIUM_STATE_DIR/asked\"' TERM\ntrap 'told=1' USR1\necho waiting\n\
+                        until [ \"$told\" ]; do sleep 0.02; done\necho saved\n";
+        let parent = "sh -c 'trap \"kill -USR1 \\$provider; wait; echo said goodbye; exit 9\" TERM; ./terraform-provider-x & provider=$!; wait'";
+        let files = [
+            ("schema/schema.yaml", ENVIRONMENT_SCHEMA),
+            ("infrastructure/manifest.yaml", &manifest(&[parent], &[])),
+            ("infrastructure/terraform-provider-x", provider),
+        ];
+        let site = Site::of(db, |start| start, &files).await;
+        site.program.ok("CreateEnvironment", create("e")).await;
+        site.logged("waiting").await;
+        site.program.ok("CancelEnvironmentDeployment", json!({ "environmentName": "e" })).await;
+        site.program.environment("e", "CANCELLED").await;
+        let log = site.logs().pop().unwrap();
+        assert!(log.ends_with("waiting\nsaved\nsaid goodbye"), "{log}");
+        assert!(!site.resource().join("state/asked").exists(), "only its parent is asked");
+    }
+
     a_run_outlives_the_server_and_is_run_once, async |db| {
         let site = Site::on(db, &["echo begun >> \"$PROTIUM_STATE_DIR/begun\"", HOLD, "echo '{\"A\": 1}' > proton-outputs.json"], &[]).await;
         site.program.ok("CreateEnvironment", create("e")).await;

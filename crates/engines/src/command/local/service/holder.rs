@@ -7,14 +7,15 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fd::OwnedFd;
 use serde::{Deserialize, Serialize};
 
-use super::super::folder::{Ended, RunFolder, folder, remove};
+use super::super::folder::{Ended, RunFolder, folder};
 use super::super::identity::Identity;
 use super::super::log::{Limits, Scribe, as_line};
+use super::super::removal::remove;
 use super::super::sandbox::{Folders, Sandbox};
-use super::super::supervisor::{RESERVED, begin, bury, number_of, pause, wait, watch};
+use super::super::supervisor::{RESERVED, begin, bury, number_of, wait};
+use super::super::watch::Watch;
 use super::super::{READY, random};
 use super::door::Door;
 use super::place::{Hold, Kept, Place};
@@ -88,14 +89,19 @@ impl Life {
 }
 
 impl Holder<'_> {
+    /// Sees that somebody asks for the end, also by what should be up.
+    fn watch(&self) -> io::Result<Watch> {
+        Watch::of(&self.own)?.and_changes_in(self.place.folder())
+    }
+
     /// Puts the process in the place of the one before, if nobody has tried; else says why not.
     fn take_over(&self, within: Duration) -> io::Result<()> {
         if !self.own.claim()? {
             return Ok(());
         }
-        self.own.reserve(RESERVED)?;
-        writeln!(io::stdout(), "{READY}")?;
-        match self.taken_over(Instant::now() + within) {
+        let reserved = self.own.reserve(RESERVED);
+        say_ready();
+        match reserved.and_then(|()| self.taken_over(Instant::now() + within)) {
             Ok(None) => self.clean(),
             Ok(Some(ended)) => self.own.end(&ended),
             Err(error) => self.own.end(&Ended::Refused(format!("The process could not be started: {error}"))),
@@ -104,7 +110,7 @@ impl Holder<'_> {
 
     /// `None` if it was in its place; it has ended again when this returns.
     fn taken_over(&self, until: Instant) -> io::Result<Option<Ended>> {
-        let watch = watch(&self.own)?;
+        let watch = self.watch()?;
         let Some(turn) = self.obtained(until, &watch, || self.place.turn())? else { return Ok(Some(self.too_late())) };
         let former = self.place.kept()?;
         if let Some(former) = &former {
@@ -129,21 +135,24 @@ impl Holder<'_> {
         self.keep_up(&watch, Some(life)).map(|()| None)
     }
 
-    /// Begins a process again that was in its place.
+    /// Begins a process again that was in its place, if it should still be up.
     fn begin_again(&self) -> io::Result<()> {
         folder(self.own.path())?;
-        let watch = watch(&self.own)?;
+        let watch = self.watch()?;
         let until = Instant::now() + LOOKING;
         let hold = loop {
             match self.place.hold()? {
                 Some(hold) => break hold,
-                None if Instant::now() < until => pause(&watch, Instant::now() + TICK)?,
+                None if Instant::now() < until => watch.pause(Instant::now() + TICK)?,
                 // Somebody was quicker.
                 None => return Ok(()),
             }
         };
+        if !self.should_be_up() {
+            return Ok(());
+        }
         self.own.forget_stop()?;
-        writeln!(io::stdout(), "{READY}")?;
+        say_ready();
         let kept = self.keep_up(&watch, None);
         drop(hold);
         kept.and(self.clean())
@@ -153,7 +162,7 @@ impl Holder<'_> {
     fn obtained(
         &self,
         until: Instant,
-        watch: &OwnedFd,
+        watch: &Watch,
         attempt: impl Fn() -> io::Result<Option<Hold>>,
     ) -> io::Result<Option<Hold>> {
         loop {
@@ -163,7 +172,7 @@ impl Holder<'_> {
             if self.own.is_to_stop() || Instant::now() >= until {
                 return Ok(None);
             }
-            pause(watch, Instant::now() + TICK)?;
+            watch.pause(Instant::now() + TICK)?;
         }
     }
 
@@ -192,7 +201,7 @@ impl Holder<'_> {
     }
 
     /// Starts the process anew whenever it dies, until somebody asks for its end.
-    fn keep_up(&self, watch: &OwnedFd, mut last: Option<Life>) -> io::Result<()> {
+    fn keep_up(&self, watch: &Watch, mut last: Option<Life>) -> io::Result<()> {
         let mut rest = SHORTEST_REST;
         loop {
             if let Some(life) = last {
@@ -208,6 +217,9 @@ impl Holder<'_> {
                 }
                 rest = (rest * 2).min(LONGEST_REST);
             }
+            if !self.should_be_up() {
+                return Ok(());
+            }
             let life = match self.is_taken() {
                 true => Ok(Life::none(self.taken_text())),
                 false => self.live(watch, &Door::opened(), |_| ()),
@@ -216,17 +228,28 @@ impl Holder<'_> {
         }
     }
 
-    /// Waits so long. `false` if somebody asks for the end.
-    fn rested(&self, watch: &OwnedFd, rest: Duration) -> io::Result<bool> {
-        let until = Instant::now() + rest;
-        while !self.own.is_to_stop() && Instant::now() < until {
-            pause(watch, until)?;
+    /// Waits so long. `false` if it is to end.
+    fn rested(&self, watch: &Watch, rest: Duration) -> io::Result<bool> {
+        let (until, door) = (Instant::now() + rest, Door::opened());
+        while !self.is_to_end(&door) && Instant::now() < until {
+            watch.pause(until)?;
         }
-        Ok(!self.own.is_to_stop())
+        Ok(!self.is_to_end(&door))
+    }
+
+    /// Whether somebody asks for the end, be it by forgetting one that was in its place.
+    fn is_to_end(&self, door: &Door) -> bool {
+        self.own.is_to_stop() || door.is_open() && !self.should_be_up()
+    }
+
+    /// Whether it is the one that should be up. What can't be read says nothing else than before.
+    fn should_be_up(&self) -> bool {
+        let named = |kept: Kept| kept.deployment == self.plan.kept.deployment;
+        self.place.kept().map_or(true, |kept| kept.is_some_and(named))
     }
 
     /// Starts the process and waits for its end, with `beside` at work on it meanwhile. Nothing of it is left.
-    fn live(&self, watch: &OwnedFd, door: &Door, beside: impl FnOnce(u32) + Send) -> io::Result<Life> {
+    fn live(&self, watch: &Watch, door: &Door, beside: impl FnOnce(u32) + Send) -> io::Result<Life> {
         let Plan { kept, given, session, secrets, sandbox, .. } = self.plan;
         let port = ("PORT".to_owned(), kept.process.port.to_string());
         let variables: Vec<_> = given.iter().chain(&kept.variables).chain(session).cloned().chain([port]).collect();
@@ -244,7 +267,7 @@ impl Holder<'_> {
         thread::scope(|scope| {
             let writing = scope.spawn(|| scribe.copy(reader, Rotating::at(&self.place.log())));
             scope.spawn(move || beside(id));
-            let ended = wait(&self.own, sandbox, &child, watch, || door.deadline());
+            let ended = wait(|| self.is_to_end(door), sandbox, &child, watch, || door.deadline());
             door.shut();
             if ended.is_err() {
                 // It is not to be waited for, then.
@@ -307,4 +330,9 @@ impl Holder<'_> {
             removed => removed,
         }
     }
+}
+
+/// Says that it has begun. Who waits for that may be gone.
+fn say_ready() {
+    let _ = writeln!(io::stdout(), "{READY}");
 }

@@ -14,7 +14,8 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use super::folder::{Ended, Look, RunFolder, folder, remove};
+use super::folder::{Ended, Look, RunFolder, folder};
+use super::removal::remove;
 use super::supervisor::Held;
 use super::{Local, RunId};
 use crate::command::variables::hidden;

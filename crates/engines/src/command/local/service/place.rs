@@ -55,6 +55,10 @@ impl Place {
         Self::at(run.path().parent().unwrap_or(run.path()))
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The run of a deployment of the resource.
     pub(super) fn run(&self, deployment: &str) -> RunFolder {
         RunFolder::at(&self.folder.join(deployment))
