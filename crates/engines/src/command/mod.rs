@@ -138,7 +138,7 @@ impl CommandEngine {
             Look::Runs => Ok(self.wait(Stage::Started { looks }, FIRST_PAUSE * 5)),
             Look::Ended(Ended::Exited { status: 0, .. }) if leaves => self.withdrawn(order, &run).await,
             // It may have ended by itself before it could be stopped.
-            Look::Ended(Ended::Exited { status: 0, .. }) => self.success(order, &run),
+            Look::Ended(Ended::Exited { status: 0, .. }) => self.alone(order, &run).await,
             Look::Ended(_) => Ok(ended(order, Outcome::Cancelled)),
         }
     }

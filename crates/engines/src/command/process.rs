@@ -21,17 +21,12 @@ impl CommandEngine {
 
     /// The step after commands that have provisioned.
     pub(super) async fn provisioned(&self, order: &Order, commands: &Commands, run: &RunId) -> Result<Step, Transient> {
+        let Some(process) = &commands.process else { return self.alone(order, run).await };
         let step = self.success(order, run)?;
         if !is_success(&step) {
             self.local.discard(run).map_err(local::transient)?;
             return Ok(step);
         }
-        let Some(process) = &commands.process else {
-            return Ok(match self.taken_down(&order.resource_id).await? {
-                true => step,
-                false => self.wait(Stage::Started { looks: 0 }, FIRST_PAUSE * 5),
-            });
-        };
         let kept = self.kept(order, commands, process);
         match self.session(&kept).await {
             Ok(session) => {
@@ -44,6 +39,15 @@ impl CommandEngine {
             }
             Err(CredentialsFailure::Transient(transient)) => Err(transient),
         }
+    }
+
+    /// The step after commands that have provisioned and leave no process: the one of an earlier version ends.
+    pub(super) async fn alone(&self, order: &Order, run: &RunId) -> Result<Step, Transient> {
+        let step = self.success(order, run)?;
+        Ok(match !is_success(&step) || self.taken_down(&order.resource_id).await? {
+            true => step,
+            false => self.wait(Stage::Started { looks: 0 }, FIRST_PAUSE * 5),
+        })
     }
 
     /// Ends the process of a resource, and waits a little for it. `false` while there is one still.
