@@ -41,8 +41,8 @@ pub fn old_runs(folder: &Path, before: SystemTime) -> io::Result<Vec<OldRun>> {
     Ok(old)
 }
 
-/// Removes the files of a run from `folder`, unless it has been touched since `before`, and what they stood in where
-/// that is empty now. `false` if it stays.
+/// Removes the files of a run from `folder`, unless it has been touched since `before`, and the folder of its resource
+/// if nothing is kept there. `false` if it stays.
 ///
 /// # Errors
 ///
@@ -52,7 +52,11 @@ pub fn remove_old_run(folder: &Path, run: &OldRun, before: SystemTime) -> io::Re
         return Ok(false);
     }
     remove(&run.files(folder))?;
-    match fs::remove_dir(folder.join(&run.resource)) {
+    let resource = folder.join(&run.resource);
+    if folders_in(&resource)?.is_empty() {
+        service::remove_traces(&resource)?;
+    }
+    match fs::remove_dir(resource) {
         Err(error) if ![io::ErrorKind::DirectoryNotEmpty, io::ErrorKind::NotFound].contains(&error.kind()) => {
             Err(error)
         }
@@ -202,6 +206,39 @@ mod tests {
             assert_eq!(folder.join(resource).join("state").exists(), keeps);
             assert_eq!(folder.join(resource).exists(), keeps);
             assert!(!remove_old_run(folder, &run, before).unwrap(), "once");
+        }
+    }
+
+    #[test]
+    fn what_a_process_that_is_gone_leaves_goes_with_the_last_run() {
+        const TRACES: [&str; 4] = ["service.log", "service.log.1", "service.lock", "service.turn"];
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        for (resource, keeps) in [("gone", None), ("kept", Some("service.json")), ("held", Some("service.lock"))] {
+            let last = ["first", "last"].map(|deployment| {
+                let (run, path) = run(folder, resource, deployment);
+                run.claim().unwrap();
+                run.end(&Ended::Stopped).unwrap();
+                let _ = fs::remove_dir(run.state());
+                age(&path, DAY * 2);
+                path
+            });
+            for name in TRACES {
+                fs::write(folder.join(resource).join(name), "").unwrap();
+            }
+            let lock = File::open(folder.join(resource).join("service.lock")).unwrap();
+            match keeps {
+                Some("service.json") => fs::write(folder.join(resource).join("service.json"), KEPT).unwrap(),
+                Some(_) => lock.try_lock().unwrap(),
+                None => {}
+            }
+            let before = SystemTime::now() - DAY;
+            assert!(remove_old_run(folder, &old(resource, "first"), before).unwrap());
+            assert!(TRACES.iter().all(|name| folder.join(resource).join(name).exists()), "there is a run still");
+            assert!(remove_old_run(folder, &old(resource, "last"), before).unwrap());
+            assert!(last.iter().all(|path| !path.exists()));
+            let left = TRACES.iter().filter(|name| folder.join(resource).join(name).exists()).count();
+            assert_eq!((left, folder.join(resource).exists()), if keeps.is_some() { (4, true) } else { (0, false) });
         }
     }
 }

@@ -14,10 +14,10 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use super::folder::{Ended, Look, RunFolder, folder};
+use super::folder::{Ended, Look, RunFolder, STATE, folder};
 use super::removal::remove;
 use super::supervisor::Held;
-use super::{Local, RunId};
+use super::{Local, RunId, folders_in};
 use crate::command::variables::hidden;
 pub(super) use holder::{Plan, hold};
 pub(in crate::command) use place::Kept;
@@ -121,14 +121,13 @@ impl Local {
             return Ok(true);
         }
         let Some(_turn) = place.turn()? else { return Ok(false) };
-        let Some(kept) = place.kept()? else { return Ok(!place.is_held()?) };
-        let run = place.run(&kept.deployment);
-        if place.is_held()? {
-            run.service().stop()?;
+        if !stopped(&place)? {
             return Ok(false);
         }
-        place.forget()?;
-        remove(&run.work())?;
+        if let Some(kept) = place.kept()? {
+            place.forget()?;
+            remove(&place.run(&kept.deployment).work())?;
+        }
         Ok(true)
     }
 
@@ -151,7 +150,8 @@ impl Local {
         Ok((!place.is_held()?).then_some(kept))
     }
 
-    /// Begins a process again that should be up, with such a session. `false` if somebody else is at it.
+    /// Begins a process again that should be up, with such a session; one whose files are gone is forgotten. `false` if
+    /// somebody else is at it.
     pub(in crate::command) async fn bring_up(&self, resource: &str, kept: Kept, session: Session) -> io::Result<bool> {
         let place = self.place(resource);
         let Some(_turn) = place.turn()? else { return Ok(false) };
@@ -160,6 +160,9 @@ impl Local {
             return Ok(false);
         }
         let run = place.run(&kept.deployment);
+        if !run.work().try_exists()? {
+            return place.forget().map(|()| true);
+        }
         let own = run.service();
         folder(own.path())?;
         let plan = self.plan(kept, session, None);
@@ -173,13 +176,31 @@ impl Local {
 /// Asks for the end of the process of a resource, by the folder of that alone. `true` if it has none.
 pub(super) fn stop(resource: &Path) -> io::Result<bool> {
     let place = Place::at(resource);
-    if !place.is_known() || !place.is_held()? {
+    Ok(!place.is_known() || stopped(&place)?)
+}
+
+/// Asks the process at a place to end. `true` if there is none.
+fn stopped(place: &Place) -> io::Result<bool> {
+    if !place.is_held()? {
         return Ok(true);
     }
     if let Some(kept) = place.kept()? {
         place.run(&kept.deployment).service().stop()?;
+        return Ok(false);
+    }
+    // Nobody says whose it is: one that begins, or one that was forgotten by hand.
+    for run in folders_in(place.folder())?.iter().filter(|run| run.file_name() != Some(STATE.as_ref())) {
+        let own = RunFolder::at(run).service();
+        if own.path().is_dir() {
+            own.stop()?;
+        }
     }
     Ok(false)
+}
+
+/// Removes what a process that is gone has left in the folder of a resource: its output, and what was locked.
+pub(super) fn remove_traces(resource: &Path) -> io::Result<()> {
+    Place::at(resource).remove()
 }
 
 /// Whether the process that the run of `deployment` left is the one of the resource.

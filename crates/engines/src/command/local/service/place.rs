@@ -32,6 +32,8 @@ pub(in crate::command) struct Kept {
 const KEPT: &str = "service.json";
 const LOCK: &str = "service.lock";
 const TURN: &str = "service.turn";
+const LOG: &str = "service.log";
+const FORMER_LOG: &str = "service.log.1";
 
 #[derive(Debug)]
 pub(super) struct Place {
@@ -65,7 +67,7 @@ impl Place {
     }
 
     pub(super) fn log(&self) -> PathBuf {
-        self.folder.join("service.log")
+        self.folder.join(LOG)
     }
 
     /// Whether the resource has, or had, a process.
@@ -107,6 +109,22 @@ impl Place {
     /// The right to replace, begin or stop the process, if nobody has it.
     pub(super) fn turn(&self) -> io::Result<Option<Hold>> {
         self.locked(TURN)
+    }
+
+    /// Removes its files, unless something should be up or somebody is at it.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        if [LOCK, TURN, LOG, FORMER_LOG].iter().all(|name| !self.folder.join(name).exists()) {
+            return Ok(());
+        }
+        let (Some(_turn), Some(_hold), None) = (self.turn()?, self.hold()?, self.kept()?) else { return Ok(()) };
+        // What is locked last: who stops in between leaves a place that is known.
+        for name in [LOG, FORMER_LOG, TURN, LOCK] {
+            match fs::remove_file(self.folder.join(name)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
+        }
+        Ok(())
     }
 
     fn locked(&self, name: &str) -> io::Result<Option<Hold>> {
