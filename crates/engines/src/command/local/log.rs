@@ -11,14 +11,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::super::script::begun;
+use super::mask::Mask;
 
 /// How many of the last lines the message of a failure repeats, and how long it may be in bytes.
 const TAIL_LINES: usize = 10;
 const TAIL_BYTES: usize = 2000;
 /// How much of a log is read at a time, in bytes; at least one line is.
 const PAGE_BYTES: u64 = 1 << 20;
-/// What stands where a secret was.
-const MASK: &str = "***";
 
 /// A line of output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,18 +77,16 @@ pub(super) struct Scribe<'a> {
 impl Scribe<'_> {
     /// Copies output until its end. A log that can't be written any more ends, the run goes on.
     pub(super) fn copy(&self, source: impl Read, log: impl Write) -> io::Result<Summary> {
-        let mut source = BufReader::new(source);
+        let mask = Mask::of(self.secrets);
+        let mut lines =
+            Lines { source: BufReader::new(source), most: self.limits.line, mask: &mask, ahead: Vec::new() };
         let mut kept =
             Kept { log, limits: self.limits, written: 0, full: false, tail: VecDeque::new(), held: 0, lost: 0 };
-        let (mut summary, mut last, mut line) = (Summary::default(), VecDeque::new(), Vec::new());
-        loop {
-            line.clear();
-            if source.by_ref().take(self.limits.line).read_until(b'\n', &mut line)? == 0 {
-                break;
-            }
-            let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line));
+        let (mut summary, mut last) = (Summary::default(), VecDeque::new());
+        while let Some(line) = lines.next()? {
+            let text = String::from_utf8_lossy(&line);
             let Some((before, index)) = begun(&text, self.marker) else {
-                let text = self.masked(&text);
+                let text = mask.masked(&text);
                 last.push_back(text.clone());
                 if last.len() > TAIL_LINES {
                     last.pop_front();
@@ -98,25 +95,52 @@ impl Scribe<'_> {
                 continue;
             };
             if !before.is_empty() {
-                kept.push(self.masked(before));
+                kept.push(mask.masked(before));
             }
             last.clear();
             summary.command = Some(index);
-            kept.push(self.masked(&format!("$ {}", self.commands.get(index).map_or("", String::as_str))));
+            kept.push(mask.masked(&format!("$ {}", self.commands.get(index).map_or("", String::as_str))));
         }
         kept.finish();
         summary.tail = end_of(&Vec::from(last).join("\n"));
         Ok(summary)
     }
+}
 
-    fn masked(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in self.secrets {
-            if text.contains(secret) {
-                text = text.replace(secret, MASK);
+/// The lines of an output, long ones in pieces.
+struct Lines<'a, R> {
+    source: BufReader<R>,
+    /// The most bytes of a piece; a little more where a secret would be cut.
+    most: u64,
+    mask: &'a Mask<'a>,
+    /// What was read and belongs to the next piece.
+    ahead: Vec<u8>,
+}
+
+impl<R: Read> Lines<'_, R> {
+    /// Without its end. `None` when there is nothing more.
+    fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut line = std::mem::take(&mut self.ahead);
+        let piece = self.most + self.mask.ahead() as u64;
+        loop {
+            let room = piece.saturating_sub(line.len() as u64).max(self.most);
+            let read = self.source.by_ref().take(room).read_until(b'\n', &mut line)?;
+            if read == 0 {
+                return Ok((!line.is_empty()).then_some(line));
             }
+            if line.ends_with(b"\n") {
+                line.pop();
+                return Ok(Some(line));
+            }
+            if (line.len() as u64) < piece {
+                continue;
+            }
+            (line, self.ahead) = self.mask.split(line);
+            if !line.is_empty() {
+                return Ok(Some(line));
+            }
+            line = std::mem::take(&mut self.ahead);
         }
-        text
     }
 }
 
@@ -241,6 +265,24 @@ mod tests {
     fn a_line_without_an_end_is_cut() {
         let (lines, _) = copied(&"x".repeat(250), Limits { head: 10_000, tail: 0, line: 100 });
         assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [100, 100, 50]);
+    }
+
+    #[test]
+    fn no_half_of_a_secret_is_shown_where_a_line_is_cut() {
+        let limits = Limits { head: 1 << 20, tail: 0, line: 20 };
+        for before in 0..50 {
+            let around = ["x".repeat(before), "y".repeat(30)];
+            let (lines, _) = copied(&around.join("s3cr3t"), limits);
+            assert_eq!(lines.concat(), around.join("***"), "{before}");
+            assert!(lines.iter().all(|line| line.len() <= 25), "{lines:?}");
+        }
+        let (lines, _) = copied(&format!("{}\nnext\n", "s3cr3t".repeat(20)), limits);
+        assert_eq!(lines.concat(), "***".repeat(20) + "next");
+        let many = ["ab".repeat(5), "ba".repeat(30)];
+        let scribe = Scribe { commands: &[], marker: "M", secrets: &many, limits };
+        let mut log = Vec::new();
+        scribe.copy("ab".repeat(200).as_bytes(), &mut log).unwrap();
+        assert!(!String::from_utf8(log).unwrap().contains("ab"));
     }
 
     #[test]

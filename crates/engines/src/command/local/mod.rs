@@ -7,6 +7,7 @@ mod confine;
 mod folder;
 mod identity;
 mod log;
+mod mask;
 mod old;
 mod removal;
 mod sandbox;
