@@ -175,7 +175,10 @@ pub(super) fn wait(
             if stop.is_some() {
                 due = Some(Instant::now() + GRACE);
                 // Not bubblewrap itself: its death is that of all within, at once.
-                ask_to_end(descendants().into_iter().filter(|below| !(sandbox.bubblewrap && *below == pid)));
+                for below in descendants(is_asked).into_iter().filter(|below| !(sandbox.bubblewrap && *below == pid)) {
+                    // It may be gone already.
+                    let _ = rustix::process::kill_process(below, Signal::TERM);
+                }
             }
         } else if due.is_some_and(|due| Instant::now() >= due) {
             let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
@@ -187,15 +190,9 @@ pub(super) fn wait(
     }
 }
 
-/// Asks processes to end, but for those that another one of them ends when it has no more use for them.
-fn ask_to_end(processes: impl Iterator<Item = Pid>) {
-    for process in processes {
-        let name = fs::read_to_string(format!("/proc/{}/comm", process.as_raw_nonzero())).unwrap_or_default();
-        if !is_ended_by_another(&name) {
-            // It may be gone already.
-            let _ = rustix::process::kill_process(process, Signal::TERM);
-        }
-    }
+/// Whether a process is asked to end, and what it began.
+fn is_asked(pid: &str) -> bool {
+    !is_ended_by_another(&fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default())
 }
 
 /// Whether a process of that name, as the kernel cuts it, is ended by the one that began it. A provider of Terraform or
@@ -213,14 +210,15 @@ pub(super) fn number_of(status: ExitStatus) -> i32 {
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
 }
 
-/// Everything below this process, as /proc knows it: what made a session of its own is found too.
-fn descendants() -> Vec<Pid> {
+/// Everything below this process, as /proc knows it: what made a session of its own is found too. Without those of the
+/// numbers that `counts` refuses, and what is below them.
+fn descendants(counts: impl Fn(&str) -> bool) -> Vec<Pid> {
     let mut found = Vec::new();
     let mut parents = vec![std::process::id().to_string()];
     while let Some(parent) = parents.pop() {
         for task in fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten() {
             let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-            for child in children.split_ascii_whitespace() {
+            for child in children.split_ascii_whitespace().filter(|child| counts(child)) {
                 found.extend(child.parse().ok().and_then(Pid::from_raw));
                 parents.push(child.to_owned());
             }
@@ -232,7 +230,7 @@ fn descendants() -> Vec<Pid> {
 /// Kills what the command left behind, until nothing is below this process.
 pub(super) fn bury() -> io::Result<()> {
     loop {
-        for left in descendants() {
+        for left in descendants(|_| true) {
             let _ = rustix::process::kill_process(left, Signal::KILL);
         }
         match rustix::process::wait(WaitOptions::empty()) {
