@@ -159,3 +159,67 @@ fn why(end: Ended) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::{Aws, Settings};
+    use crate::command::{Local, LocalSettings, Progress};
+    use crate::{Cursor, Engine as _, ProvisioningEngine};
+    use std::fs;
+
+    fn commands() -> Commands {
+        Commands {
+            image: None,
+            runtimes: Vec::new(),
+            variables: Vec::new(),
+            secrets: Vec::new(),
+            provision: vec!["true".into()],
+            deprovision: Vec::new(),
+            process: None,
+            project_properties: Value::Null,
+            listed_as: ProvisioningEngine::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cancel_that_comes_after_the_success_of_commands_ends_the_process_of_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = LocalSettings {
+            folder: folder.path().to_owned(),
+            program: "/bin/true".into(),
+            tools: Vec::new(),
+            variables: Vec::new(),
+            allow_unsandboxed: true,
+            deny_network: false,
+        };
+        let local = Local::new(settings).unwrap();
+        let progress = Progress { runner: local.id().to_owned(), stage: Stage::Started { looks: 0 } };
+        let cursor = Cursor(serde_json::to_value(progress).unwrap());
+        let engine = CommandEngine::new(Aws::new(Settings::default()).await, local);
+        let order = Order { commands: Some(commands()), ..Order::of_test(Intent::Cancel) };
+        let resource = folder.path().join(&order.resource_id);
+        let own = resource.join(&order.deployment_id);
+        fs::create_dir_all(&own).unwrap();
+        fs::write(own.join("supervisor.json"), "{}").unwrap();
+        let kept = Kept {
+            deployment: "former".into(),
+            process: Process { command: "serve".into(), port: 1, ready_path: "/".into() },
+            variables: Vec::new(),
+            role: None,
+            region: "r".into(),
+        };
+        let service = resource.join("service.json");
+        for (outputs, expected, stays) in [
+            ("{", Outcome::Failed("proton-outputs.json is no JSON (line 1)".into()), true),
+            ("{}", Outcome::Succeeded, false),
+        ] {
+            let end = Ended::Exited { status: 0, command: None, tail: String::new() };
+            fs::write(own.join("end.json"), serde_json::to_vec(&end).unwrap()).unwrap();
+            fs::write(own.join("outputs.json"), outputs).unwrap();
+            fs::write(&service, serde_json::to_vec(&kept).unwrap()).unwrap();
+            let Step::Ended(end) = engine.step(&order, Some(&cursor)).await.unwrap() else { panic!("it goes on") };
+            assert_eq!((end.outcome, service.exists()), (expected, stays));
+        }
+    }
+}

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::program::{Program, Start, until};
+use super::runs::is_alive;
 use super::site::{expire_leases, free};
 use crate::on_both;
 use crate::support::bundle::{ENVIRONMENT_SCHEMA, pack};
@@ -189,6 +190,27 @@ on_both! {
         site.program.ok("DeleteEnvironment", json!({ "name": "e" })).await;
         site.program.gone("e").await;
         assert_eq!(site.server(), None);
+    }
+
+    a_process_that_is_forgotten_by_hand_ends, async |db| {
+        let site = Site::deployed(db).await;
+        let kept = site.resource().join("service.json");
+        let text = fs::read(&kept).unwrap();
+        fs::remove_file(&kept).unwrap();
+        until("the end of the process", async || site.server().is_none().then_some(())).await;
+        assert_eq!(site.begun(), 1, "it is not begun again");
+        // One whose files are gone can't be begun, and is forgotten.
+        let supervisor = site.supervisor();
+        until("the end of its supervisor", async || (!is_alive(supervisor)).then_some(())).await;
+        let [work] = site.with("work").try_into().unwrap();
+        fs::remove_dir_all(work).unwrap();
+        fs::write(&kept, text).unwrap();
+        until("the end of what is kept of it", async || (!kept.exists()).then_some(())).await;
+        site.resized("huge", "SUCCEEDED").await;
+        site.answers("size huge\n").await;
+        site.program.ok("DeleteEnvironment", json!({ "name": "e" })).await;
+        site.program.gone("e").await;
+        assert!(!kept.exists() && site.server().is_none());
     }
 
     a_port_of_somebody_else_is_not_taken_for_the_process, async |db| {
