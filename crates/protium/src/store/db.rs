@@ -91,7 +91,7 @@ impl Db {
     /// Begins a write transaction.
     pub(super) async fn begin(&self, isolation: Isolation) -> DbResult<Tx> {
         self.testing.call(Call::Begin)?;
-        let mut link = self.driver.writer().await?;
+        let mut link = self.driver.writer(|| self.testing.call(Call::Queued)).await?;
         link.begin(isolation).await?;
         Ok(Tx::new(Reader::new(link, &self.testing, &self.contents), &self.wake))
     }
@@ -306,9 +306,10 @@ impl Driver {
         Ok(Link { connection, open: false })
     }
 
-    async fn writer(&self) -> DbResult<Link> {
+    /// `queued` is called when this caller has its place behind others, which only the embedded database knows.
+    async fn writer(&self, queued: impl FnOnce() -> DbResult<()>) -> DbResult<Link> {
         let connection = match self {
-            Self::Sqlite(sqlite) => Connection::SqliteWriter(Some(sqlite.writer().await)),
+            Self::Sqlite(sqlite) => Connection::SqliteWriter(Some(sqlite.writer(queued).await?)),
             Self::Postgres(postgres) => Connection::Postgres(Some(postgres.session().await?)),
         };
         Ok(Link { connection, open: false })

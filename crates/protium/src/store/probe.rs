@@ -13,6 +13,9 @@ use super::db_error::DbResult;
 pub enum Call<'a> {
     /// A write transaction is about to begin.
     Begin,
+    /// A write transaction that is to begin waits for those before it, which all know: on SQLite only. An error here
+    /// is that of its begin.
+    Queued,
     /// The statement is about to run.
     Statement(&'a str),
     /// A write transaction is about to be committed; an error here rolls it back.

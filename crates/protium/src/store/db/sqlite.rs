@@ -6,8 +6,10 @@
 //! all of them durable: nobody is answered before it.
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::task::Poll;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
@@ -75,12 +77,20 @@ impl Sqlite {
         }
     }
 
-    /// The writer, once it is this caller's turn.
-    pub(super) async fn writer(self: &Arc<Self>) -> Turn {
+    /// The writer, once it is this caller's turn. `queued` is called when others come first, and this one has its
+    /// place behind them.
+    pub(super) async fn writer(self: &Arc<Self>, queued: impl FnOnce() -> DbResult<()>) -> DbResult<Turn> {
         let waits = Waits::new(&self.waiting);
-        let writer = Arc::clone(&self.writer).lock_owned().await;
+        let mut turn = pin!(Arc::clone(&self.writer).lock_owned());
+        let writer = match futures::poll!(turn.as_mut()) {
+            Poll::Ready(writer) => writer,
+            Poll::Pending => {
+                queued()?;
+                turn.await
+            }
+        };
         drop(waits);
-        Turn { writer, home: Arc::clone(self) }
+        Ok(Turn { writer, home: Arc::clone(self) })
     }
 }
 

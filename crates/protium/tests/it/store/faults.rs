@@ -60,6 +60,7 @@ on_both! {
         store.db().set_probe(Some(Arc::new(move |call| {
             heard.lock().unwrap().push(match call {
                 Call::Begin => "begin".to_owned(),
+                Call::Queued => "queued".to_owned(),
                 Call::Statement(sql) => sql.split_whitespace().take(3).collect::<Vec<_>>().join(" "),
                 Call::Commit => "commit".to_owned(),
                 Call::Committed => "committed".to_owned(),

@@ -2,7 +2,7 @@
 //! and they are let through one after the other in an order that a seed chooses.
 //!
 //! Nobody passes a gate while another one is between two. One that waits for a lock of another is not waited for: on
-//! SQLite, where transactions follow each other and share commits, who waits for whom is known; PostgreSQL is asked.
+//! SQLite, where transactions follow each other and share commits, whoever waits says so; PostgreSQL is asked.
 
 use super::app::{Refused, TestApp};
 use super::database::SOON;
@@ -130,7 +130,10 @@ pub async fn run(app: &TestApp, actors: Vec<Actor>, mut order: Order) -> Run {
     app.store().db().set_probe(Some(Arc::new(move |call| {
         // Calls of others, such as those that look for locks, are no part of it.
         if let Ok(actor) = ACTOR.try_with(|actor| *actor) {
-            watched.arrive(actor, Kind::of(call));
+            match Kind::of(call) {
+                Some(kind) => watched.arrive(actor, kind),
+                None => watched.queued(actor),
+            }
         }
         Ok(())
     })));
@@ -186,12 +189,14 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(call: Call<'_>) -> Self {
+    /// At which gate it is, if it is at one.
+    fn of(call: Call<'_>) -> Option<Self> {
         match call {
-            Call::Begin => Self::Begin,
-            Call::Statement(_) => Self::Statement,
-            Call::Commit => Self::Commit,
-            Call::Committed => Self::Committed,
+            Call::Begin => Some(Self::Begin),
+            Call::Queued => None,
+            Call::Statement(_) => Some(Self::Statement),
+            Call::Commit => Some(Self::Commit),
+            Call::Committed => Some(Self::Committed),
         }
     }
 }
@@ -289,6 +294,15 @@ impl Gates {
         });
     }
 
+    /// Notes that an actor has its place behind whoever writes. One that is the next to write gets on by itself.
+    fn queued(&self, actor: usize) {
+        let mut inner = self.lock();
+        if inner.queue.contains(&actor) {
+            inner.places[actor].state = State::Blocked;
+            self.changed.notify_all();
+        }
+    }
+
     /// Waits for a while until nobody runs.
     fn watch(&self) -> Quiet {
         tokio::task::block_in_place(|| {
@@ -357,7 +371,7 @@ impl Inner {
             Kind::Begin => {
                 self.places[actor].in_transaction = true;
                 if embedded && self.writer.is_some() {
-                    self.places[actor].state = State::Blocked;
+                    // It runs until it is in the queue: else the commit before would not know that another one comes.
                     self.queue.push_back(actor);
                 } else if embedded {
                     self.writer = Some(actor);
