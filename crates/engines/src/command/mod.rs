@@ -7,6 +7,7 @@
 mod local;
 mod outputs;
 mod process;
+mod remote;
 mod script;
 mod variables;
 
