@@ -36,4 +36,9 @@ pub trait Engine: Send + Sync {
     /// [`Transient`] when nothing is decided yet: ask again later with the same cursor. What will
     /// not get better by itself is a [`Step::Ended`].
     async fn step(&self, order: &Order, cursor: Option<&Cursor>) -> Result<Step, Transient>;
+
+    /// Whether the next step must be given the files of the bundle as they are.
+    fn wants_bundle(&self, cursor: Option<&Cursor>) -> bool {
+        cursor.is_none()
+    }
 }

@@ -117,7 +117,8 @@ pub struct Order {
     pub files: BTreeMap<String, String>,
     /// The path in `files` to start from; without one, the only file.
     pub main_file: Option<String>,
-    /// The files of the bundle as they are, by path. They may be large: only the first step is given them.
+    /// The files of the bundle as they are, by path. They may be large: only steps are given them whose engine
+    /// [wants](crate::Engine::wants_bundle) them.
     pub bundle: BTreeMap<String, Vec<u8>>,
     /// What to run, if the template is made of commands.
     pub commands: Option<Commands>,

@@ -192,10 +192,10 @@ impl Work {
         if prepared.commands.is_some() {
             order.notify_url = Some(run_token::url(app, &self.record.id)?);
         }
-        if self.record.cursor.is_none() {
+        let cursor = self.record.cursor.clone().map(Cursor);
+        if engine.wants_bundle(cursor.as_ref()) {
             order.bundle = bundle(app, &prepared).await?;
         }
-        let cursor = self.record.cursor.clone().map(Cursor);
         Ok(match engine.step(&order, cursor.as_ref()).await {
             Ok(step) => Look::Step(step),
             Err(transient) => Look::Nothing(transient),

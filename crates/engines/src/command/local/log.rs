@@ -144,6 +144,11 @@ impl<R: Read> Lines<'_, R> {
     }
 }
 
+/// The last of these lines, as the message of a failure repeats them.
+pub(in crate::command) fn end_of_lines(lines: &[String]) -> String {
+    end_of(&lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n"))
+}
+
 /// The last bytes, from the beginning of a character.
 fn end_of(text: &str) -> String {
     let from = (text.len().saturating_sub(TAIL_BYTES)..text.len()).find(|&at| text.is_char_boundary(at));

@@ -5,7 +5,7 @@ use std::ops::Range;
 /// What stands where a secret was.
 const MASK: &str = "***";
 
-pub(super) struct Mask<'a> {
+pub(in crate::command) struct Mask<'a> {
     /// None of them empty.
     secrets: Vec<&'a str>,
     /// The bytes of the longest.
@@ -13,7 +13,7 @@ pub(super) struct Mask<'a> {
 }
 
 impl<'a> Mask<'a> {
-    pub(super) fn of(secrets: &'a [String]) -> Self {
+    pub(in crate::command) fn of(secrets: &'a [String]) -> Self {
         let secrets: Vec<_> = secrets.iter().map(String::as_str).filter(|secret| !secret.is_empty()).collect();
         let longest = secrets.iter().map(|secret| secret.len()).max().unwrap_or(0);
         Self { secrets, longest }
@@ -25,7 +25,7 @@ impl<'a> Mask<'a> {
     }
 
     /// The text with a mask in the place of every secret; of several that overlap nothing is left.
-    pub(super) fn masked(&self, text: &str) -> String {
+    pub(in crate::command) fn masked(&self, text: &str) -> String {
         let mut found = self.found(text.as_bytes());
         found.sort_by_key(|secret| secret.start);
         let (mut masked, mut shown) = (String::with_capacity(text.len()), 0);

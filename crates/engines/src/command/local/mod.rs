@@ -31,7 +31,9 @@ use crate::{Order, Transient};
 pub(super) use folder::{Ended, Look};
 use folder::{RunFolder, STATE};
 pub use identity::Identity;
+pub(super) use log::end_of_lines;
 pub use log::{LogLine, LogPage};
+pub(super) use mask::Mask;
 pub use old::{OldRun, old_runs, remove_old_run};
 use sandbox::Sandbox;
 pub(super) use service::{Kept, Session, Standing};
@@ -277,6 +279,13 @@ async fn begun(mut output: ChildStdout) -> io::Result<bool> {
 
 fn folder_of(root: &Path, run: &RunId) -> PathBuf {
     root.join(&run.resource).join(&run.deployment)
+}
+
+/// Where the output of a run is copied to that is not on this machine; its folder is made.
+pub(super) fn log_file(root: &Path, run: &RunId) -> io::Result<PathBuf> {
+    let run = RunFolder::at(&folder_of(root, run));
+    folder::folder(run.path())?;
+    Ok(run.log())
 }
 
 /// The id of a folder of runs, made with it.

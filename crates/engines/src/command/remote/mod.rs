@@ -1,5 +1,311 @@
 //! Runs away from this machine: what they mean for a deployment, whatever runner has them.
+//!
+//! Owns when a run is begun, the copy of its output, and what its end says; it is never begun twice. Does not own how a
+//! runner takes a run and looks at it: that is behind [`Remote`].
 
+mod log;
 mod runner;
+mod script;
+#[cfg(test)]
+mod tests;
 
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::local::{Mask, RunId, log_file};
+use super::{allowed, ended, ended_with, failure, list, outputs, variables};
+use crate::aws::Aws;
+use crate::{Commands, Cursor, Engine, Intent, Order, Outcome, ProvisioningEngine, Step, Transient};
+use log::{Copy, Place};
 pub(super) use runner::{Begin, Printed, Remote, RemoteLook, RemoteRun, TAIL};
+use script::End;
+
+/// The pause before the first look at a run; it doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often it is asked for what a run that has ended must have printed, and may still be on its way.
+const ASKED: u32 = 12;
+/// How often in vain it is tried to remove what a run has needed: what expires by itself must not hold up its end.
+const REMOVALS: u32 = 5;
+/// How many pages of output a step copies.
+const PAGES: u32 = 16;
+
+/// Runs the commands of a template away from this machine.
+#[derive(Debug, Clone)]
+pub struct RemoteEngine {
+    aws: Aws,
+    remote: Arc<dyn Remote>,
+    /// Where the copies of outputs are.
+    folder: PathBuf,
+    variables: Arc<[(String, String)]>,
+}
+
+/// How far a run is.
+#[derive(Serialize, Deserialize)]
+struct Progress {
+    /// The runner that has it.
+    runner: String,
+    stage: Stage,
+    #[serde(default)]
+    log: Place,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Stage {
+    /// It is being begun.
+    Begins { state: Option<Value> },
+    /// It was taken, and looked at so often.
+    Runs { state: Value, looks: u32 },
+    /// It has ended. So often was asked for what it printed, and tried to remove what it needed.
+    Leaves { state: Value, asked: u32, removals: u32 },
+}
+
+impl RemoteEngine {
+    pub(super) fn new(aws: Aws, remote: Arc<dyn Remote>, folder: PathBuf, variables: Vec<(String, String)>) -> Self {
+        Self { aws, remote, folder, variables: variables.into() }
+    }
+
+    /// The step of an order to provision or to deprovision.
+    async fn run(&self, order: &Order, progress: Progress) -> Result<Step, Transient> {
+        let Some(commands) = &order.commands else {
+            return Ok(ended(order, Outcome::Failed("The template has no commands.".to_owned())));
+        };
+        let Progress { stage, log, .. } = progress;
+        match stage {
+            Stage::Begins { state } => self.begin(order, commands, state, log).await,
+            Stage::Runs { state, looks } => {
+                let look = self.remote.look(order, &state).await?;
+                let log = self.copied(order, commands, &state, log).await;
+                match look {
+                    RemoteLook::Runs { note } => {
+                        let stage = Stage::Runs { state, looks: looks.saturating_add(1) };
+                        Ok(self.wait(stage, log, pause(looks), note))
+                    }
+                    look => self.over(order, commands, Left { state, asked: 0, removals: 0, log, look }).await,
+                }
+            }
+            Stage::Leaves { state, asked, removals } => {
+                let look = self.remote.look(order, &state).await?;
+                self.over(order, commands, Left { state, asked, removals, log, look }).await
+            }
+        }
+    }
+
+    async fn begin(
+        &self,
+        order: &Order,
+        commands: &Commands,
+        state: Option<Value>,
+        log: Place,
+    ) -> Result<Step, Transient> {
+        let list = list(order, commands);
+        if state.is_none() {
+            if let Some(message) = refusal(order, commands) {
+                return Ok(ended(order, Outcome::Failed(message)));
+            }
+            if list.is_empty() {
+                // Nothing is said about deprovisioning: what the commands made stays.
+                return Ok(ended(order, Outcome::Succeeded));
+            }
+        }
+        let mut files = order.bundle.clone();
+        // What is made for this run takes the place of what the bundle has for trials.
+        files.extend(order.files.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())));
+        let run = RemoteRun {
+            order,
+            commands,
+            files: &files,
+            script: &script::script(list, &order.deployment_id),
+            variables: &self.environment(order, commands).0,
+            time_limit: allowed(order),
+        };
+        Ok(match self.remote.begin(&run, state.as_ref()).await? {
+            Begin::Not { state, after, note } => self.wait(Stage::Begins { state: Some(state) }, log, after, note),
+            Begin::Runs { state } => self.wait(Stage::Runs { state, looks: 0 }, log, FIRST_PAUSE, None),
+            Begin::Refused(message) => ended(order, Outcome::Failed(message)),
+        })
+    }
+
+    /// The step of an order whose run has ended.
+    async fn over(&self, order: &Order, commands: &Commands, left: Left) -> Result<Step, Transient> {
+        let Left { state, asked, removals, mut log, look } = left;
+        let (last, unread) = match self.remote.tail(order, &state).await {
+            Ok(lines) => (lines, None),
+            Err(transient) => (Vec::new(), Some(transient.message)),
+        };
+        let copy = self.copy(order, commands);
+        let end = script::end(&last, &order.deployment_id, &Mask::of(&copy.secrets));
+        if end.is_none() && asked < ASKED && matches!(look, RemoteLook::Ended { .. }) {
+            let stage = Stage::Leaves { state, asked: asked + 1, removals };
+            let note = unread.unwrap_or_else(|| "The run has ended; the end of its output is awaited.".to_owned());
+            return Ok(self.wait(stage, log, LONGEST_PAUSE, Some(note)));
+        }
+        for _ in 0..PAGES {
+            let after = log.after.clone();
+            log = self.copied(order, commands, &state, log).await;
+            if log.after == after {
+                break;
+            }
+        }
+        let _ = copy.finish(&mut log, &last);
+        if self.remote.remove(order, &state).await.is_err() && removals < REMOVALS {
+            let stage = Stage::Leaves { state, asked, removals: removals + 1 };
+            return Ok(self.wait(stage, log, LONGEST_PAUSE, None));
+        }
+        Ok(conclusion(order, list(order, commands), look, end, unread))
+    }
+
+    /// The step of an order that is cancelled.
+    async fn cancel(&self, order: &Order, progress: Progress) -> Result<Step, Transient> {
+        let Progress { stage, log, .. } = progress;
+        let (state, asked, removals) = match stage {
+            Stage::Begins { state } => (state.unwrap_or_default(), 0, 0),
+            Stage::Runs { state, .. } => (state, 0, 0),
+            Stage::Leaves { state, asked, removals } => (state, asked, removals),
+        };
+        let Some(commands) = &order.commands else { return Ok(ended(order, Outcome::Cancelled)) };
+        self.remote.stop(order, &state).await?;
+        match self.remote.look(order, &state).await? {
+            RemoteLook::Runs { .. } => Ok(self.wait(Stage::Leaves { state, asked, removals }, log, FIRST_PAUSE, None)),
+            // Nothing was begun that could be lost, or nothing is left of it.
+            RemoteLook::Lost(_) => {
+                let look = RemoteLook::Stopped;
+                self.over(order, commands, Left { state, asked, removals, log, look }).await
+            }
+            look => self.over(order, commands, Left { state, asked, removals, log, look }).await,
+        }
+    }
+
+    /// Where the cursor says that the run is, if it is with this runner.
+    fn progress(&self, cursor: Option<&Cursor>) -> Result<Progress, Transient> {
+        let Some(cursor) = cursor else {
+            let stage = Stage::Begins { state: None };
+            return Ok(Progress { runner: self.remote.id().to_owned(), stage, log: Place::default() });
+        };
+        let unknown = |message: String| Transient { message, retry_after: Some(LONGEST_PAUSE) };
+        let progress: Progress = serde_json::from_value(cursor.0.clone())
+            .map_err(|_| unknown("The state of the run is not known to this server and its runner.".to_owned()))?;
+        if progress.runner != self.remote.id() {
+            let message = format!("The run is with the runner {}, and this server has another one.", progress.runner);
+            return Err(unknown(message));
+        }
+        Ok(progress)
+    }
+
+    fn wait(&self, stage: Stage, log: Place, after: Duration, note: Option<String>) -> Step {
+        let progress = Progress { runner: self.remote.id().to_owned(), stage, log };
+        Step::Wait { cursor: Cursor(serde_json::to_value(progress).unwrap_or_default()), after, note }
+    }
+
+    /// The variables of a run, and what must not be shown among them.
+    fn environment(&self, order: &Order, commands: &Commands) -> (Vec<(String, String)>, Vec<String>) {
+        variables::of(order, commands, &self.variables, None, self.aws.endpoint_url())
+    }
+
+    /// Copies what was printed since. A deployment does not depend on its log: what can't be copied now is, later.
+    async fn copied(&self, order: &Order, commands: &Commands, state: &Value, log: Place) -> Place {
+        let Ok(printed) = self.remote.read(order, state, log.after.as_deref()).await else { return log };
+        let mut copied = log.clone();
+        match self.copy(order, commands).add(&mut copied, printed) {
+            Ok(()) => copied,
+            Err(_) => log,
+        }
+    }
+
+    fn copy<'a>(&self, order: &'a Order, commands: &'a Commands) -> Copy<'a> {
+        Copy {
+            path: log_file(&self.folder, &RunId::of(order)),
+            commands: list(order, commands),
+            word: &order.deployment_id,
+            secrets: self.environment(order, commands).1,
+        }
+    }
+}
+
+/// A run that has ended.
+struct Left {
+    state: Value,
+    asked: u32,
+    removals: u32,
+    log: Place,
+    look: RemoteLook,
+}
+
+#[async_trait]
+impl Engine for RemoteEngine {
+    async fn step(&self, order: &Order, cursor: Option<&Cursor>) -> Result<Step, Transient> {
+        let progress = self.progress(cursor)?;
+        match order.intent {
+            Intent::Plan => Ok(ended(order, Outcome::Failed("Commands can't be planned: order Apply.".to_owned()))),
+            Intent::Apply | Intent::Destroy => self.run(order, progress).await,
+            Intent::Cancel => self.cancel(order, progress).await,
+        }
+    }
+
+    fn wants_bundle(&self, cursor: Option<&Cursor>) -> bool {
+        self.progress(cursor).is_ok_and(|progress| matches!(progress.stage, Stage::Begins { .. }))
+    }
+}
+
+/// Why an order can't be carried out by any runner away from the server, if it can't.
+fn refusal(order: &Order, commands: &Commands) -> Option<String> {
+    if order.intent == Intent::Apply && commands.process.is_some() {
+        return Some(
+            "The template leaves a process behind (settings.service), which only runs on the server's own machine do. \
+             Take settings.service out of the manifest, or use a server with --runner local."
+                .to_owned(),
+        );
+    }
+    (commands.listed_as == ProvisioningEngine::Terraform).then(|| {
+        "Terraform is run on the server's own machine only, where its state is. Use a server with --runner local, or \
+         a provisioning repository."
+            .to_owned()
+    })
+}
+
+/// What the end of a run means for its order.
+fn conclusion(order: &Order, list: &[String], look: RemoteLook, end: Option<End>, unread: Option<String>) -> Step {
+    let failed = |message: String| ended(order, Outcome::Failed(message));
+    match (look, end) {
+        (RemoteLook::Stopped, _) if order.intent == Intent::Cancel => ended(order, Outcome::Cancelled),
+        (RemoteLook::Stopped, _) => failed("The run was stopped, and not by this server.".to_owned()),
+        (RemoteLook::TimedOut, _) => failed("The run was stopped: it took longer than deployments may.".to_owned()),
+        (RemoteLook::Lost(why), _) => failed(format!(
+            "The run was lost: {why} It is not known how far it came, and it is not started again by itself; look at \
+             what is there, and deploy again."
+        )),
+        (RemoteLook::Runs { .. }, _) => failed("The run has ended, and goes on.".to_owned()),
+        (RemoteLook::Ended { succeeded: true, .. }, Some(end)) if end.status == 0 => {
+            match end.outputs.map_or(Ok(serde_json::Map::new()), |text| text.and_then(|text| outputs::parse(&text))) {
+                Ok(outputs) => ended_with(order, Outcome::Succeeded, outputs),
+                Err(message) => failed(message),
+            }
+        }
+        (RemoteLook::Ended { .. }, _) if order.intent == Intent::Cancel => ended(order, Outcome::Cancelled),
+        (RemoteLook::Ended { said, .. }, Some(end)) if end.status == 0 => {
+            failed(with("The commands have succeeded, and the runner says that the run failed.", said))
+        }
+        (RemoteLook::Ended { said, .. }, Some(end)) => {
+            failed(with(&failure(end.status, end.command, list, &end.tail), said))
+        }
+        (RemoteLook::Ended { succeeded, said }, None) => {
+            let how = if succeeded { "succeeded" } else { "failed" };
+            let message = format!("The run has {how}, and the end of its output, which says more, did not come.");
+            failed(with(&with(&message, said), unread))
+        }
+    }
+}
+
+fn with(message: &str, more: Option<String>) -> String {
+    more.map_or_else(|| message.to_owned(), |more| format!("{message}\n{more}"))
+}
+
+fn pause(looks: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(1 << looks.min(8)).min(LONGEST_PAUSE)
+}

@@ -1,0 +1,292 @@
+//! The engine with a runner that is a folder and a shell, and goes wrong where a test says so.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use serde_json::{Map, json};
+use tempfile::TempDir;
+
+use super::*;
+use crate::aws::Settings;
+use crate::command::local::read_log;
+use crate::{End, Process};
+
+/// What goes wrong, and how often still.
+#[derive(Debug, Default)]
+struct Faults {
+    /// The end of the output comes late.
+    late: u32,
+    unreadable: u32,
+    unremovable: u32,
+    /// The run ends in this way, whatever its commands do.
+    end: Option<RemoteLook>,
+}
+
+#[derive(Debug)]
+struct Shell {
+    folder: TempDir,
+    faults: Mutex<Faults>,
+    /// How often commands were run, and what they printed.
+    ran: Mutex<(u32, Vec<String>, i32)>,
+    removed: Mutex<bool>,
+}
+
+impl Shell {
+    fn less(&self, count: fn(&mut Faults) -> &mut u32) -> bool {
+        let mut faults = self.faults.lock().unwrap();
+        let count = count(&mut faults);
+        let is_more = *count > 0;
+        *count = count.saturating_sub(1);
+        is_more
+    }
+}
+
+fn transient(message: &str) -> Transient {
+    Transient { message: message.to_owned(), retry_after: None }
+}
+
+#[async_trait]
+impl Remote for Shell {
+    fn id(&self) -> &str {
+        "shell"
+    }
+
+    async fn begin(&self, run: &RemoteRun<'_>, state: Option<&Value>) -> Result<Begin, Transient> {
+        if state.is_none() {
+            return Ok(Begin::Not { state: json!("room"), after: Duration::ZERO, note: Some("makes room".to_owned()) });
+        }
+        let mut ran = self.ran.lock().unwrap();
+        if ran.0 > 0 {
+            return Ok(Begin::Runs { state: json!("runs") });
+        }
+        for (path, content) in run.files {
+            std::fs::write(self.folder.path().join(path), content).unwrap();
+        }
+        let mut sh = Command::new("/bin/sh");
+        sh.args(["-c", run.script]).current_dir(self.folder.path()).env_clear().env("PATH", "/usr/bin:/bin");
+        let done = sh.envs(run.variables.iter().cloned()).output().unwrap();
+        let lines = String::from_utf8(done.stdout).unwrap().lines().map(str::to_owned).collect();
+        *ran = (1, lines, done.status.code().unwrap());
+        Ok(Begin::Runs { state: json!("runs") })
+    }
+
+    async fn look(&self, _: &Order, state: &Value) -> Result<RemoteLook, Transient> {
+        if state != "runs" {
+            return Ok(RemoteLook::Lost("nothing was begun.".to_owned()));
+        }
+        let end = self.faults.lock().unwrap().end.clone();
+        let succeeded = self.ran.lock().unwrap().2 == 0;
+        Ok(end.unwrap_or(RemoteLook::Ended { succeeded, said: Some("the shell is done".to_owned()) }))
+    }
+
+    async fn stop(&self, _: &Order, _: &Value) -> Result<(), Transient> {
+        let mut faults = self.faults.lock().unwrap();
+        faults.end = faults.end.take().map(|_| RemoteLook::Stopped);
+        Ok(())
+    }
+
+    async fn read(&self, _: &Order, _: &Value, after: Option<&str>) -> Result<Printed, Transient> {
+        if self.less(|faults| &mut faults.unreadable) {
+            return Err(transient("the output can't be read"));
+        }
+        let from: usize = after.map_or(0, |after| after.parse().unwrap());
+        let ran = self.ran.lock().unwrap();
+        let lines: Vec<_> = ran.1.iter().skip(from).take(2).map(|line| (SystemTime::now(), line.clone())).collect();
+        let next = Some((from + lines.len()).to_string());
+        Ok(Printed { lines, next })
+    }
+
+    async fn tail(&self, _: &Order, _: &Value) -> Result<Vec<String>, Transient> {
+        match self.less(|faults| &mut faults.late) {
+            true => Ok(Vec::new()),
+            false => Ok(self.ran.lock().unwrap().1.clone()),
+        }
+    }
+
+    async fn remove(&self, _: &Order, _: &Value) -> Result<(), Transient> {
+        if self.less(|faults| &mut faults.unremovable) {
+            return Err(transient("it can't be removed"));
+        }
+        *self.removed.lock().unwrap() = true;
+        Ok(())
+    }
+}
+
+struct Site {
+    engine: RemoteEngine,
+    shell: Arc<Shell>,
+    logs: TempDir,
+}
+
+async fn site(faults: Faults) -> Site {
+    let shell = Arc::new(Shell {
+        folder: tempfile::tempdir().unwrap(),
+        faults: Mutex::new(faults),
+        ran: Mutex::default(),
+        removed: Mutex::default(),
+    });
+    let logs = tempfile::tempdir().unwrap();
+    let aws = Aws::new(Settings {
+        credentials: Some(crate::aws::Credentials::from_keys("a", "b", None)),
+        ..Settings::default()
+    });
+    let given = vec![("API_TOKEN".to_owned(), "s3cr3t".to_owned())];
+    let engine = RemoteEngine::new(aws.await, shell.clone(), logs.path().to_owned(), given);
+    Site { engine, shell, logs }
+}
+
+fn order(intent: Intent, commands: &[&str]) -> Order {
+    let list: Vec<String> = commands.iter().map(|&command| command.to_owned()).collect();
+    let commands = Commands {
+        image: None,
+        runtimes: Vec::new(),
+        variables: vec![("COLOR".to_owned(), "blue".to_owned())],
+        secrets: Vec::new(),
+        provision: list.clone(),
+        deprovision: list,
+        process: None,
+        project_properties: Value::Null,
+        listed_as: ProvisioningEngine::default(),
+    };
+    Order { commands: Some(commands), ..Order::of_test(intent) }
+}
+
+impl Site {
+    /// Takes an order to its end as jobs do: every step twice, each from what was saved.
+    async fn end_of(&self, order: &Order) -> (End, Vec<String>) {
+        self.end_from(order, None).await
+    }
+
+    async fn end_from(&self, order: &Order, mut cursor: Option<Cursor>) -> (End, Vec<String>) {
+        let mut notes = Vec::new();
+        for _ in 0..100 {
+            let mut order = order.clone();
+            if self.engine.wants_bundle(cursor.as_ref()) {
+                order.bundle = BTreeMap::from([("greeting".to_owned(), b"hello".to_vec())]);
+            }
+            let _ = self.engine.step(&order, cursor.as_ref()).await;
+            match self.engine.step(&order, cursor.as_ref()).await {
+                Ok(Step::Wait { cursor: next, note, .. }) => {
+                    notes.extend(note);
+                    cursor = Some(next);
+                }
+                Ok(Step::Ended(end)) => return (end, notes),
+                Err(transient) => notes.push(transient.message),
+            }
+        }
+        panic!("it does not end: {notes:?}");
+    }
+
+    fn log(&self) -> Vec<String> {
+        let page = read_log(self.logs.path(), "r", "d", 0, 1000).unwrap().unwrap();
+        page.lines.into_iter().map(|line| line.text).collect()
+    }
+}
+
+fn failure_of(end: End) -> String {
+    match end.outcome {
+        Outcome::Failed(message) => message,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn commands_run_once_with_their_files_and_what_they_print_and_leave_is_known() {
+    let site = site(Faults { late: 3, unreadable: 2, unremovable: 2, end: None }).await;
+    let commands = ["cat greeting; echo", "echo $COLOR $API_TOKEN", "printf '{\"Size\": 3}' > proton-outputs.json"];
+    let (end, notes) = site.end_of(&order(Intent::Apply, &commands)).await;
+    assert_eq!(end.outcome, Outcome::Succeeded, "{notes:?}");
+    assert_eq!(end.outputs, Map::from_iter([("Size".to_owned(), json!(3))]));
+    assert_eq!(site.shell.ran.lock().unwrap().0, 1);
+    assert!(notes.contains(&"makes room".to_owned()) && *site.shell.removed.lock().unwrap());
+    let expected = [&format!("$ {}", commands[0]), "hello", &format!("$ {}", commands[1]), "blue ***"];
+    assert_eq!(site.log()[..4], expected);
+    assert_eq!(site.log().len(), 5, "{:?}", site.log());
+}
+
+#[tokio::test]
+async fn what_fails_names_the_command_its_status_and_its_last_lines() {
+    let site = site(Faults::default()).await;
+    let (end, _) = site.end_of(&order(Intent::Apply, &["true", "echo $API_TOKEN; exit 3"])).await;
+    let message = failure_of(end);
+    assert!(message.starts_with("Command 2 of 2 ended with status 3: echo $API_TOKEN; exit 3"), "{message}");
+    assert!(message.ends_with("***\nthe shell is done"), "{message}");
+}
+
+#[tokio::test]
+async fn destroying_leaves_nothing_and_nothing_to_run_is_success() {
+    let site = site(Faults::default()).await;
+    let (end, _) = site.end_of(&order(Intent::Destroy, &["true"])).await;
+    assert_eq!((end.outcome, end.physical_id, end.resources.len()), (Outcome::Succeeded, None, 0));
+    let (end, notes) = site.end_of(&order(Intent::Destroy, &[])).await;
+    assert_eq!((end.outcome, notes.len()), (Outcome::Succeeded, 0));
+}
+
+#[tokio::test]
+async fn an_end_that_nobody_tells_of_is_a_failure_in_the_runners_words() {
+    for (look, told) in [
+        (RemoteLook::TimedOut, "longer than deployments may"),
+        (RemoteLook::Lost("the node is gone.".to_owned()), "The run was lost: the node is gone. It is not known"),
+        (RemoteLook::Stopped, "not by this server"),
+        (
+            RemoteLook::Ended { succeeded: false, said: Some("no disk".to_owned()) },
+            "the runner says that the run failed.\nno disk",
+        ),
+    ] {
+        let site = site(Faults { end: Some(look), ..Faults::default() }).await;
+        let (end, _) = site.end_of(&order(Intent::Apply, &["true"])).await;
+        let message = failure_of(end);
+        assert!(message.contains(told), "{message}");
+    }
+    let site = site(Faults { late: 1000, ..Faults::default() }).await;
+    let (end, _) = site.end_of(&order(Intent::Apply, &["true"])).await;
+    let message = failure_of(end);
+    assert!(message.contains("has succeeded, and the end of its output"), "{message}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_removed_does_not_hold_up_the_end() {
+    let site = site(Faults { unremovable: 1000, ..Faults::default() }).await;
+    let (end, _) = site.end_of(&order(Intent::Apply, &["true"])).await;
+    assert_eq!(end.outcome, Outcome::Succeeded);
+}
+
+#[tokio::test]
+async fn a_cancelled_run_is_cancelled_unless_it_has_succeeded_by_then() {
+    let site = site(Faults::default()).await;
+    let apply = order(Intent::Apply, &["true"]);
+    let cancel = Order { intent: Intent::Cancel, ..apply.clone() };
+    assert_eq!(site.end_of(&cancel).await.0.outcome, Outcome::Cancelled, "before anything was begun");
+    site.shell.faults.lock().unwrap().end = Some(RemoteLook::Runs { note: None });
+    let mut cursor = None;
+    for _ in 0..3 {
+        let Ok(Step::Wait { cursor: next, .. }) = site.engine.step(&apply, cursor.as_ref()).await else { panic!() };
+        cursor = Some(next);
+    }
+    assert_eq!(site.end_from(&cancel, cursor.clone()).await.0.outcome, Outcome::Cancelled);
+    site.shell.faults.lock().unwrap().end = None;
+    assert_eq!(site.end_from(&cancel, cursor).await.0.outcome, Outcome::Succeeded, "it was too late");
+}
+
+#[tokio::test]
+async fn what_needs_the_servers_own_machine_is_refused() {
+    let site = site(Faults::default()).await;
+    let mut order = order(Intent::Apply, &["true"]);
+    let commands = order.commands.as_mut().unwrap();
+    commands.process = Some(Process { command: "serve".into(), port: 1, ready_path: "/".into() });
+    assert!(failure_of(site.end_of(&order).await.0).contains("settings.service"));
+    let commands = order.commands.as_mut().unwrap();
+    (commands.process, commands.listed_as) = (None, ProvisioningEngine::Terraform);
+    assert!(failure_of(site.end_of(&order).await.0).contains("--runner local"));
+    assert_eq!(site.shell.ran.lock().unwrap().0, 0);
+}
+
+#[tokio::test]
+async fn a_run_of_another_runner_is_left_alone() {
+    let site = site(Faults::default()).await;
+    let cursor = Cursor(json!({"runner": "another", "stage": {"begins": {"state": null}}}));
+    let error = site.engine.step(&order(Intent::Apply, &["true"]), Some(&cursor)).await.unwrap_err();
+    assert!(error.message.contains("with the runner another"), "{error:?}");
+}
