@@ -78,6 +78,9 @@ pub struct ServeArgs {
     /// What runs the commands of templates with `rendering_engine: codebuild`. `local` is this machine, in a sandbox.
     #[arg(long, env = "PROTIUM_RUNNER", value_enum)]
     pub runner: Option<Runner>,
+    /// Where others than this machine reach the server, for runs elsewhere that notify their deployments.
+    #[arg(long, env = "PROTIUM_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
     /// Run commands on this machine also where no sandbox works.
     #[arg(long, env = "PROTIUM_ALLOW_UNSANDBOXED_RUNS")]
     pub allow_unsandboxed_runs: bool,
@@ -246,6 +249,8 @@ pub struct Config {
     pub s3_domain: Option<String>,
     pub role: Role,
     pub runner: Runner,
+    /// Where others than this machine reach the server, without a slash at the end.
+    pub public_url: Option<String>,
     pub allow_unsandboxed_runs: bool,
     pub expose_local_runs: bool,
     pub deny_run_network: bool,
@@ -312,6 +317,7 @@ impl Config {
             s3_domain: flag.s3_domain.or(base.s3_domain),
             role: flag.role.or(base.role).unwrap_or_default(),
             runner: flag.runner.or(base.runner).unwrap_or_default(),
+            public_url: flag.public_url.or(base.public_url).map(|url| url.trim_end_matches('/').to_owned()),
             allow_unsandboxed_runs: flag.allow_unsandboxed_runs || base.allow_unsandboxed_runs,
             expose_local_runs: flag.expose_local_runs || base.expose_local_runs,
             deny_run_network: flag.deny_run_network || base.deny_run_network,
@@ -373,12 +379,14 @@ impl Config {
             }
         }
         self.bundle_stores.iter().try_for_each(BundleStore::check)?;
-        match &self.aws_endpoint_url {
-            Some(url) if !(url.starts_with("http://") || url.starts_with("https://")) => Err(ConfigError(format!(
-                "aws-endpoint-url: '{url}' is no URL of an endpoint; give http://HOST:PORT or https://HOST"
-            ))),
-            Some(_) | None => Ok(()),
+        for (name, url) in [("aws-endpoint-url", &self.aws_endpoint_url), ("public-url", &self.public_url)] {
+            if let Some(url) = url.as_ref().filter(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+                return Err(ConfigError(format!(
+                    "{name}: '{url}' is no URL of an endpoint; give http://HOST:PORT or https://HOST"
+                )));
+            }
         }
+        Ok(())
     }
 }
 
@@ -506,6 +514,8 @@ mod tests {
         assert!(error(account).contains("twelve digits"));
         let url = ServeArgs { aws_endpoint_url: Some("localhost:5000".into()), ..ServeArgs::default() };
         assert!(error(url).contains("http://HOST:PORT"));
+        let url = ServeArgs { public_url: Some("protium.internal".into()), ..ServeArgs::default() };
+        assert!(error(url).contains("public-url: 'protium.internal'"));
         let key = ServeArgs { root_access_key_id: Some("AKIAIOSFODNN7EXAMPLE".into()), ..ServeArgs::default() };
         assert!(error(key).contains("PROTIUM_ROOT_SECRET_ACCESS_KEY"));
     }
