@@ -5,8 +5,10 @@
 
 mod client;
 pub(crate) mod environment;
+mod runner;
 
 pub use client::ClientSettings;
+pub use runner::{CodeBuildSection, KubernetesSection, Runner};
 
 use crate::store::DatabaseUrl;
 use protium_domain::bundle::Limits;
@@ -75,7 +77,7 @@ pub struct ServeArgs {
     /// Which part of the program runs in this process.
     #[arg(long, env = "PROTIUM_ROLE", value_enum)]
     pub role: Option<Role>,
-    /// What runs the commands of templates with `rendering_engine: codebuild`. `local` is this machine, in a sandbox.
+    /// What runs the commands of templates with `rendering_engine: codebuild`.
     #[arg(long, env = "PROTIUM_RUNNER", value_enum)]
     pub runner: Option<Runner>,
     /// Where others than this machine reach the server, for runs elsewhere that notify their deployments.
@@ -137,6 +139,8 @@ struct File {
     deadlines: DeadlineSeconds,
     #[serde(rename = "run-variables")]
     run_variables: BTreeMap<String, String>,
+    codebuild: CodeBuildSection,
+    kubernetes: KubernetesSection,
     #[serde(rename = "bundle-store")]
     bundle_stores: Vec<BundleStore>,
 }
@@ -157,17 +161,6 @@ impl Role {
     pub fn works(self) -> bool {
         matches!(self, Self::All | Self::Worker)
     }
-}
-
-/// What runs commands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Runner {
-    /// Nothing: templates of commands can be registered only.
-    #[default]
-    None,
-    /// The machine of the server, in a sandbox.
-    Local,
 }
 
 /// When deployments fail as timed out, in seconds.
@@ -259,6 +252,8 @@ pub struct Config {
     pub run_keep: Duration,
     /// Variables of every run, by name. They may hold secrets.
     pub run_variables: BTreeMap<String, String>,
+    pub codebuild: CodeBuildSection,
+    pub kubernetes: KubernetesSection,
     pub quotas: Quotas,
     pub bundle_limits: Limits,
     pub deployment_deadline: Duration,
@@ -324,6 +319,8 @@ impl Config {
             run_keep: run_keep(flag.run_keep_days.or(base.run_keep_days))?,
             run_tools: if flag.run_tools.is_empty() { base.run_tools } else { flag.run_tools },
             run_variables: run_variables(file.run_variables, flag.terraform.or(base.terraform))?,
+            codebuild: file.codebuild,
+            kubernetes: file.kubernetes,
             quotas: file.quotas,
             bundle_limits: Limits::default(),
             deployment_deadline: Duration::from_secs(file.deadlines.deployment),
@@ -564,6 +561,9 @@ mod tests {
             ("[run-variables]\n\"A B\" = \"\"\n", "'A B'"),
             ("[run-variables]\nA = 1\n", "A = 1"),
             ("terraform = \"\"\n", "terraform: no program"),
+            ("runner = \"lambda\"\n", "lambda"),
+            ("[kubernetes]\nnamspace = \"runs\"\n", "namspace"),
+            ("[codebuild]\ncompute = \"small\"\n", "compute"),
             ("[[bundle-store]]\nurl = \"gs://a\"\naccounts = []\n", "'gs://a'"),
             ("[[bundle-store]]\nurl = \"s3://\"\naccounts = []\n", "bundle-store.url"),
             ("[[bundle-store]]\nurl = \"s3://a\"\naccounts = [\"1\"]\n", "bundle-store.accounts"),

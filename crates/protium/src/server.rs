@@ -1,12 +1,13 @@
 //! A server from its settings to its end: opens the store, finds its keys, listens, works, drains.
 
 mod old_runs;
+mod runs;
 
 use crate::app::{App, Engines};
 use crate::auth::Keys;
 use crate::bundle_source::BundleSources;
 use crate::clock::Clock;
-use crate::config::{Config, Runner, UNFINISHED, environment};
+use crate::config::{Config, UNFINISHED, environment};
 use crate::http::{Front, Metrics, router, s3};
 use crate::root_key;
 use crate::store::{DbOptions, NewJob, Store, StoreOptions, account_ensure, job_enqueue};
@@ -17,8 +18,8 @@ use anyhow::{Context as _, bail};
 use protium_domain::job::Job;
 use protium_engines::aws::{Aws, Settings};
 use protium_engines::cloudformation::{CloudFormation, TemplateBucket};
-use protium_engines::command::{CommandEngine, Local, LocalSettings};
-use protium_engines::{Engine, SelfManaged};
+use protium_engines::SelfManaged;
+use runs::Runs;
 use std::future::IntoFuture as _;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::Path;
@@ -30,8 +31,6 @@ use tokio::task::JoinHandle;
 
 /// How long the start waits for the key of the outbound calls, to see that it is none of its own.
 const OWN_KEY: Duration = Duration::from_millis(100);
-/// The pause between two looks at the processes that runs have left behind.
-const ATTENDANCE: Duration = Duration::from_secs(5);
 /// How long running requests may take to end when the process stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -75,10 +74,9 @@ impl Server {
             s3::S3::new(store.clone(), blobs.clone(), Arc::clone(&keys), clock.clone(), config.s3_domain.as_deref());
         let bundles = bundle_sources(&config, &store, blobs, aws.clone());
         let template_bucket = config.aws_template_bucket.clone().map(|name| TemplateBucket { name, region: None });
-        let commands = commands(&config, &aws)?;
+        let Runs { engine: commands, attended } = runs::start(&config, &aws).await?;
         let cloudformation = Arc::new(CloudFormation::new(aws, template_bucket));
-        let attended = commands.clone().filter(|_| config.role.works());
-        let commands = commands.map(|commands| commands as Arc<dyn Engine>);
+        let attended = attended.filter(|_| config.role.works());
         let engines = Engines { cloudformation, self_managed: Arc::new(SelfManaged), commands };
         let own_url = url(config.tls.is_some(), own_address(address));
         let app = Arc::new(App { config, store, keys, clock, engines, own_url, bundles });
@@ -89,7 +87,7 @@ impl Server {
         // Last: nothing that fails may leave it running.
         let worker = app.config.role.works().then(|| Worker::start(Arc::clone(&app), worker_name(address)));
         let old_runs = app.config.role.works().then(|| tokio::spawn(old_runs::remove_all(Arc::clone(&app))));
-        let attendance = attended.map(|commands| tokio::spawn(attend(commands)));
+        let attendance = attended.map(|commands| tokio::spawn(runs::attend(commands)));
         let chores = old_runs.into_iter().chain(attendance).collect();
         tracing::info!(
             account = app.config.account_id,
@@ -136,39 +134,6 @@ fn own_address(address: SocketAddr) -> SocketAddr {
         IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::from(([127, 0, 0, 1], address.port())),
         IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, address.port())),
         _ => address,
-    }
-}
-
-/// What runs commands, if this server is to. Tells at once what its sandbox can't do.
-fn commands(config: &Config, aws: &Aws) -> anyhow::Result<Option<Arc<CommandEngine>>> {
-    if config.runner == Runner::None {
-        return Ok(None);
-    }
-    let settings = LocalSettings {
-        folder: std::path::absolute(config.runs_folder())?,
-        program: std::env::current_exe().context("the path of this program is not known")?,
-        tools: config.run_tools.clone(),
-        variables: config.run_variables.clone().into_iter().collect(),
-        allow_unsandboxed: config.allow_unsandboxed_runs,
-        deny_network: config.deny_run_network,
-    };
-    let local = Local::new(settings).context("runner: local")?;
-    for warning in local.warnings() {
-        tracing::warn!("runner: local: {warning}");
-    }
-    Ok(Some(Arc::new(CommandEngine::new(aws.clone(), local))))
-}
-
-/// Looks from time to time whether all processes are up that runs have left behind. What goes wrong is told once.
-async fn attend(commands: Arc<CommandEngine>) {
-    let mut told = Vec::new();
-    loop {
-        let wrong = commands.attend().await;
-        for message in wrong.iter().filter(|message| !told.contains(*message)) {
-            tracing::warn!("runner: local: {message}");
-        }
-        told = wrong;
-        tokio::time::sleep(ATTENDANCE).await;
     }
 }
 

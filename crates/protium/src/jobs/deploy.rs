@@ -190,7 +190,7 @@ impl Work {
         let left = Duration::from_millis(u64::try_from(left).unwrap_or_default());
         let mut order = prepared.order(&self.record, physical, left);
         if prepared.commands.is_some() {
-            order.notify_url = Some(run_token::url(app, &self.record.id)?);
+            order.notify_url = run_token::url(app, &self.record.id)?;
         }
         let cursor = self.record.cursor.clone().map(Cursor);
         if engine.wants_bundle(cursor.as_ref()) {
@@ -224,7 +224,7 @@ async fn bundle(app: &App, prepared: &Prepared) -> Result<BTreeMap<String, Vec<u
 /// A server that was started without a runner meets a deployment that needs one: the next start may have it.
 fn no_runner() -> Transient {
     let message =
-        "This server runs no commands now; start it with --runner local, and the deployment goes on.".to_owned();
+        "This server runs no commands now; start it with --runner, and the deployment goes on.".to_owned();
     Transient { message, retry_after: None }
 }
 

@@ -18,10 +18,15 @@ const PURPOSE: &str = "run";
 /// Where runs call, before the token.
 pub(crate) const PATH: &str = "/run/";
 
-/// The endpoint that the run of a deployment is given.
-pub(crate) fn url(app: &App, deployment: &Id) -> Result<String> {
+/// The endpoint that the run of a deployment is given; none where runs can't reach this server.
+pub(crate) fn url(app: &App, deployment: &Id) -> Result<Option<String>> {
+    let reached = match app.config.runner.is_remote() {
+        true => app.config.public_url.as_ref(),
+        false => Some(&app.own_url),
+    };
+    let Some(reached) = reached else { return Ok(None) };
     let token = app.store.master_key().seal(deployment.as_str().as_bytes(), PURPOSE)?;
-    Ok(format!("{}{PATH}{}", app.own_url, hex::encode(token)))
+    Ok(Some(format!("{reached}{PATH}{}", hex::encode(token))))
 }
 
 /// `NotifyResourceDeploymentStatusChange`, called by the run that was given `token`.

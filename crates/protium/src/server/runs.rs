@@ -1,0 +1,96 @@
+//! What runs commands for this server, as its settings say.
+
+use crate::config::{CodeBuildSection, Config, KubernetesSection, Runner};
+use anyhow::Context as _;
+use protium_engines::Engine;
+use protium_engines::aws::Aws;
+use protium_engines::command::{
+    CodeBuildSettings, CommandEngine, KubernetesSettings, Local, LocalSettings, RemoteEngine, RemoteSettings,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The pause between two looks at the processes that runs have left behind.
+const ATTENDANCE: Duration = Duration::from_secs(5);
+
+/// What runs commands.
+pub(super) struct Runs {
+    /// The engine of templates of commands, if this server is to have one.
+    pub engine: Option<Arc<dyn Engine>>,
+    /// The same, if it leaves processes behind that must be looked after.
+    pub attended: Option<Arc<CommandEngine>>,
+}
+
+/// What the settings ask for. Tells at once what it can't do.
+pub(super) async fn start(config: &Config, aws: &Aws) -> anyhow::Result<Runs> {
+    let aws = aws.clone();
+    let remote = || -> anyhow::Result<RemoteSettings> {
+        if config.public_url.is_none() {
+            tracing::warn!(
+                "runner: runs elsewhere can't notify their deployments; give --public-url, where they reach this server"
+            );
+        }
+        let folder = std::path::absolute(config.runs_folder())?;
+        Ok(RemoteSettings { folder, variables: config.run_variables.clone().into_iter().collect() })
+    };
+    let engine: Arc<dyn Engine> = match config.runner {
+        Runner::None => return Ok(Runs { engine: None, attended: None }),
+        Runner::Local => {
+            let local = Arc::new(local(config, aws)?);
+            return Ok(Runs { engine: Some(Arc::clone(&local) as Arc<dyn Engine>), attended: Some(local) });
+        }
+        Runner::CodeBuild => Arc::new(RemoteEngine::on_codebuild(aws, codebuild(&config.codebuild), remote()?)),
+        Runner::Kubernetes => {
+            let settings = kubernetes(&config.kubernetes);
+            let engine = RemoteEngine::on_kubernetes(aws, settings, remote()?).await;
+            Arc::new(engine.map_err(anyhow::Error::msg).context("runner: kubernetes")?)
+        }
+    };
+    Ok(Runs { engine: Some(engine), attended: None })
+}
+
+fn local(config: &Config, aws: Aws) -> anyhow::Result<CommandEngine> {
+    let settings = LocalSettings {
+        folder: std::path::absolute(config.runs_folder())?,
+        program: std::env::current_exe().context("the path of this program is not known")?,
+        tools: config.run_tools.clone(),
+        variables: config.run_variables.clone().into_iter().collect(),
+        allow_unsandboxed: config.allow_unsandboxed_runs,
+        deny_network: config.deny_run_network,
+    };
+    let local = Local::new(settings).context("runner: local")?;
+    for warning in local.warnings() {
+        tracing::warn!("runner: local: {warning}");
+    }
+    Ok(CommandEngine::new(aws, local))
+}
+
+fn codebuild(section: &CodeBuildSection) -> CodeBuildSettings {
+    let CodeBuildSection { image, compute_type } = section.clone();
+    let default = CodeBuildSettings::default();
+    CodeBuildSettings {
+        image: image.unwrap_or(default.image),
+        compute_type: compute_type.unwrap_or(default.compute_type),
+    }
+}
+
+fn kubernetes(section: &KubernetesSection) -> KubernetesSettings {
+    let KubernetesSection { namespace, service_account, image, kubeconfig, context, user, requests, limits } =
+        section.clone();
+    let default = KubernetesSettings::default();
+    let user = user.map_or(default.user, |user| (user >= 0).then_some(user));
+    KubernetesSettings { namespace, service_account, image, kubeconfig, context, user, requests, limits, ..default }
+}
+
+/// Looks from time to time whether all processes are up that runs have left behind. What goes wrong is told once.
+pub(super) async fn attend(commands: Arc<CommandEngine>) {
+    let mut told = Vec::new();
+    loop {
+        let wrong = commands.attend().await;
+        for message in wrong.iter().filter(|message| !told.contains(*message)) {
+            tracing::warn!("runner: local: {message}");
+        }
+        told = wrong;
+        tokio::time::sleep(ATTENDANCE).await;
+    }
+}
