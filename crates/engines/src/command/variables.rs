@@ -57,10 +57,14 @@ pub(super) fn lasting(
         set("AWS_ENDPOINT_URL", url);
     }
     if !has_own_key {
-        set("AWS_ACCESS_KEY_ID", NO_CREDENTIALS);
-        set("AWS_SECRET_ACCESS_KEY", NO_CREDENTIALS);
+        variables.extend(placeholders());
     }
     variables
+}
+
+/// Credentials that AWS refuses, for clients that want to sign.
+pub(super) fn placeholders() -> [(String, String); 2] {
+    ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name.to_owned(), NO_CREDENTIALS.to_owned()))
 }
 
 /// The variables of a session of a role, and the values among them that must not be shown.

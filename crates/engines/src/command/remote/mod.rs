@@ -9,6 +9,7 @@ mod script;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::codebuild::{CodeBuild, CodeBuildSettings};
+use super::kubernetes::{Kubernetes, KubernetesSettings};
 use super::local::{Mask, RunId, log_file};
 use super::{allowed, ended, ended_with, failure, list, outputs, variables};
 use crate::aws::Aws;
@@ -40,9 +43,23 @@ const PAGES: u32 = 16;
 pub struct RemoteEngine {
     aws: Aws,
     remote: Arc<dyn Remote>,
-    /// Where the copies of outputs are.
-    folder: PathBuf,
-    variables: Arc<[(String, String)]>,
+    settings: RemoteSettings,
+}
+
+/// What an operator sets about runs away from this machine.
+#[derive(Clone)]
+pub struct RemoteSettings {
+    /// Where the copies of outputs are: an absolute path.
+    pub folder: PathBuf,
+    /// Variables of every run, below those of its template.
+    pub variables: Vec<(String, String)>,
+}
+
+/// Shows where copies are, and not what runs are given: there are secrets among that.
+impl fmt::Debug for RemoteSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteSettings").field("folder", &self.folder).finish_non_exhaustive()
+    }
 }
 
 /// How far a run is.
@@ -67,8 +84,25 @@ enum Stage {
 }
 
 impl RemoteEngine {
-    pub(super) fn new(aws: Aws, remote: Arc<dyn Remote>, folder: PathBuf, variables: Vec<(String, String)>) -> Self {
-        Self { aws, remote, folder, variables: variables.into() }
+    /// With builds of AWS CodeBuild, started in the roles of the orders.
+    #[must_use]
+    pub fn on_codebuild(aws: Aws, settings: CodeBuildSettings, remote: RemoteSettings) -> Self {
+        let codebuild = CodeBuild::new(aws.clone(), settings);
+        Self::new(aws, Arc::new(codebuild), remote)
+    }
+
+    /// With Jobs of a Kubernetes cluster, which have the sessions of the roles of the orders.
+    ///
+    /// # Errors
+    ///
+    /// When a setting can't be meant, or it is not known which cluster it is; the message says what to do.
+    pub async fn on_kubernetes(aws: Aws, settings: KubernetesSettings, remote: RemoteSettings) -> Result<Self, String> {
+        let kubernetes = Kubernetes::new(aws.clone(), settings).await?;
+        Ok(Self::new(aws, Arc::new(kubernetes), remote))
+    }
+
+    fn new(aws: Aws, remote: Arc<dyn Remote>, settings: RemoteSettings) -> Self {
+        Self { aws, remote, settings }
     }
 
     /// The step of an order to provision or to deprovision.
@@ -110,7 +144,8 @@ impl RemoteEngine {
                 return Ok(ended(order, Outcome::Failed(message)));
             }
             if list.is_empty() {
-                // Nothing is said about deprovisioning: what the commands made stays.
+                // Nothing is said about deprovisioning: what the commands made stays, and not what runs have needed.
+                self.remote.remove(order, &Value::Null).await?;
                 return Ok(ended(order, Outcome::Succeeded));
             }
         }
@@ -203,9 +238,13 @@ impl RemoteEngine {
         Step::Wait { cursor: Cursor(serde_json::to_value(progress).unwrap_or_default()), after, note }
     }
 
-    /// The variables of a run, and what must not be shown among them.
+    /// The variables of a run, and what must not be shown among them. Where a run finds credentials is its runner's.
     fn environment(&self, order: &Order, commands: &Commands) -> (Vec<(String, String)>, Vec<String>) {
-        variables::of(order, commands, &self.variables, None, self.aws.endpoint_url())
+        let (mut variables, secrets) =
+            variables::of(order, commands, &self.settings.variables, None, self.aws.endpoint_url());
+        let placeholders = variables::placeholders();
+        variables.retain(|variable| !placeholders.contains(variable));
+        (variables, secrets)
     }
 
     /// Copies what was printed since. A deployment does not depend on its log: what can't be copied now is, later.
@@ -220,7 +259,7 @@ impl RemoteEngine {
 
     fn copy<'a>(&self, order: &'a Order, commands: &'a Commands) -> Copy<'a> {
         Copy {
-            path: log_file(&self.folder, &RunId::of(order)),
+            path: log_file(&self.settings.folder, &RunId::of(order)),
             commands: list(order, commands),
             word: &order.deployment_id,
             secrets: self.environment(order, commands).1,
