@@ -103,6 +103,8 @@ pub struct Order {
     pub resource_arn: String,
     /// What to do.
     pub intent: Intent,
+    /// The id of the incarnation of the environment that the resource is in, or is; pipelines are in none.
+    pub environment_id: Option<String>,
     /// The name of the thing to make (a stack name), drawn once and saved before the first step.
     pub physical_name: String,
     /// The id under which the engine knows the thing (a stack ARN), once an order has ended with one.
@@ -138,6 +140,7 @@ impl Order {
             resource_id: "r".into(),
             resource_arn: "arn".into(),
             intent,
+            environment_id: None,
             physical_name: "name".into(),
             physical_id: None,
             region: "us-east-1".into(),

@@ -5,6 +5,7 @@
 //! shell that starts the server may well carry its clients' setting. Does not know what the
 //! credentials are used for.
 
+mod bucket;
 mod chain;
 mod connections;
 mod endpoint_guard;
@@ -12,6 +13,7 @@ mod fault;
 mod roles;
 
 pub use aws_credential_types::Credentials;
+pub(crate) use bucket::Bucket;
 pub(crate) use fault::{Fault, Refusal, classify, transient};
 
 use std::collections::HashMap;
@@ -26,6 +28,24 @@ use tokio::sync::Mutex;
 
 use crate::{Role, Transient};
 use roles::{RoleKey, Session};
+
+/// A client of one service. They are of different types that say the same.
+macro_rules! client {
+    ($service:ident, $aws:expr, $region:expr, $credentials:expr) => {{
+        let config = $service::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new($region.to_owned()))
+            .credentials_provider($credentials)
+            .http_client($aws.inner.http.clone())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts(READ_TIMEOUT));
+        let config = match $aws.endpoint_url() {
+            Some(url) => config.endpoint_url(url),
+            None => config,
+        };
+        $service::Client::from_conf(config.build())
+    }};
+}
 
 /// Credentials are renewed when they have less than this left.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
@@ -178,33 +198,19 @@ impl Aws {
     }
 
     pub(crate) fn cloudformation(&self, region: &str, credentials: Credentials) -> aws_sdk_cloudformation::Client {
-        let config = aws_sdk_cloudformation::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(region.to_owned()))
-            .credentials_provider(credentials)
-            .http_client(self.inner.http.clone())
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts(READ_TIMEOUT));
-        let config = match self.endpoint_url() {
-            Some(url) => config.endpoint_url(url),
-            None => config,
-        };
-        aws_sdk_cloudformation::Client::from_conf(config.build())
+        client!(aws_sdk_cloudformation, self, region, credentials)
+    }
+
+    pub(crate) fn codebuild(&self, region: &str, credentials: Credentials) -> aws_sdk_codebuild::Client {
+        client!(aws_sdk_codebuild, self, region, credentials)
+    }
+
+    pub(crate) fn logs(&self, region: &str, credentials: Credentials) -> aws_sdk_cloudwatchlogs::Client {
+        client!(aws_sdk_cloudwatchlogs, self, region, credentials)
     }
 
     fn sts(&self, region: &str, credentials: Credentials) -> aws_sdk_sts::Client {
-        let config = aws_sdk_sts::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(region.to_owned()))
-            .credentials_provider(credentials)
-            .http_client(self.inner.http.clone())
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts(READ_TIMEOUT));
-        let config = match self.endpoint_url() {
-            Some(url) => config.endpoint_url(url),
-            None => config,
-        };
-        aws_sdk_sts::Client::from_conf(config.build())
+        client!(aws_sdk_sts, self, region, credentials)
     }
 }
 

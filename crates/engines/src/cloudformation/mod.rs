@@ -12,6 +12,7 @@ mod events;
 mod outcome;
 mod progress;
 mod schedule;
+mod shared;
 mod stack;
 mod status;
 mod survey;
@@ -25,6 +26,7 @@ use async_trait::async_trait;
 use crate::aws::{Aws, CredentialsFailure, Fault};
 use crate::{Cursor, End, Engine, Intent, Order, Outcome, Step, Transient};
 use progress::{Phase, Progress};
+use shared::Current;
 use stack::Target;
 
 /// Makes what an order describes as one CloudFormation stack.
@@ -51,6 +53,18 @@ impl CloudFormation {
 #[async_trait]
 impl Engine for CloudFormation {
     async fn step(&self, order: &Order, cursor: Option<&Cursor>) -> Result<Step, Transient> {
+        self.go(order, cursor, None).await
+    }
+}
+
+impl CloudFormation {
+    /// The step of an order, of one for a shared stack if `sharing` says when that is as the order wants it.
+    async fn go(
+        &self,
+        order: &Order,
+        cursor: Option<&Cursor>,
+        sharing: Option<Current<'_>>,
+    ) -> Result<Step, Transient> {
         let progress = match Progress::read(order, cursor) {
             Ok(progress) => progress,
             Err(message) => return Ok(ended(order, None, Outcome::Failed(message))),
@@ -67,7 +81,13 @@ impl Engine for CloudFormation {
             }
         };
         let stack_id = progress.stack_id.clone();
-        match target.step(progress).await {
+        let step = match sharing {
+            Some(current) if cursor.is_none() || progress.phase == Phase::Survey => {
+                target.join(progress, current).await
+            }
+            _ => target.step(progress).await,
+        };
+        match step {
             Ok(step) => Ok(step),
             Err(Fault::Transient(transient)) => Err(transient),
             Err(Fault::Refused(refusal)) if refusal.is_expired() => {

@@ -79,11 +79,15 @@ impl Progress {
     pub(super) fn read(order: &Order, cursor: Option<&Cursor>) -> Result<Self, String> {
         let Some(Cursor(value)) = cursor else {
             let first = order.intent == Intent::Apply && order.physical_id.is_none();
-            let phase = if first { Phase::Create } else { Phase::Survey };
-            return Ok(Self { phase, count: 0, stack_id: order.physical_id.clone(), waited_ms: 0, looks: 0 });
+            return Ok(Self::begin(order, if first { Phase::Create } else { Phase::Survey }));
         };
         serde_json::from_value(value.clone())
             .map_err(|error| format!("The saved progress of deployment {} can't be read: {error}", order.deployment_id))
+    }
+
+    /// An order that begins with `phase`.
+    pub(super) fn begin(order: &Order, phase: Phase) -> Self {
+        Self { phase, count: 0, stack_id: order.physical_id.clone(), waited_ms: 0, looks: 0 }
     }
 
     /// The token of the call that is due: the same each time that this step is taken.

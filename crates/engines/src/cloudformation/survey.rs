@@ -22,7 +22,7 @@ impl Target<'_> {
         }
     }
 
-    async fn decide_apply(&self, progress: Progress, stack: &Stack) -> Result<Step, Fault> {
+    pub(super) async fn decide_apply(&self, progress: Progress, stack: &Stack) -> Result<Step, Fault> {
         let progress = Progress { stack_id: Some(stack.id.clone()), ..progress };
         let again = Phase::Delete { goal: Goal::Recreate, attempt: 0 };
         let note = "The stack can't be updated; it is to be deleted and created again.";
@@ -50,7 +50,7 @@ impl Target<'_> {
         })
     }
 
-    fn taken(&self, stack: &Stack) -> String {
+    pub(super) fn taken(&self, stack: &Stack) -> String {
         let whose = match &stack.owner {
             Some(owner) => format!("its tag {OWNER_TAG} is {owner:?}, not {:?}", self.order.resource_id),
             None => format!("it has no tag {OWNER_TAG}"),

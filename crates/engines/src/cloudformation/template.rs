@@ -1,15 +1,10 @@
 //! The template that CloudFormation is given: inline, or through a bucket when it is too long.
 
-use std::sync::Arc;
-
-use object_store::aws::{AmazonS3Builder, AwsCredential};
-use object_store::path::Path;
-use object_store::{ClientOptions, ObjectStoreExt, PutPayload, RetryConfig, StaticCredentialProvider};
 use sha2::{Digest, Sha256};
 
 use super::stack::Target;
-use crate::Order;
-use crate::aws::{CONNECT_TIMEOUT, EFFECT_TIMEOUT, Fault, Refusal, transient};
+use crate::aws::{Bucket, Fault, Refusal};
+use crate::{Order, Transient};
 
 /// CloudFormation takes a body of this many bytes; longer ones by the address of an S3 object only.
 const INLINE_LIMIT: usize = 51_200;
@@ -59,32 +54,18 @@ impl Target<'_> {
     }
 
     async fn upload(&self, bucket: &TemplateBucket, key: &str, text: &str) -> Result<(), Fault> {
-        let credential = AwsCredential {
-            key_id: self.credentials.access_key_id().to_owned(),
-            secret_key: self.credentials.secret_access_key().to_owned(),
-            token: self.credentials.session_token().map(str::to_owned),
+        let region = bucket.region.as_deref().unwrap_or(&self.order.region);
+        let put = async {
+            let bucket = Bucket::open(self.aws, region, &self.credentials, &bucket.name)?;
+            bucket.put(key, text.as_bytes().to_vec()).await
         };
-        let mut store = AmazonS3Builder::new()
-            .with_bucket_name(&bucket.name)
-            .with_region(bucket.region.as_deref().unwrap_or(&self.order.region))
-            .with_client_options(
-                ClientOptions::new().with_connect_timeout(CONNECT_TIMEOUT).with_timeout(EFFECT_TIMEOUT),
-            )
-            .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() })
-            .with_credentials(Arc::new(StaticCredentialProvider::new(credential)));
-        if let Some(endpoint) = self.aws.endpoint_url() {
-            store = store.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http:"));
-        }
-        let store = store.build().map_err(|error| refused(unwritable(bucket, &error)))?;
-        match store.put(&Path::from(key), PutPayload::from(text.to_owned())).await {
-            Ok(_) => Ok(()),
-            Err(
-                error @ (object_store::Error::NotFound { .. }
-                | object_store::Error::PermissionDenied { .. }
-                | object_store::Error::Unauthenticated { .. }),
-            ) => Err(refused(unwritable(bucket, &error))),
-            Err(error) => Err(Fault::Transient(transient(unwritable(bucket, &error)))),
-        }
+        put.await.map_err(|fault| match fault {
+            Fault::Refused(refusal) if refusal.is_expired() => Fault::Refused(refusal),
+            Fault::Refused(Refusal { code, message }) => refused(unwritable(bucket, &format!("{message} ({code})"))),
+            Fault::Transient(Transient { message, retry_after }) => {
+                Fault::Transient(Transient { message: unwritable(bucket, &message), retry_after })
+            }
+        })
     }
 
     /// The address as CloudFormation takes it: always that of S3 itself; emulators know it as their own.
@@ -111,7 +92,7 @@ fn main_file(order: &Order) -> Result<&str, String> {
     }
 }
 
-fn unwritable(bucket: &TemplateBucket, error: &object_store::Error) -> String {
+fn unwritable(bucket: &TemplateBucket, error: &str) -> String {
     format!("The template can't be written to the bucket {} (--aws-template-bucket): {error}", bucket.name)
 }
 

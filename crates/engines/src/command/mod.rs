@@ -4,9 +4,11 @@
 //! Where it runs is a runner's: so far [`Local`], this machine. Commands need not be idempotent, so a run that was
 //! lost fails its deployment; only people start it again.
 
+mod codebuild;
 mod local;
 mod outputs;
 mod process;
+mod kubernetes;
 mod remote;
 mod script;
 mod variables;

@@ -27,7 +27,7 @@ pub(super) fn begun<'a>(line: &'a str, marker: &str) -> Option<(&'a str, usize)>
 }
 
 /// In single quotes, where a shell takes everything for itself.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 

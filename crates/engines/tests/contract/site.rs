@@ -139,6 +139,7 @@ pub(crate) fn order(deployment: &str, intent: Intent) -> Order {
         resource_id: RESOURCE.to_owned(),
         resource_arn: "arn:aws:proton:us-east-1:000000000000:environment/prod".to_owned(),
         intent,
+        environment_id: Some(RESOURCE.to_owned()),
         physical_name: STACK.to_owned(),
         physical_id: None,
         region: "us-east-1".to_owned(),

@@ -189,6 +189,7 @@ impl Work {
         let left = self.record.deadline.map_or(0, |deadline| deadline.saturating_sub(app.clock.now_ms()));
         let left = Duration::from_millis(u64::try_from(left).unwrap_or_default());
         let mut order = prepared.order(&self.record, physical, left);
+        order.environment_id = self.target.environment_id().map(ToString::to_string);
         if prepared.commands.is_some() {
             order.notify_url = run_token::url(app, &self.record.id)?;
         }

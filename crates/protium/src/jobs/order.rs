@@ -43,6 +43,7 @@ impl Prepared {
             resource_id: record.target.id.to_string(),
             resource_arn: record.target.arn.clone(),
             intent: intent(record),
+            environment_id: None,
             physical_name: physical.name.clone(),
             physical_id: physical.id.clone(),
             region: record.scope.region.clone(),

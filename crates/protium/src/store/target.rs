@@ -62,6 +62,16 @@ impl Target {
         }
     }
 
+    /// The incarnation of the environment that it is in, or is; pipelines are in none.
+    pub fn environment_id(&self) -> Option<&Id> {
+        match self {
+            Self::Environment(environment) => Some(&environment.id),
+            Self::ServiceInstance(instance) => Some(&instance.environment_id),
+            Self::ServicePipeline(_) => None,
+            Self::Component(component) => Some(&component.environment_id),
+        }
+    }
+
     /// The service it belongs to.
     pub fn service(&self) -> Option<&str> {
         match self {
