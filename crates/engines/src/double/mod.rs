@@ -1,4 +1,4 @@
-//! An AWS for tests: CloudFormation, STS and as much of S3 as a template needs, in this process.
+//! An AWS for tests: CloudFormation, STS, and as much of CodeBuild, CloudWatch Logs and S3 as is used, in this process.
 //!
 //! It speaks the real wire on a loopback port, so that the engine under test is the one that users
 //! run. Unlike the emulators it fails, rolls back, throttles, loses answers and takes its time, all
@@ -21,13 +21,16 @@
 //! ```
 
 mod behaviour;
+mod builds;
 mod events;
+mod objects;
 mod query;
 mod stacks;
 mod sts;
 mod wire;
 
 pub use behaviour::{Behaviour, Disturbance, Ending, Operation, Takes};
+pub use builds::BuildRun;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -71,7 +74,8 @@ type Script = Box<dyn Fn(&Operation<'_>) -> Behaviour + Send>;
 /// All that the double knows.
 pub(crate) struct World {
     stacks: Vec<Stack>,
-    objects: BTreeMap<String, String>,
+    objects: BTreeMap<String, Vec<u8>>,
+    builds: builds::Builds,
     buckets: BTreeSet<String>,
     calls: Vec<Call>,
     script: Script,
@@ -127,6 +131,7 @@ impl Double {
         let world = World {
             stacks: Vec::new(),
             objects: BTreeMap::new(),
+            builds: builds::Builds::default(),
             buckets: BTreeSet::new(),
             calls: Vec::new(),
             script: Box::new(|_| Behaviour::done()),
@@ -204,7 +209,38 @@ impl Double {
     /// The object at `bucket/key`, if it was put.
     #[must_use]
     pub fn object(&self, path: &str) -> Option<String> {
-        self.world().objects.get(path).cloned()
+        self.world().objects.get(path).map(|content| String::from_utf8_lossy(content).into_owned())
+    }
+
+    /// The paths of all objects.
+    #[must_use]
+    pub fn objects(&self) -> Vec<String> {
+        self.world().objects.keys().cloned().collect()
+    }
+
+    /// Says how builds go that are started from now on.
+    pub fn run_builds(&self, run: BuildRun) {
+        self.world().builds.run = run;
+    }
+
+    /// How many builds may be in progress at once.
+    pub fn limit_builds(&self, limit: Option<usize>) {
+        self.world().builds.limit = limit;
+    }
+
+    /// Forgets the tokens of builds, as CodeBuild does after five minutes.
+    pub fn forget_build_tokens(&self) {
+        self.world().builds.tokens.clear();
+    }
+
+    /// Forgets all builds.
+    pub fn forget_builds(&self) {
+        self.world().builds.all.clear();
+    }
+
+    /// Refuses the next token of a log, as CloudWatch Logs does after a day.
+    pub fn outdate_log_tokens(&self) {
+        self.world().builds.old_log_tokens = true;
     }
 
     /// Moves time on.

@@ -1,4 +1,4 @@
-//! The double's operations: what each call of CloudFormation and S3 does to the world.
+//! The double's operations: what each call of CloudFormation does to the world.
 
 use std::collections::BTreeMap;
 
@@ -31,16 +31,6 @@ pub(super) fn cloudformation(world: &mut World, call: &Call) -> Answer {
     }
 }
 
-pub(super) fn put_object(world: &mut World, call: &Call) -> Answer {
-    let path = call.get("path").to_owned();
-    let bucket = path.split('/').next().unwrap_or_default();
-    if !world.buckets.contains(bucket) {
-        return Answer::error(404, "NoSuchBucket", "The specified bucket does not exist");
-    }
-    world.objects.insert(path, call.get("body").to_owned());
-    Answer { status: 200, body: String::new(), effective: true }
-}
-
 fn create(world: &mut World, call: &Call) -> Answer {
     let name = call.get("StackName");
     let content = match content(world, call) {
@@ -64,7 +54,8 @@ fn create(world: &mut World, call: &Call) -> Answer {
         return Answer::error(400, code, message);
     }
     let now = world.now();
-    let content = Content { outputs: outputs(&content, &behaviour), ..content };
+    let content = Content { outputs: outputs(name, &content, &behaviour), ..content };
+    world.buckets.extend(bucket_of(name, &content.template));
     let stack = world.new_stack(name, &call.account, &call.region, content);
     stack.tokens.insert(token.to_owned(), said(call));
     stack.begin_create(&behaviour, token, now);
@@ -102,7 +93,7 @@ fn update(world: &mut World, call: &Call) -> Answer {
         return Answer::error(400, code, message);
     }
     let now = world.now();
-    let content = Content { outputs: outputs(&content, &behaviour), ..content };
+    let content = Content { outputs: outputs(&world.stacks[at].name, &content, &behaviour), ..content };
     let stack = &mut world.stacks[at];
     stack.tokens.insert(token.to_owned(), said(call));
     stack.begin_update(content, &behaviour, token, now);
@@ -136,9 +127,16 @@ fn delete(world: &mut World, call: &Call) -> Answer {
     }
     let template = stack.content.template.clone();
     let name = stack.name.clone();
-    let behaviour = behaviour(world, call, &name, &template);
+    let mut behaviour = behaviour(world, call, &name, &template);
     if let Ending::Refused { code, message, .. } = &behaviour.ending {
         return Answer::error(400, code, message);
+    }
+    if let Some(bucket) = bucket_of(&name, &template) {
+        if world.objects.keys().any(|path| path.starts_with(&format!("{bucket}/"))) {
+            behaviour = Behaviour::fails("Sources", "AWS::S3::Bucket", "The bucket you tried to delete is not empty");
+        } else {
+            world.buckets.remove(&bucket);
+        }
     }
     let now = world.now();
     let stack = &mut world.stacks[at];
@@ -259,7 +257,7 @@ fn content(world: &World, call: &Call) -> Result<Content, Answer> {
         "" => body.to_owned(),
         url => {
             let path = url.strip_prefix(&format!("https://s3.{}.amazonaws.com/", call.region)).unwrap_or_default();
-            let stored = world.objects.get(path).cloned();
+            let stored = world.objects.get(path).map(|content| String::from_utf8_lossy(content).into_owned());
             stored.ok_or_else(|| Answer::error(400, "ValidationError", "S3 error: Access Denied"))?
         }
     };
@@ -280,12 +278,21 @@ fn content(world: &World, call: &Call) -> Result<Content, Answer> {
     Ok(Content { template, tags, outputs: Vec::new() })
 }
 
-/// The literal outputs of a JSON template, and those that the test gives.
-fn outputs(content: &Content, behaviour: &Behaviour) -> Vec<(String, String)> {
+/// The outputs of a JSON template that are texts or its bucket, and those that the test gives.
+fn outputs(name: &str, content: &Content, behaviour: &Behaviour) -> Vec<(String, String)> {
     let template: serde_json::Value = serde_json::from_str(&content.template).unwrap_or_default();
     let members = template.get("Outputs").and_then(|outputs| outputs.as_object()).into_iter().flatten();
-    let literal = members.filter_map(|(key, output)| Some((key.clone(), output.get("Value")?.as_str()?.to_owned())));
-    literal.chain(behaviour.outputs.iter().cloned()).collect()
+    let known = members.filter_map(|(key, output)| match &output["Value"] {
+        serde_json::Value::String(text) => Some((key.clone(), text.clone())),
+        _ => Some((key.clone(), bucket_of(name, &content.template)?)),
+    });
+    known.chain(behaviour.outputs.iter().cloned()).collect()
+}
+
+/// The bucket that a stack has which runs builds.
+fn bucket_of(stack: &str, template: &str) -> Option<String> {
+    let is_ours = template.contains("AWS::CodeBuild::Project") && template.contains("AWS::S3::Bucket");
+    is_ours.then(|| format!("{}-sources-double", stack.to_ascii_lowercase()))
 }
 
 fn behaviour(world: &World, call: &Call, stack: &str, template: &str) -> Behaviour {
@@ -335,7 +342,7 @@ fn replayed(world: &World, at: usize, call: &Call) -> Replay {
 }
 
 /// What a call said, apart from who said it.
-fn said(call: &Call) -> String {
+pub(super) fn said(call: &Call) -> String {
     let parts = call.parameters.iter().filter(|(key, _)| key.as_str() != "AWSAccessKeyId");
     parts.map(|(key, value)| format!("{key}={value}\n")).collect()
 }

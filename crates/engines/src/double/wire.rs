@@ -1,4 +1,4 @@
-//! The double's HTTP: requests in, form parameters out, XML back.
+//! The double's HTTP: requests in, parameters of a form or of JSON out, XML or JSON back.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,19 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::behaviour::Disturbance;
-use super::{ACCOUNT, Call, Shared, lock, query, sts};
+use super::{ACCOUNT, Call, Shared, builds, lock, objects, query, sts};
 
-/// What is answered: a status and an XML body.
+/// The parameter that marks calls in JSON.
+const JSON: &str = "(json)";
+
+/// What is answered: a status and a body.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: String,
@@ -29,6 +33,16 @@ impl Answer {
              <ResponseMetadata><RequestId>double</RequestId></ResponseMetadata></{action}Response>"
         );
         Self { status: 200, body, effective }
+    }
+
+    /// What an operation of JSON answers.
+    pub(super) fn json(content: &Value, effective: bool) -> Self {
+        Self { status: 200, body: content.to_string(), effective }
+    }
+
+    pub(super) fn json_error(code: &str, message: &str) -> Self {
+        let body = json!({"__type": code, "message": message}).to_string();
+        Self { status: 400, body, effective: false }
     }
 
     pub(super) fn error(status: u16, code: &str, message: &str) -> Self {
@@ -57,19 +71,26 @@ pub(super) async fn serve(listener: TcpListener, world: Shared) {
 
 /// An error closes the connection without an answer.
 async fn answer(request: Request<Incoming>, world: Shared) -> Result<Response<Full<Bytes>>, String> {
-    let call = read(request).await?;
+    let (call, body) = read(request).await?;
+    let error = |status: u16, code: &str, message: &str| match call.is_json() {
+        true => Answer { status, ..Answer::json_error(code, message) },
+        false => Answer::error(status, code, message),
+    };
     let disturbance = next_disturbance(&world, &call.action);
     let undone = match &disturbance {
         Disturbance::Lost => return Err(record(&world, call, "lost")),
-        Disturbance::Throttled => Some(Answer::error(400, "Throttling", "Rate exceeded")),
-        Disturbance::ServerError => Some(Answer::error(503, "ServiceUnavailable", "Service is unavailable")),
-        Disturbance::Refused(code, message) => Some(Answer::error(400, code, message)),
+        Disturbance::Throttled => Some(error(400, "Throttling", "Rate exceeded")),
+        Disturbance::ServerError => Some(error(503, "ServiceUnavailable", "Service is unavailable")),
+        // S3 says by its status who may not.
+        Disturbance::Refused(code, message) if call.parameters.contains_key("path") => Some(error(403, code, message)),
+        Disturbance::Refused(code, message) => Some(error(400, code, message)),
         Disturbance::None | Disturbance::AnswerLost | Disturbance::Slow(_) => None,
     };
     let answer = match undone {
         Some(answer) => answer,
-        None => act(&world, &call),
+        None => act(&world, &call, &body),
     };
+    let kind = if call.is_json() { "application/x-amz-json-1.1" } else { "text/xml" };
     let Call { action, .. } = call.clone();
     lock(&world).calls.push(Call { effective: answer.effective, ..call });
     match disturbance {
@@ -78,20 +99,20 @@ async fn answer(request: Request<Incoming>, world: Shared) -> Result<Response<Fu
         _ => {}
     }
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response =
-        Response::builder().status(status).header("content-type", "text/xml").header("etag", "\"double\"");
+    let mut response = Response::builder().status(status).header("content-type", kind).header("etag", "\"double\"");
     if answer.status == 503 {
         response = response.header("retry-after", "1");
     }
     response.body(Full::new(Bytes::from(answer.body))).map_err(|error| error.to_string())
 }
 
-fn act(world: &Shared, call: &Call) -> Answer {
+fn act(world: &Shared, call: &Call, body: &[u8]) -> Answer {
     let mut world = lock(world);
     match call.action.as_str() {
         "AssumeRole" | "AssumeRoleWithWebIdentity" => sts::assume_role(&mut world, call),
         "GetCallerIdentity" => sts::caller_identity(call),
-        "PutObject" => query::put_object(&mut world, call),
+        "PutObject" | "DeleteObject" | "ListObjects" => objects::s3(&mut world, call, body),
+        _ if call.is_json() => builds::codebuild(&mut world, call),
         _ => query::cloudformation(&mut world, call),
     }
 }
@@ -109,33 +130,56 @@ fn next_disturbance(world: &Shared, action: &str) -> Disturbance {
     any.unwrap_or(Disturbance::None)
 }
 
-async fn read(request: Request<Incoming>) -> Result<Call, String> {
+async fn read(request: Request<Incoming>) -> Result<(Call, Bytes), String> {
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
-    let body = String::from_utf8_lossy(&body).into_owned();
+    let bytes = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
+    let body = String::from_utf8_lossy(&bytes).into_owned();
     let signature = parts.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (key, region) = credential(signature);
-    let (action, parameters) = if parts.method == "PUT" {
-        let path = parts.uri.path().trim_start_matches('/').to_owned();
-        ("PutObject".to_owned(), BTreeMap::from([("path".to_owned(), path), ("body".to_owned(), body)]))
-    } else {
-        let parameters = form(&body);
-        (parameters.get("Action").cloned().unwrap_or_default(), parameters)
+    let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()?.split('.').nth(1));
+    let (action, parameters) = match (parts.method.as_str(), target) {
+        (_, Some(operation)) => (operation.to_owned(), members(&body)),
+        ("PUT", None) => ("PutObject".to_owned(), object(&parts.uri, body)),
+        ("DELETE", None) => ("DeleteObject".to_owned(), object(&parts.uri, body)),
+        ("GET", None) => ("ListObjects".to_owned(), object(&parts.uri, body)),
+        _ => {
+            let parameters = form(&body);
+            (parameters.get("Action").cloned().unwrap_or_default(), parameters)
+        }
     };
-    Ok(Call {
-        action,
-        account: sts::account(&key).unwrap_or_else(|| ACCOUNT.to_owned()),
-        region,
-        parameters,
-        effective: false,
-    }
-    .with_key(key))
+    let account = sts::account(&key).unwrap_or_else(|| ACCOUNT.to_owned());
+    let call = Call { action, account, region, parameters, effective: false };
+    Ok((call.with_key(key), bytes))
+}
+
+/// What is asked of S3, with its query.
+fn object(uri: &Uri, body: String) -> BTreeMap<String, String> {
+    let mut parameters = form(uri.query().unwrap_or_default());
+    parameters.insert("path".to_owned(), uri.path().trim_start_matches('/').to_owned());
+    parameters.insert("body".to_owned(), body);
+    parameters
+}
+
+/// The members of a request in JSON; texts as they are, all else as JSON.
+fn members(body: &str) -> BTreeMap<String, String> {
+    let members: serde_json::Map<String, Value> = serde_json::from_str(body).unwrap_or_default();
+    let text = |value: Value| match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    let json = (JSON.to_owned(), String::new());
+    members.into_iter().map(|(name, value)| (name, text(value))).chain([json]).collect()
 }
 
 impl Call {
     fn with_key(mut self, key: String) -> Self {
         self.parameters.insert("AWSAccessKeyId".to_owned(), key);
         self
+    }
+
+    /// Whether it speaks JSON.
+    fn is_json(&self) -> bool {
+        self.parameters.contains_key(JSON)
     }
 
     pub(super) fn get(&self, name: &str) -> &str {
