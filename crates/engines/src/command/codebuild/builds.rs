@@ -234,12 +234,11 @@ fn note(phase: &str) -> String {
 
 /// With what is to be done where AWS's words leave that open.
 pub(super) fn remedy(message: String) -> String {
-    if message.contains("not authorized to perform: sts:AssumeRole")
-        || message.contains("not authorized to perform sts:AssumeRole")
-    {
+    let says = |words: &[&str]| words.iter().any(|words| message.contains(words));
+    if says(&["CodeBuild is not authorized to perform"]) {
         return format!("{message} The trust policy of the role must name codebuild.amazonaws.com.");
     }
-    if message.contains("roject cannot be found") {
+    if says(&["Project cannot be found", "provided project"]) {
         return format!("{message} Somebody has deleted it, and left its stack: delete the stack, and deploy again.");
     }
     message

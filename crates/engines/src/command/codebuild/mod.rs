@@ -248,9 +248,9 @@ impl Remote for CodeBuild {
             let session = self.session(order).await?;
             Ok(match (self.build(&session, &stage).await?, &stage) {
                 (Some(build), _) => build.look(),
-                (None, Stage::Build { id, .. }) => RemoteLook::Lost(format!(
-                    "The run was lost: AWS CodeBuild has no build {id} any more, and it is not known how far it came."
-                )),
+                (None, Stage::Build { id, .. }) => {
+                    RemoteLook::Lost(format!("AWS CodeBuild has no build {id} any more."))
+                }
                 (None, Stage::Project { .. } | Stage::Start { .. }) => RemoteLook::Stopped,
             })
         };
