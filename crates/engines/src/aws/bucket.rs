@@ -79,20 +79,18 @@ fn classify(error: Error) -> Fault {
         let (_, rest) = text.split_once(&format!("<{element}>"))?;
         Some(rest.split_once(&format!("</{element}>"))?.0.to_owned())
     };
-    let message = said("Message");
-    if unless.is_empty() {
-        // Its own text has the time that it took.
-        let message = message.unwrap_or_else(|| causes(&error));
-        return Fault::Transient(transient(format!("S3 can't be used: {message}")));
-    }
-    Fault::Refused(Refusal {
+    let refusal = Refusal {
         code: said("Code").unwrap_or_else(|| unless.to_owned()),
-        message: message.unwrap_or(text),
-    })
+        message: said("Message").unwrap_or_else(|| innermost(&error)),
+    };
+    if !unless.is_empty() || refusal.is_expired() {
+        return Fault::Refused(refusal);
+    }
+    Fault::Transient(transient(format!("S3 can't be used: {}", refusal.message)))
 }
 
-/// The innermost cause.
-fn causes(error: &Error) -> String {
+/// The innermost cause of an error: its own text has the time that it took.
+fn innermost(error: &Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(next) = cause.source() {
         cause = next;

@@ -71,9 +71,15 @@ impl Session<'_> {
     /// The build that an earlier step of the order began, if one did.
     pub(super) async fn find(&self, place: &Place) -> Result<Option<Build>, Fault> {
         let list = self.builds.list_builds_for_project().project_name(&place.project).send().await;
-        let list = list.map_err(|error| {
-            self.needs(classify(error), &format!("codebuild:ListBuildsForProject on the project {}", place.project))
-        })?;
+        let list = match list.map_err(classify) {
+            Ok(list) => list,
+            // A project that somebody has deleted has no builds.
+            Err(Fault::Refused(refusal)) if refusal.code == "ResourceNotFoundException" => return Ok(None),
+            Err(fault) => {
+                let permission = format!("codebuild:ListBuildsForProject on the project {}", place.project);
+                return Err(self.needs(fault, &permission));
+            }
+        };
         let ids: Vec<String> = list.ids.unwrap_or_default().into_iter().take(NEWEST).collect();
         if ids.is_empty() {
             return Ok(None);
@@ -142,12 +148,8 @@ fn request(
     properties: &Properties,
     settings: &CodeBuildSettings,
 ) -> aws_sdk_codebuild::operation::start_build::builders::StartBuildFluentBuilder {
-    let is_curated = image.starts_with(CURATED);
-    let kind = properties.text("Type").unwrap_or(match is_curated && image.contains("aarch64") {
-        true => "ARM_CONTAINER",
-        false => "LINUX_CONTAINER",
-    });
-    let pulls = properties.text("ImagePullCredentialsType").unwrap_or(match is_curated {
+    let kind = properties.text("Type").unwrap_or_else(|| kind(image));
+    let pulls = properties.text("ImagePullCredentialsType").unwrap_or(match image.starts_with(CURATED) {
         true => "CODEBUILD",
         false => "SERVICE_ROLE",
     });
@@ -162,6 +164,14 @@ fn request(
         .set_privileged_mode_override(properties.environment.get("PrivilegedMode").and_then(truth))
         .set_queued_timeout_in_minutes_override(properties.queued_minutes)
         .set_registry_credential_override(properties.environment.get("RegistryCredential").and_then(registry))
+}
+
+/// The kind of machine that an image is for, as far as its name tells.
+pub(super) fn kind(image: &str) -> &'static str {
+    match image.starts_with(CURATED) && image.contains("aarch64") {
+        true => "ARM_CONTAINER",
+        false => "LINUX_CONTAINER",
+    }
 }
 
 fn registry(value: &Value) -> Option<RegistryCredential> {

@@ -57,7 +57,8 @@ impl Project {
         let key = key(&owner);
         let mut stack = stack(order, &owner);
         let template = template(&key, &role.arn, &properties, settings);
-        if !is_own {
+        // What others share has nobody's tags: it would change with each of them.
+        if owner != order.resource_id {
             stack.tags.clear();
         }
         let hash = hash(&json!([template, stack.tags]));
@@ -196,7 +197,7 @@ fn template(key: &str, role: &str, properties: &Properties, settings: &CodeBuild
         "Source": {"Type": "NO_SOURCE", "BuildSpec": super::builds::buildspec(&[])},
         "Artifacts": {"Type": "NO_ARTIFACTS"},
         "Environment": {
-            "Type": "LINUX_CONTAINER",
+            "Type": super::builds::kind(&settings.image),
             "ComputeType": settings.compute_type,
             "Image": settings.image,
         },

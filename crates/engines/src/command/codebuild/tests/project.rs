@@ -135,8 +135,10 @@ async fn what_only_a_project_can_say_updates_that_of_the_environment_and_gives_o
 async fn the_pipelines_of_an_account_share_a_project() {
     let site = Site::new().await;
     site.go(&pipeline("d1", "shop"), Mode::Once).await;
-    site.go(&pipeline("d2", "blog"), Mode::Once).await;
-    assert_eq!(site.double.stack_count(), 1);
+    let mut other = pipeline("d2", "blog");
+    other.order.tags = vec![("team".to_owned(), "blue".to_owned())];
+    site.go(&other, Mode::Once).await;
+    assert_eq!((site.double.stack_count(), site.double.effects("UpdateStack")), (1, 0));
     let mut destroy = pipeline("d3", "shop");
     destroy.order.intent = Intent::Destroy;
     site.go(&destroy, Mode::Once).await;
