@@ -95,7 +95,7 @@ where
 
 /// What lies behind an error, from the outermost cause to the innermost, each said once. What the SDK calls its
 /// own part in it ("dispatch failure") tells a user nothing.
-fn causes(error: &dyn Error) -> String {
+pub(crate) fn causes(error: &dyn Error) -> String {
     let mut text = String::new();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -14,7 +14,7 @@ mod roles;
 
 pub use aws_credential_types::Credentials;
 pub(crate) use bucket::Bucket;
-pub(crate) use fault::{Fault, Refusal, classify, transient};
+pub(crate) use fault::{Fault, Refusal, causes, classify, transient};
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,14 +1,14 @@
 //! Commands as infrastructure: the engine of templates that say what to run.
 //!
 //! Owns what a run means for a deployment: when it is begun, what its end says, and that it is never begun twice.
-//! Where it runs is a runner's: so far [`Local`], this machine. Commands need not be idempotent, so a run that was
-//! lost fails its deployment; only people start it again.
+//! Where it runs is a runner's: [`Local`] is this machine, others are behind [`RemoteEngine`]. Commands need not be
+//! idempotent, so a run that was lost fails its deployment; only people start it again.
 
 mod codebuild;
+mod kubernetes;
 mod local;
 mod outputs;
 mod process;
-mod kubernetes;
 mod remote;
 mod script;
 mod variables;

@@ -1,0 +1,313 @@
+//! The runner on Kubernetes: each run is a Job of its own in one namespace, and outlives the server.
+//!
+//! Owns what is made in the cluster for a run and how it is found again: by names that are made of its deployment. Does
+//! not own what a run means for a deployment.
+//!
+//! A Job is made held back, then its Secrets, which go with it; then it is let go. That alone begins commands, and it
+//! is asked for only after it was saved that it will be: from then on no Job is ever made again for this deployment,
+//! so that a run whose Job is gone is lost, and not begun a second time.
+//!
+//! How a run goes is asked for, and not watched: whoever drives a run asks at times of its own, from any process.
+
+mod api;
+mod files;
+mod job;
+mod log;
+mod pod;
+mod settings;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Event, Pod, Secret};
+use kube::core::params::{DeleteParams, ListParams};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::remote::{Begin, Printed, Remote, RemoteLook, RemoteRun};
+use super::variables;
+use crate::aws::{Aws, CredentialsFailure};
+use crate::{Intent, Order, Transient};
+use api::{Api, Fault, transient};
+use files::Parcels;
+pub use settings::KubernetesSettings;
+
+/// How long to wait for a Job of that name to go that is being deleted.
+const GOING: Duration = Duration::from_secs(2);
+
+/// Runs commands as Jobs of a Kubernetes cluster. Cheap to clone.
+#[derive(Clone)]
+pub struct Kubernetes {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    aws: Aws,
+    settings: KubernetesSettings,
+    api: Api,
+    id: String,
+}
+
+impl fmt::Debug for Kubernetes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kubernetes").field("settings", &self.inner.settings).finish_non_exhaustive()
+    }
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "stage")]
+enum Stage {
+    /// Its Job may be there, held back.
+    Named,
+    /// Its Job has all that it needs. It may have been let go.
+    Ready { uid: String },
+}
+
+impl Stage {
+    fn read(state: &Value) -> Result<Self, Transient> {
+        serde_json::from_value(state.clone())
+            .map_err(|_| transient("The state of the run is not known to this version of the server.".to_owned()))
+    }
+
+    fn state(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    fn uid(&self) -> Option<&str> {
+        match self {
+            Self::Named => None,
+            Self::Ready { uid } => Some(uid),
+        }
+    }
+}
+
+impl Kubernetes {
+    /// Reads which cluster it is. Makes no call to it. `aws` assumes the roles that runs work in.
+    ///
+    /// # Errors
+    ///
+    /// When a setting can't be meant, or it is not known which cluster it is; the message says what to do.
+    pub async fn new(aws: Aws, settings: KubernetesSettings) -> Result<Self, String> {
+        settings.check()?;
+        let api = settings.api().await?;
+        let id = format!("kubernetes/{}", api.namespace);
+        Ok(Self { inner: Arc::new(Inner { aws, settings, api, id }) })
+    }
+
+    /// The namespace that runs are made in.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.inner.api.namespace
+    }
+
+    /// Makes what the run needs, held back. All of it may be there already.
+    async fn make(&self, run: &RemoteRun<'_>) -> Result<Begin, Fault> {
+        let Inner { api, settings, .. } = &*self.inner;
+        let order = run.order;
+        let parcels = self.parcels(run).await?;
+        let image = job::image(run.commands.image.as_deref(), settings).map_err(Fault::Refused)?;
+        let wanted = job::job(order, settings, image, &parcels, run.time_limit);
+        let name = job::name(order);
+        let made = match api.create(&wanted).await {
+            Err(Fault::Conflict(_)) => api.get::<Job>(&name).await,
+            Err(Fault::Missing(_)) => Err(Fault::Refused(format!(
+                "There is no namespace {} in the cluster. Make it, or give the server another one.",
+                api.namespace
+            ))),
+            other => other,
+        };
+        let made = match made {
+            Err(Fault::Missing(_)) => return Err(going(&name)),
+            made => made?,
+        };
+        if !job::is_of(&made, order) {
+            return Err(Fault::Refused(format!(
+                "There is a Job {name} in the namespace {} that is not of this deployment. Delete it, and deploy again.",
+                api.namespace
+            )));
+        }
+        if made.metadata.deletion_timestamp.is_some() {
+            return Err(going(&name));
+        }
+        let uid = made.metadata.uid.unwrap_or_default();
+        for secret in parcels.secrets(&job::owner(&name, &uid), &job::labels(order)) {
+            match api.create::<Secret>(&secret).await {
+                // From before: of this Job, since they go with the one that they are of.
+                Ok(_) | Err(Fault::Conflict(_)) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(Begin::Not { state: Stage::Ready { uid }.state(), after: Duration::ZERO, note: None })
+    }
+
+    /// What the run is given.
+    async fn parcels(&self, run: &RemoteRun<'_>) -> Result<Parcels, Fault> {
+        if let Some((name, _)) = run.commands.secrets.first() {
+            return Err(Fault::Refused(format!(
+                "The variable {name} is one of env.secrets_manager, which runs on Kubernetes are not given yet."
+            )));
+        }
+        let order = run.order;
+        let mut all = run.variables.to_vec();
+        if let Some(role) = &order.role {
+            let session =
+                self.inner.aws.credentials(&order.region, Some(role)).await.map_err(|failure| match failure {
+                    CredentialsFailure::Refused(message) => Fault::Refused(message),
+                    CredentialsFailure::Transient(transient) => Fault::Transient(transient),
+                })?;
+            all.extend(variables::of_session(&session).0);
+        }
+        Parcels::pack(run.files, run.script, &all).map_err(Fault::Refused)
+    }
+
+    /// Lets the Job go. If it is gone, or another one, it is not known whether this one ran: looks say so.
+    async fn let_go(&self, order: &Order, uid: &str) -> Result<(), Fault> {
+        let change = json!({"metadata": {"uid": uid}, "spec": {"suspend": false}});
+        match self.inner.api.merge::<Job>(&job::name(order), &change).await {
+            Ok(_) | Err(Fault::Missing(_) | Fault::Conflict(_)) => Ok(()),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The Job that the state is about, if it is there.
+    async fn job(&self, order: &Order, state: &Stage) -> Result<Option<Job>, Fault> {
+        match self.inner.api.get::<Job>(&job::name(order)).await {
+            Ok(job) if state.uid().is_none_or(|uid| job.metadata.uid.as_deref() == Some(uid)) => Ok(Some(job)),
+            Ok(_) | Err(Fault::Missing(_)) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The pod of the run, if there is one: there is never a second.
+    async fn pod(&self, order: &Order) -> Result<Option<Pod>, Fault> {
+        let pods = self.inner.api.list::<Pod>(ListParams::default().labels(&job::selector(order))).await?;
+        Ok(pods.into_iter().min_by(|a, b| a.metadata.creation_timestamp.cmp(&b.metadata.creation_timestamp)))
+    }
+
+    /// Why the cluster makes no pod of the Job, if it says so: a quota, or a rule of the namespace.
+    async fn obstacle(&self, order: &Order) -> Option<String> {
+        let fields = format!("involvedObject.name={},reason=FailedCreate", job::name(order));
+        // Without the right to see events there is only less to tell.
+        let events = self.inner.api.list::<Event>(ListParams::default().fields(&fields)).await.ok()?;
+        events.into_iter().next_back()?.message
+    }
+
+    async fn delete(&self, order: &Order, state: &Value, how: DeleteParams) -> Result<(), Fault> {
+        let stage = Stage::read(state).map_err(Fault::Transient)?;
+        match self.inner.api.delete::<Job>(&job::name(order), stage.uid(), how).await {
+            // It is gone, or there is another one of that name, which is not this run.
+            Ok(()) | Err(Fault::Missing(_) | Fault::Conflict(_)) => Ok(()),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The end of a run that can't be begun: nothing of it stays, and what is somebody else's is left alone.
+    async fn refused(&self, order: &Order, message: String) -> Result<Begin, Transient> {
+        let cleared = match self.job(order, &Stage::Named).await {
+            Ok(Some(job)) if job::is_of(&job, order) => {
+                let uid = job.metadata.uid.unwrap_or_default();
+                self.delete(order, &Stage::Ready { uid }.state(), DeleteParams::background()).await
+            }
+            other => other.map(drop),
+        };
+        match cleared {
+            Ok(()) => Ok(Begin::Refused(message)),
+            Err(Fault::Transient(transient)) => Err(transient),
+            Err(_) => Ok(Begin::Refused(format!(
+                "{message} If there is a Job {} in the namespace {}, delete it: it is held back, and begins nothing.",
+                job::name(order),
+                self.namespace()
+            ))),
+        }
+    }
+}
+
+fn going(job: &str) -> Fault {
+    let message = format!("The Job {job} is being deleted, and has to be gone first.");
+    Fault::Transient(Transient { message, retry_after: Some(GOING) })
+}
+
+#[async_trait]
+impl Remote for Kubernetes {
+    fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    async fn begin(&self, run: &RemoteRun<'_>, state: Option<&Value>) -> Result<Begin, Transient> {
+        let Some(state) = state else {
+            // The name of what will be made is saved before anything is.
+            return Ok(Begin::Not { state: Stage::Named.state(), after: Duration::ZERO, note: None });
+        };
+        let stage = Stage::read(state)?;
+        let begun = match &stage {
+            Stage::Named => self.make(run).await,
+            Stage::Ready { uid } => self.let_go(run.order, uid).await.map(|()| Begin::Runs { state: stage.state() }),
+        };
+        match begun {
+            Ok(begin) => Ok(begin),
+            Err(Fault::Refused(message)) => self.refused(run.order, message).await,
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    async fn look(&self, order: &Order, state: &Value) -> Result<RemoteLook, Transient> {
+        let stage = Stage::read(state)?;
+        let Some(job) = self.job(order, &stage).await? else {
+            return Ok(match order.intent {
+                Intent::Cancel => RemoteLook::Stopped,
+                _ => RemoteLook::Lost(format!(
+                    "its Job {} is no longer in the namespace {}",
+                    job::name(order),
+                    self.namespace()
+                )),
+            });
+        };
+        let pod = self.pod(order).await?;
+        let look = pod::look(&job, pod.as_ref());
+        if pod.is_none() && look == (RemoteLook::Runs { note: None }) {
+            return Ok(RemoteLook::Runs { note: self.obstacle(order).await });
+        }
+        Ok(look)
+    }
+
+    async fn stop(&self, order: &Order, state: &Value) -> Result<(), Transient> {
+        // The Job stays until its pod has ended, so that looks see it.
+        Ok(self.delete(order, state, DeleteParams::foreground()).await?)
+    }
+
+    async fn read(&self, order: &Order, state: &Value, after: Option<&str>) -> Result<Printed, Transient> {
+        Stage::read(state)?;
+        let nothing = Printed { lines: Vec::new(), next: after.map(str::to_owned) };
+        let Some(pod) = self.pod(order).await?.filter(pod::has_begun) else { return Ok(nothing) };
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        let printed = log::read(&self.inner.api, name, pod::is_over(&pod), after).await;
+        Ok(unless_gone(&pod, printed)?.unwrap_or(nothing))
+    }
+
+    async fn tail(&self, order: &Order, state: &Value) -> Result<Vec<String>, Transient> {
+        Stage::read(state)?;
+        let Some(pod) = self.pod(order).await?.filter(pod::has_begun) else { return Ok(Vec::new()) };
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        let lines = log::tail(&self.inner.api, name).await;
+        Ok(unless_gone(&pod, lines)?.unwrap_or_default())
+    }
+
+    async fn remove(&self, order: &Order, state: &Value) -> Result<(), Transient> {
+        Ok(self.delete(order, state, DeleteParams::background()).await?)
+    }
+}
+
+/// What is read of a log; `None` if the log is gone: with the pod, or with the node that it was taken from.
+fn unless_gone<T>(pod: &Pod, read: Result<T, Fault>) -> Result<Option<T>, Transient> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(Fault::Missing(_)) => Ok(None),
+        Err(Fault::Transient(transient)) if transient.retry_after.is_some() => Err(transient),
+        Err(_) if pod::is_disrupted(pod) => Ok(None),
+        Err(fault) => Err(fault.into()),
+    }
+}
