@@ -23,6 +23,7 @@
 mod behaviour;
 mod builds;
 mod events;
+pub mod kubernetes;
 mod objects;
 mod query;
 mod stacks;

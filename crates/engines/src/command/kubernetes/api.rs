@@ -103,16 +103,18 @@ impl Api {
     }
 
     /// Deletes it, if it is the one of that id.
-    pub(super) async fn delete<K: Kind>(
-        &self,
-        name: &str,
-        uid: Option<&str>,
-        parameters: DeleteParams,
-    ) -> Result<(), Fault> {
-        let meant = uid.map(|uid| Preconditions { uid: Some(uid.to_owned()), resource_version: None });
-        let parameters = DeleteParams { preconditions: meant, ..parameters };
+    pub(super) async fn delete<K: Kind>(&self, name: &str, uid: &str, parameters: DeleteParams) -> Result<(), Fault> {
+        let meant = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+        let parameters = DeleteParams { preconditions: Some(meant), ..parameters };
         let request = self.path::<K>().delete(name, &parameters);
         self.ask::<Value>(&format!("delete {}", K::plural(&())), request).await.map(drop)
+    }
+
+    /// Deletes all that are labelled so.
+    pub(super) async fn delete_all<K: Kind>(&self, labels: &str) -> Result<(), Fault> {
+        let labelled = ListParams::default().labels(labels);
+        let request = self.path::<K>().delete_collection(&DeleteParams::background(), &labelled);
+        self.ask::<Value>(&format!("deletecollection {}", K::plural(&())), request).await.map(drop)
     }
 
     /// The log of a pod, as it comes in.

@@ -15,6 +15,8 @@ mod job;
 mod log;
 mod pod;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,6 +37,9 @@ use api::{Api, Fault, transient};
 use files::Parcels;
 pub use settings::KubernetesSettings;
 
+/// How long what has ended stays when all of it was read, in seconds: whoever reads it may be killed before that is
+/// saved, and comes again.
+const READ: u32 = 3_600;
 /// How long to wait for a Job of that name to go that is being deleted.
 const GOING: Duration = Duration::from_secs(2);
 
@@ -68,20 +73,18 @@ enum Stage {
 }
 
 impl Stage {
-    fn read(state: &Value) -> Result<Self, Transient> {
+    /// `None` if nothing was begun.
+    fn read(state: &Value) -> Result<Option<Self>, Transient> {
+        if state.is_null() {
+            return Ok(None);
+        }
         serde_json::from_value(state.clone())
+            .map(Some)
             .map_err(|_| transient("The state of the run is not known to this version of the server.".to_owned()))
     }
 
     fn state(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
-    }
-
-    fn uid(&self) -> Option<&str> {
-        match self {
-            Self::Named => None,
-            Self::Ready { uid } => Some(uid),
-        }
     }
 }
 
@@ -173,19 +176,32 @@ impl Kubernetes {
         }
     }
 
-    /// The Job that the state is about, if it is there.
-    async fn job(&self, order: &Order, state: &Stage) -> Result<Option<Job>, Fault> {
-        match self.inner.api.get::<Job>(&job::name(order)).await {
-            Ok(job) if state.uid().is_none_or(|uid| job.metadata.uid.as_deref() == Some(uid)) => Ok(Some(job)),
-            Ok(_) | Err(Fault::Missing(_)) => Ok(None),
-            Err(fault) => Err(fault),
-        }
+    /// The Job of the run, if it is there.
+    async fn job(&self, order: &Order, stage: Option<&Stage>) -> Result<Option<Job>, Fault> {
+        let Some(stage) = stage else { return Ok(None) };
+        let job = match self.inner.api.get::<Job>(&job::name(order)).await {
+            Err(Fault::Missing(_)) => return Ok(None),
+            job => job?,
+        };
+        let is_meant = match stage {
+            Stage::Named => job::is_of(&job, order),
+            Stage::Ready { uid } => job.metadata.uid.as_ref() == Some(uid),
+        };
+        Ok(is_meant.then_some(job))
     }
 
     /// The pod of the run, if there is one: there is never a second.
     async fn pod(&self, order: &Order) -> Result<Option<Pod>, Fault> {
         let pods = self.inner.api.list::<Pod>(ListParams::default().labels(&job::selector(order))).await?;
         Ok(pods.into_iter().min_by(|a, b| a.metadata.creation_timestamp.cmp(&b.metadata.creation_timestamp)))
+    }
+
+    /// That pod if it has a log.
+    async fn begun_pod(&self, order: &Order, state: &Value) -> Result<Option<Pod>, Transient> {
+        match Stage::read(state)? {
+            Some(Stage::Ready { .. }) => Ok(self.pod(order).await?.filter(pod::has_begun)),
+            Some(Stage::Named) | None => Ok(None),
+        }
     }
 
     /// Why the cluster makes no pod of the Job, if it says so: a quota, or a rule of the namespace.
@@ -196,25 +212,35 @@ impl Kubernetes {
         events.into_iter().next_back()?.message
     }
 
-    async fn delete(&self, order: &Order, state: &Value, how: DeleteParams) -> Result<(), Fault> {
-        let stage = Stage::read(state).map_err(Fault::Transient)?;
-        match self.inner.api.delete::<Job>(&job::name(order), stage.uid(), how).await {
-            // It is gone, or there is another one of that name, which is not this run.
+    /// Deletes what was made for the run, if anything is there. What is somebody else's is left alone.
+    async fn delete(&self, order: &Order, stage: Option<&Stage>, how: DeleteParams) -> Result<(), Fault> {
+        let uid = match stage {
+            Some(Stage::Ready { uid }) => uid.clone(),
+            stage => match self.job(order, stage).await? {
+                Some(job) => job.metadata.uid.unwrap_or_default(),
+                None => return Ok(()),
+            },
+        };
+        match self.inner.api.delete::<Job>(&job::name(order), &uid, how).await {
+            // It is gone, or there is another one of that name.
             Ok(()) | Err(Fault::Missing(_) | Fault::Conflict(_)) => Ok(()),
             Err(fault) => Err(fault),
         }
     }
 
-    /// The end of a run that can't be begun: nothing of it stays, and what is somebody else's is left alone.
+    /// Takes away what the run was given, at once, and leaves its Job and its log for a while.
+    async fn leave(&self, order: &Order, uid: &str) -> Result<(), Fault> {
+        self.inner.api.delete_all::<Secret>(&job::selector(order)).await?;
+        let change = json!({"metadata": {"uid": uid}, "spec": {"ttlSecondsAfterFinished": READ}});
+        match self.inner.api.merge::<Job>(&job::name(order), &change).await {
+            Ok(_) | Err(Fault::Missing(_) | Fault::Conflict(_)) => Ok(()),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The end of a run that can't be begun: nothing of it stays.
     async fn refused(&self, order: &Order, message: String) -> Result<Begin, Transient> {
-        let cleared = match self.job(order, &Stage::Named).await {
-            Ok(Some(job)) if job::is_of(&job, order) => {
-                let uid = job.metadata.uid.unwrap_or_default();
-                self.delete(order, &Stage::Ready { uid }.state(), DeleteParams::background()).await
-            }
-            other => other.map(drop),
-        };
-        match cleared {
+        match self.delete(order, Some(&Stage::Named), DeleteParams::background()).await {
             Ok(()) => Ok(Begin::Refused(message)),
             Err(Fault::Transient(transient)) => Err(transient),
             Err(_) => Ok(Begin::Refused(format!(
@@ -238,11 +264,10 @@ impl Remote for Kubernetes {
     }
 
     async fn begin(&self, run: &RemoteRun<'_>, state: Option<&Value>) -> Result<Begin, Transient> {
-        let Some(state) = state else {
+        let Some(stage) = state.map(Stage::read).transpose()?.flatten() else {
             // The name of what will be made is saved before anything is.
             return Ok(Begin::Not { state: Stage::Named.state(), after: Duration::ZERO, note: None });
         };
-        let stage = Stage::read(state)?;
         let begun = match &stage {
             Stage::Named => self.make(run).await,
             Stage::Ready { uid } => self.let_go(run.order, uid).await.map(|()| Begin::Runs { state: stage.state() }),
@@ -256,11 +281,11 @@ impl Remote for Kubernetes {
 
     async fn look(&self, order: &Order, state: &Value) -> Result<RemoteLook, Transient> {
         let stage = Stage::read(state)?;
-        let Some(job) = self.job(order, &stage).await? else {
+        let Some(job) = self.job(order, stage.as_ref()).await? else {
             return Ok(match order.intent {
                 Intent::Cancel => RemoteLook::Stopped,
                 _ => RemoteLook::Lost(format!(
-                    "its Job {} is no longer in the namespace {}",
+                    "its Job {} is no longer in the namespace {}.",
                     job::name(order),
                     self.namespace()
                 )),
@@ -276,28 +301,29 @@ impl Remote for Kubernetes {
 
     async fn stop(&self, order: &Order, state: &Value) -> Result<(), Transient> {
         // The Job stays until its pod has ended, so that looks see it.
-        Ok(self.delete(order, state, DeleteParams::foreground()).await?)
+        Ok(self.delete(order, Stage::read(state)?.as_ref(), DeleteParams::foreground()).await?)
     }
 
     async fn read(&self, order: &Order, state: &Value, after: Option<&str>) -> Result<Printed, Transient> {
-        Stage::read(state)?;
         let nothing = Printed { lines: Vec::new(), next: after.map(str::to_owned) };
-        let Some(pod) = self.pod(order).await?.filter(pod::has_begun) else { return Ok(nothing) };
+        let Some(pod) = self.begun_pod(order, state).await? else { return Ok(nothing) };
         let name = pod.metadata.name.as_deref().unwrap_or_default();
         let printed = log::read(&self.inner.api, name, pod::is_over(&pod), after).await;
         Ok(unless_gone(&pod, printed)?.unwrap_or(nothing))
     }
 
     async fn tail(&self, order: &Order, state: &Value) -> Result<Vec<String>, Transient> {
-        Stage::read(state)?;
-        let Some(pod) = self.pod(order).await?.filter(pod::has_begun) else { return Ok(Vec::new()) };
+        let Some(pod) = self.begun_pod(order, state).await? else { return Ok(Vec::new()) };
         let name = pod.metadata.name.as_deref().unwrap_or_default();
         let lines = log::tail(&self.inner.api, name).await;
         Ok(unless_gone(&pod, lines)?.unwrap_or_default())
     }
 
     async fn remove(&self, order: &Order, state: &Value) -> Result<(), Transient> {
-        Ok(self.delete(order, state, DeleteParams::background()).await?)
+        match Stage::read(state)? {
+            Some(Stage::Ready { uid }) => Ok(self.leave(order, &uid).await?),
+            stage => Ok(self.delete(order, stage.as_ref(), DeleteParams::background()).await?),
+        }
     }
 }
 

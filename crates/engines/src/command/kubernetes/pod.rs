@@ -31,7 +31,7 @@ pub(super) fn look(job: &Job, pod: Option<&Pod>) -> RemoteLook {
             None => RemoteLook::TimedOut,
         },
         Some(Ending::Failed { reason, message }) => {
-            RemoteLook::Lost(format!("its pod is gone: {}", with(reason, Some(message))))
+            RemoteLook::Lost(sentence(&format!("its pod is gone: {}", with(reason, Some(message)))))
         }
         None => RemoteLook::Runs { note: pod.and_then(waits) },
     }
@@ -83,7 +83,7 @@ fn ended(pod: &Pod) -> Option<RemoteLook> {
         });
     }
     if !succeeded && let Some(why) = disruption(pod) {
-        return Some(RemoteLook::Lost(format!("the cluster took its pod away: {why}")));
+        return Some(RemoteLook::Lost(sentence(&format!("the cluster took its pod away: {why}"))));
     }
     let message = status.and_then(|status| status.message.as_deref());
     let said = terminated(pod).map(end_of).or_else(|| reason.map(|reason| with(reason, message)));
@@ -164,6 +164,10 @@ fn with(reason: &str, message: Option<&str>) -> String {
     }
 }
 
+fn sentence(text: &str) -> String {
+    format!("{}.", text.trim_end_matches('.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,9 +226,9 @@ mod tests {
             ),
             (
                 json!({"phase": "Failed", "reason": "Evicted", "message": "low on memory"}),
-                RemoteLook::Lost("the cluster took its pod away: Evicted: low on memory".into()),
+                RemoteLook::Lost("the cluster took its pod away: Evicted: low on memory.".into()),
             ),
-            (preempted, RemoteLook::Lost("the cluster took its pod away: PreemptionByScheduler: for x".into())),
+            (preempted, RemoteLook::Lost("the cluster took its pod away: PreemptionByScheduler: for x.".into())),
         ] {
             assert_eq!(said(json!({}), pod.clone()), expected, "{pod}");
         }
@@ -238,7 +242,7 @@ mod tests {
         };
         assert_eq!(look(&job("Complete", ""), None), RemoteLook::Ended { succeeded: true, said: None });
         assert_eq!(look(&job("Failed", "DeadlineExceeded"), None), RemoteLook::TimedOut);
-        let lost = RemoteLook::Lost("its pod is gone: BackoffLimitExceeded: why".into());
+        let lost = RemoteLook::Lost("its pod is gone: BackoffLimitExceeded: why.".into());
         assert_eq!(look(&job("Failed", "BackoffLimitExceeded"), None), lost);
         assert_eq!(look(&job("Suspended", ""), None), RemoteLook::Runs { note: None });
     }
