@@ -300,8 +300,15 @@ impl Remote for Kubernetes {
     }
 
     async fn stop(&self, order: &Order, state: &Value) -> Result<(), Transient> {
+        let stage = Stage::read(state)?;
+        let Some(job) = self.job(order, stage.as_ref()).await? else { return Ok(()) };
+        let pod = self.pod(order).await?;
+        if !matches!(pod::look(&job, pod.as_ref()), RemoteLook::Runs { .. }) {
+            // It has ended by itself: what it says of that is not taken away.
+            return Ok(());
+        }
         // The Job stays until its pod has ended, so that looks see it.
-        Ok(self.delete(order, Stage::read(state)?.as_ref(), DeleteParams::foreground()).await?)
+        Ok(self.delete(order, stage.as_ref(), DeleteParams::foreground()).await?)
     }
 
     async fn read(&self, order: &Order, state: &Value, after: Option<&str>) -> Result<Printed, Transient> {
