@@ -224,8 +224,7 @@ async fn bundle(app: &App, prepared: &Prepared) -> Result<BTreeMap<String, Vec<u
 
 /// A server that was started without a runner meets a deployment that needs one: the next start may have it.
 fn no_runner() -> Transient {
-    let message =
-        "This server runs no commands now; start it with --runner, and the deployment goes on.".to_owned();
+    let message = "This server runs no commands now; start it with --runner, and the deployment goes on.".to_owned();
     Transient { message, retry_after: None }
 }
 

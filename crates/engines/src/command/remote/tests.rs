@@ -133,7 +133,11 @@ async fn site(faults: Faults) -> Site {
         ..Settings::default()
     });
     let given = vec![("API_TOKEN".to_owned(), "s3cr3t".to_owned())];
-    let engine = RemoteEngine::new(aws.await, shell.clone(), RemoteSettings { folder: logs.path().to_owned(), variables: given });
+    let engine = RemoteEngine::new(
+        aws.await,
+        shell.clone(),
+        RemoteSettings { folder: logs.path().to_owned(), variables: given },
+    );
     Site { engine, shell, logs }
 }
 
