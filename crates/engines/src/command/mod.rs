@@ -8,6 +8,7 @@ mod codebuild;
 mod kubernetes;
 mod local;
 mod outputs;
+mod plain;
 mod process;
 mod remote;
 mod script;
@@ -20,7 +21,9 @@ pub use local::{
     remove_old_run, stop_runs, supervise,
 };
 pub use remote::{RemoteEngine, RemoteSettings};
+pub use plain::plain;
 
+use std::io;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -42,6 +45,9 @@ const LOOKS: u32 = 7;
 const ENDING: Duration = Duration::from_secs(15);
 /// How much of a command a message repeats, in characters.
 const SHOWN: usize = 200;
+/// How a shell ends that finds a program and can't run it, and one that finds none.
+const NOT_RUN: i32 = 126;
+const NOT_FOUND: i32 = 127;
 
 /// Runs the commands of a template.
 #[derive(Debug, Clone)]
@@ -87,7 +93,8 @@ impl CommandEngine {
             if let Some(message) = self.refusal(order, commands) {
                 return Ok(ended(order, Outcome::Failed(message)));
             }
-            if !self.local.stop_others(&run).map_err(local::transient)? {
+            let other = run.clone();
+            if !self.off(move |local| local.stop_others(&other)).await? {
                 return Err(Transient {
                     message: "An earlier run of this resource is being stopped.".to_owned(),
                     retry_after: None,
@@ -101,15 +108,16 @@ impl CommandEngine {
             }
             if list.is_empty() {
                 // Nothing is said about deprovisioning: what the commands made stays.
-                self.local.forget_state(&run).map_err(local::transient)?;
+                self.off(move |local| local.forget_state(&run)).await?;
                 return Ok(ended(order, Outcome::Succeeded));
             }
-            self.local.write(&run, order).map_err(local::transient)?;
+            let (bundle, made) = (order.bundle.clone(), order.files.clone());
+            self.off(move |local| local.write(&run, &bundle, &made)).await?;
             return Ok(self.wait(Stage::Written, Duration::ZERO));
         };
         match progress.stage {
             // It may have been begun by a process that did not come to say so.
-            Stage::Written if self.local.is_begun(&run) => Ok(self.wait(Stage::Started { looks: 0 }, FIRST_PAUSE)),
+            Stage::Written if self.is_begun(&run).await? => Ok(self.wait(Stage::Started { looks: 0 }, FIRST_PAUSE)),
             Stage::Written => match self.spec(order, commands, list).await {
                 Ok(spec) => {
                     self.local.start(&run, spec).await.map_err(local::transient)?;
@@ -118,12 +126,12 @@ impl CommandEngine {
                 Err(CredentialsFailure::Refused(message)) => Ok(ended(order, Outcome::Failed(message))),
                 Err(CredentialsFailure::Transient(transient)) => Err(transient),
             },
-            Stage::Started { looks } => match self.local.look(&run).map_err(local::transient)? {
+            Stage::Started { looks } => match self.look(&run).await? {
                 Look::Runs => Ok(self.wait(Stage::Started { looks: (looks + 1).min(LOOKS) }, pause(looks))),
                 Look::Ended(Ended::Exited { status: 0, .. }) if order.intent == Intent::Apply => {
                     self.provisioned(order, commands, &run).await
                 }
-                Look::Ended(end) => Ok(self.end(order, &run, list, end).map_err(local::transient)?),
+                Look::Ended(end) => self.end(order, &run, list, end).await,
             },
             Stage::Leaves { looks } => self.leaves(order, &run, looks).await,
         }
@@ -133,20 +141,40 @@ impl CommandEngine {
     async fn cancel(&self, order: &Order, cursor: Option<&Cursor>) -> Result<Step, Transient> {
         let run = RunId::of(order);
         let progress = self.progress(cursor)?;
-        self.local.stop(&run).map_err(local::transient)?;
+        let stopped = run.clone();
+        self.off(move |local| local.stop(&stopped)).await?;
         let Some(progress) = progress else { return Ok(ended(order, Outcome::Cancelled)) };
         let looks = match progress.stage {
             Stage::Written => 0,
             Stage::Started { looks } | Stage::Leaves { looks } => looks,
         };
         let leaves = order.commands.as_ref().is_some_and(|commands| commands.process.is_some());
-        match self.local.look(&run).map_err(local::transient)? {
+        match self.look(&run).await? {
             Look::Runs => Ok(self.wait(Stage::Started { looks }, FIRST_PAUSE * 5)),
             Look::Ended(Ended::Exited { status: 0, .. }) if leaves => self.withdrawn(order, &run).await,
             // It may have ended by itself before it could be stopped.
             Look::Ended(Ended::Exited { status: 0, .. }) => self.alone(order, &run).await,
             Look::Ended(_) => Ok(ended(order, Outcome::Cancelled)),
         }
+    }
+
+    /// Does what waits for a disk, away from the threads that everything else waits on.
+    async fn off<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Local) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Transient> {
+        let here = self.local.clone();
+        local::off(move || work(&here)).await.map_err(local::transient)
+    }
+
+    async fn is_begun(&self, run: &RunId) -> Result<bool, Transient> {
+        let run = run.clone();
+        self.off(move |local| Ok(local.is_begun(&run))).await
+    }
+
+    async fn look(&self, run: &RunId) -> Result<Look, Transient> {
+        let run = run.clone();
+        self.off(move |local| local.look(&run)).await
     }
 
     /// Where the cursor says that the run is, if it is on this machine.
@@ -184,13 +212,20 @@ impl CommandEngine {
         Ok(RunSpec { commands: list.to_vec(), variables, secrets, time_limit: allowed(order), keeps_work })
     }
 
-    fn end(&self, order: &Order, run: &RunId, list: &[String], end: Ended) -> std::io::Result<Step> {
+    async fn end(&self, order: &Order, run: &RunId, list: &[String], end: Ended) -> Result<Step, Transient> {
+        let run = run.clone();
         let outcome = match end {
             Ended::Exited { status: 0, .. } => {
-                self.local.forget_state(run)?;
+                self.off(move |local| local.forget_state(&run)).await?;
                 Outcome::Succeeded
             }
-            Ended::Exited { status, command, tail } => Outcome::Failed(failure(status, command, list, &tail)),
+            Ended::Exited { status, command, tail } => {
+                let mut message = failure(status, command, list, &tail);
+                if matches!(status, NOT_RUN | NOT_FOUND) {
+                    message.push_str(&why_not_run(&self.off(move |local| local.of_windows(&run)).await?));
+                }
+                Outcome::Failed(message)
+            }
             Ended::Stopped => Outcome::Cancelled,
             Ended::TimedOut => Outcome::Failed("The run was stopped: it took longer than deployments may.".to_owned()),
             Ended::Refused(message) => Outcome::Failed(message),
@@ -246,6 +281,20 @@ fn failure(status: i32, command: Option<usize>, list: &[String], tail: &str) -> 
         message.push_str(tail);
     }
     message
+}
+
+/// What a failure to run a program may come from: these files of the bundle were written on Windows.
+fn why_not_run(of_windows: &[String]) -> String {
+    let Some(first) = of_windows.first() else { return String::new() };
+    let more = match of_windows.len() {
+        1 => String::new(),
+        files => format!(" (and that of {} more)", files - 1),
+    };
+    format!(
+        "\nThe first line of {first}{more} ends as on Windows, with a carriage return, which the system takes for a part \
+         of the interpreter's name. Give the bundle's scripts Unix line ends; in a Git repository, the line \
+         '*.sh text eol=lf' in .gitattributes keeps them."
+    )
 }
 
 /// The end of an order. What was made is known by its physical name, whatever became of the run.

@@ -1,12 +1,21 @@
 //! The process that a deployment of commands leaves behind: when it takes the place of the one before, and what the
 //! deployment says if it does not.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use super::local::{self, Ended, Kept, RunId, Session, Standing};
 use super::{CommandEngine, FIRST_PAUSE, LOOKS, Stage, allowed, ended, ended_with, outputs, pause, variables};
 use crate::aws::CredentialsFailure;
 use crate::{Commands, Intent, Order, Outcome, Process, Step, Transient};
+
+/// How many processes are looked at side by side, and how long one may take.
+const ATTENDED: usize = 16;
+const ATTENDING: Duration = Duration::from_secs(30);
 
 impl CommandEngine {
     /// Why an order can't be carried out here, if it can't.
@@ -22,9 +31,9 @@ impl CommandEngine {
     /// The step after commands that have provisioned.
     pub(super) async fn provisioned(&self, order: &Order, commands: &Commands, run: &RunId) -> Result<Step, Transient> {
         let Some(process) = &commands.process else { return self.alone(order, run).await };
-        let step = self.success(order, run)?;
+        let step = self.success(order, run).await?;
         if !is_success(&step) {
-            self.local.discard(run).map_err(local::transient)?;
+            self.discard(run).await?;
             return Ok(step);
         }
         let kept = self.kept(order, commands, process);
@@ -34,7 +43,7 @@ impl CommandEngine {
                 Ok(self.wait(Stage::Leaves { looks: 0 }, FIRST_PAUSE))
             }
             Err(CredentialsFailure::Refused(message)) => {
-                self.local.discard(run).map_err(local::transient)?;
+                self.discard(run).await?;
                 Ok(ended(order, Outcome::Failed(message)))
             }
             Err(CredentialsFailure::Transient(transient)) => Err(transient),
@@ -43,7 +52,7 @@ impl CommandEngine {
 
     /// The step after commands that have provisioned and leave no process: the one of an earlier version ends.
     pub(super) async fn alone(&self, order: &Order, run: &RunId) -> Result<Step, Transient> {
-        let step = self.success(order, run)?;
+        let step = self.success(order, run).await?;
         Ok(match !is_success(&step) || self.taken_down(&order.resource_id).await? {
             true => step,
             false => self.wait(Stage::Started { looks: 0 }, FIRST_PAUSE * 5),
@@ -53,7 +62,8 @@ impl CommandEngine {
     /// Ends the process of a resource, and waits a little for it. `false` while there is one still.
     pub(super) async fn taken_down(&self, resource: &str) -> Result<bool, Transient> {
         for looks in 0..LOOKS {
-            if self.local.take_down(resource).map_err(local::transient)? {
+            let resource = resource.to_owned();
+            if self.off(move |local| local.take_down(&resource)).await? {
                 return Ok(true);
             }
             tokio::time::sleep(pause(looks)).await;
@@ -63,9 +73,9 @@ impl CommandEngine {
 
     /// The step of an order whose process is to take its place.
     pub(super) async fn leaves(&self, order: &Order, run: &RunId, looks: u32) -> Result<Step, Transient> {
-        let message = match self.local.standing(run).map_err(local::transient)? {
+        let message = match self.standing(run).await? {
             Standing::Begins => return Ok(self.wait(Stage::Leaves { looks: (looks + 1).min(LOOKS) }, pause(looks))),
-            Standing::Up => return self.success(order, run),
+            Standing::Up => return self.success(order, run).await,
             Standing::Ended(end) => why(end),
         };
         self.after(order, run, Outcome::Failed(message)).await
@@ -73,11 +83,12 @@ impl CommandEngine {
 
     /// The step of an order that is cancelled after its commands have provisioned.
     pub(super) async fn withdrawn(&self, order: &Order, run: &RunId) -> Result<Step, Transient> {
-        self.local.withdraw(run).map_err(local::transient)?;
-        match self.local.standing(run).map_err(local::transient)? {
+        let withdrawn = run.clone();
+        self.off(move |local| local.withdraw(&withdrawn)).await?;
+        match self.standing(run).await? {
             Standing::Begins => Ok(self.wait(Stage::Leaves { looks: 0 }, FIRST_PAUSE * 5)),
             // It was in its place before it could be stopped.
-            Standing::Up => self.success(order, run),
+            Standing::Up => self.success(order, run).await,
             Standing::Ended(_) => self.after(order, run, Outcome::Cancelled).await,
         }
     }
@@ -88,12 +99,23 @@ impl CommandEngine {
         if matches!(self.bring_up(&order.resource_id).await, Ok(false)) {
             return Ok(self.wait(Stage::Leaves { looks: 0 }, FIRST_PAUSE * 5));
         }
-        self.local.discard(run).map_err(local::transient)?;
+        self.discard(run).await?;
         Ok(ended(order, outcome))
     }
 
-    pub(super) fn success(&self, order: &Order, run: &RunId) -> Result<Step, Transient> {
-        let text = self.local.outputs(run).map_err(local::transient)?;
+    async fn standing(&self, run: &RunId) -> Result<Standing, Transient> {
+        let run = run.clone();
+        self.off(move |local| local.standing(&run)).await
+    }
+
+    async fn discard(&self, run: &RunId) -> Result<(), Transient> {
+        let run = run.clone();
+        self.off(move |local| local.discard(&run)).await
+    }
+
+    pub(super) async fn success(&self, order: &Order, run: &RunId) -> Result<Step, Transient> {
+        let run = run.clone();
+        let text = self.off(move |local| local.outputs(&run)).await?;
         Ok(match text.as_deref().map_or(Ok(serde_json::Map::<String, Value>::new()), outputs::parse) {
             Ok(outputs) => ended_with(order, Outcome::Succeeded, outputs),
             Err(message) => ended(order, Outcome::Failed(message)),
@@ -120,22 +142,31 @@ impl CommandEngine {
     /// Begins every process again that should be up and is not: after a restart of the machine, or when its
     /// supervisor was killed. Answers what goes wrong, for the server's log.
     pub async fn attend(&self) -> Vec<String> {
-        let resources = match self.local.resources() {
+        let resources = match self.off(|local| local.resources()).await {
             Ok(resources) => resources,
-            Err(error) => return vec![local::transient(error).message],
+            Err(transient) => return vec![transient.message],
         };
-        let mut wrong = Vec::new();
+        // One that hangs holds up no other, nor the next look.
+        let (turns, mut looks) = (Arc::new(Semaphore::new(ATTENDED)), JoinSet::new());
         for resource in resources {
-            if let Err(transient) = self.bring_up(&resource).await {
-                wrong.push(format!("the process of the resource {resource}: {}", transient.message));
-            }
+            let (engine, turns) = (self.clone(), Arc::clone(&turns));
+            looks.spawn(async move {
+                let _turn = turns.acquire().await;
+                let message = match tokio::time::timeout(ATTENDING, engine.bring_up(&resource)).await {
+                    Ok(Ok(_)) => return None,
+                    Ok(Err(transient)) => transient.message,
+                    Err(_) => format!("it could not be looked at within {} s", ATTENDING.as_secs()),
+                };
+                Some(format!("the process of the resource {resource}: {message}"))
+            });
         }
-        wrong
+        looks.join_all().await.into_iter().flatten().collect()
     }
 
     /// Begins the process of a resource again, if it should be up and is not. `false` if somebody else is at it.
     async fn bring_up(&self, resource: &str) -> Result<bool, Transient> {
-        let Some(kept) = self.local.absent(resource).map_err(local::transient)? else { return Ok(true) };
+        let known = resource.to_owned();
+        let Some(kept) = self.off(move |local| local.absent(&known)).await? else { return Ok(true) };
         let session = match self.session(&kept).await {
             Ok(session) => session,
             // One that is up without its role is better than none; it was refused to it, not to us.

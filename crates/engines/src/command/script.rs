@@ -5,6 +5,8 @@
 
 /// What stands in the output before the number of the command that begins, after the marker of the run.
 const BEGINS: char = '\u{1e}';
+/// The most digits of the number of a command.
+const DIGITS: usize = 20;
 
 /// The text for `sh`. `marker` is a word that nobody else knows: see [`begun`].
 pub(super) fn script(commands: &[String], marker: &str) -> String {
@@ -24,6 +26,19 @@ pub(super) fn begun<'a>(line: &'a str, marker: &str) -> Option<(&'a str, usize)>
     let (before, rest) = line.rsplit_once(BEGINS)?;
     let index = rest.strip_prefix(marker)?.parse().ok()?;
     Some((before, index))
+}
+
+/// Where at the end of a piece of output, whose line goes on, what [`begun`] reads may begin.
+pub(super) fn announced(piece: &[u8], marker: &str) -> Option<usize> {
+    let longest = 1 + marker.len() + DIGITS;
+    let from = piece.len().saturating_sub(longest);
+    let at = from + piece[from..].iter().rposition(|byte| *byte == BEGINS as u8)?;
+    let rest = &piece[at + 1..];
+    let begins = match rest.strip_prefix(marker.as_bytes()) {
+        Some(index) => index.iter().all(u8::is_ascii_digit),
+        None => marker.as_bytes().starts_with(rest),
+    };
+    begins.then_some(at)
 }
 
 /// In single quotes, where a shell takes everything for itself.

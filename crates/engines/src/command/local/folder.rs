@@ -1,8 +1,9 @@
 //! The folder of a run: what stands where, and what may be said of a run by looking at it.
 //!
 //! `work` has the files of the bundle while the run lasts, `script` its commands, `log` its output, `outputs.json`
-//! what it put out, `plan.txt` what it said before that it would do, `supervisor.json` says which process runs it: whoever made that, nobody else ever will. `stop`
-//! asks for the end, and `end.json` says how it ended. The folder of its resource, one above, has `state`, which stays
+//! what it put out, `plan.txt` what it said before that it would do, `windows.json` names scripts of the bundle that
+//! can't be run. `supervisor.json` says which process runs it: whoever made that, nobody else ever will. `stop` asks for
+//! the end, and `end.json` says how it ended. The folder of its resource, one above, has `state`, which stays
 //! from run to run. `service` is the folder of the process that a run leaves behind, with the same files for the time
 //! until it answers.
 
@@ -45,6 +46,8 @@ pub(in crate::command) enum Look {
 pub(super) const STATE: &str = "state";
 /// The file of the process that runs it.
 const SUPERVISOR: &str = "supervisor.json";
+/// The file that names those of the bundle that were written on Windows.
+const OF_WINDOWS: &str = "windows.json";
 
 #[derive(Debug, Clone)]
 pub(super) struct RunFolder {
@@ -105,6 +108,11 @@ impl RunFolder {
         let mut files: BTreeMap<&String, &[u8]> =
             bundle.iter().map(|(path, content)| (path, content.as_slice())).collect();
         files.extend(made.iter().map(|(path, text)| (path, text.as_bytes())));
+        let of_windows: Vec<_> =
+            files.iter().filter(|(_, content)| is_of_windows(content)).map(|(path, _)| path).collect();
+        if !of_windows.is_empty() {
+            self.put(OF_WINDOWS, &serde_json::to_vec(&of_windows)?)?;
+        }
         for (path, content) in files {
             let path = work.join(path);
             if let Some(parent) = path.parent() {
@@ -115,6 +123,11 @@ impl RunFolder {
             OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?.write_all(content)?;
         }
         Ok(())
+    }
+
+    /// The files of the bundle whose interpreter can't be found, since their lines end as on Windows.
+    pub(super) fn of_windows(&self) -> io::Result<Vec<String>> {
+        self.read(OF_WINDOWS).map(Option::unwrap_or_default)
     }
 
     /// The folders that the run may write to.
@@ -244,6 +257,11 @@ impl RunFolder {
     }
 }
 
+/// Whether a file names its interpreter in a line that ends as on Windows.
+fn is_of_windows(content: &[u8]) -> bool {
+    content.starts_with(b"#!") && content.split(|byte| *byte == b'\n').next().is_some_and(|line| line.ends_with(b"\r"))
+}
+
 /// What a file of JSON says, if it is there.
 pub(super) fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> io::Result<Option<T>> {
     match fs::read(path) {
@@ -301,6 +319,22 @@ mod tests {
         assert!(run.claim().unwrap() && !run.claim().unwrap());
         run.write(&BTreeMap::new(), &BTreeMap::new()).unwrap();
         assert!(run.work().join("in").exists(), "it is running");
+    }
+
+    #[test]
+    fn scripts_that_were_written_on_windows_are_known() {
+        let (_root, run) = run();
+        assert!(run.of_windows().unwrap().is_empty());
+        let bundle = [
+            ("bad.sh", "#!/bin/sh\r\ntrue\r\n"),
+            ("good.sh", "#!/bin/sh\ntrue\r\n"),
+            ("short.sh", "#!/bin/sh\r"),
+            ("text", "one\r\ntwo\r\n"),
+        ];
+        let bundle = bundle.map(|(path, content)| (path.to_owned(), content.as_bytes().to_vec()));
+        run.write(&bundle.into(), &BTreeMap::new()).unwrap();
+        assert_eq!(run.of_windows().unwrap(), ["bad.sh", "short.sh"]);
+        assert_eq!(fs::read(run.work().join("bad.sh")).unwrap(), b"#!/bin/sh\r\ntrue\r\n", "it is left as it is");
     }
 
     #[test]

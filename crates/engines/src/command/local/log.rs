@@ -10,7 +10,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::script::begun;
+use super::super::plain::plain;
+use super::super::script::{announced, begun};
 use super::mask::Mask;
 
 /// How many of the last lines the message of a failure repeats, and how long it may be in bytes.
@@ -78,20 +79,20 @@ impl Scribe<'_> {
     /// Copies output until its end. A log that can't be written any more ends, the run goes on.
     pub(super) fn copy(&self, source: impl Read, log: impl Write) -> io::Result<Summary> {
         let mask = Mask::of(self.secrets);
-        let mut lines =
-            Lines { source: BufReader::new(source), most: self.limits.line, mask: &mask, ahead: Vec::new() };
+        let source = BufReader::new(source);
+        let mut lines = Lines { source, most: self.limits.line, mask: &mask, marker: self.marker, ahead: Vec::new() };
         let mut kept =
             Kept { log, limits: self.limits, written: 0, full: false, tail: VecDeque::new(), held: 0, lost: 0 };
         let (mut summary, mut last) = (Summary::default(), VecDeque::new());
         while let Some(line) = lines.next()? {
             let text = String::from_utf8_lossy(&line);
             let Some((before, index)) = begun(&text, self.marker) else {
-                let text = mask.masked(&text);
-                last.push_back(text.clone());
+                // Also a secret of several colours is none in a message.
+                last.push_back(mask.masked(&plain(&text)));
                 if last.len() > TAIL_LINES {
                     last.pop_front();
                 }
-                kept.push(text);
+                kept.push(mask.masked(&text));
                 continue;
             };
             if !before.is_empty() {
@@ -113,6 +114,8 @@ struct Lines<'a, R> {
     /// The most bytes of a piece; a little more where a secret would be cut.
     most: u64,
     mask: &'a Mask<'a>,
+    /// Of the lines that say that a command begins: none of them is cut.
+    marker: &'a str,
     /// What was read and belongs to the next piece.
     ahead: Vec<u8>,
 }
@@ -135,7 +138,9 @@ impl<R: Read> Lines<'_, R> {
             if (line.len() as u64) < piece {
                 continue;
             }
+            let announced = line.split_off(announced(&line, self.marker).unwrap_or(line.len()));
             (line, self.ahead) = self.mask.split(line);
+            self.ahead.extend(announced);
             if !line.is_empty() {
                 return Ok(Some(line));
             }
@@ -270,6 +275,26 @@ mod tests {
     fn a_line_without_an_end_is_cut() {
         let (lines, _) = copied(&"x".repeat(250), Limits { head: 10_000, tail: 0, line: 100 });
         assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [100, 100, 50]);
+    }
+
+    #[test]
+    fn a_command_is_announced_wherever_a_line_before_it_is_cut() {
+        let limits = Limits { head: 1 << 20, tail: 0, line: 20 };
+        for before in 0..70 {
+            // What only looks like a beginning is output.
+            let around = format!("{}\u{1e}Mx", "x".repeat(before));
+            let (lines, summary) = copied(&format!("{around}\u{1e}M1\nbad\n"), limits);
+            let [shown @ .., command, bad] = lines.as_slice() else { panic!("{lines:?}") };
+            assert_eq!((shown.concat(), command.as_str(), bad.as_str()), (around, "$ sec x", "bad"), "{before}");
+            assert_eq!((summary.command, summary.tail.as_str()), (Some(1), "bad"));
+        }
+    }
+
+    #[test]
+    fn a_message_has_no_colours_and_no_secret_behind_them() {
+        let (lines, summary) = copied("\u{1b}[31mred\u{1b}[0m\ns3\u{1b}[1mcr3t\n", Limits::default());
+        assert_eq!(lines[0], "\u{1b}[31mred\u{1b}[0m", "the log has what was printed");
+        assert_eq!(summary.tail, "red\n***");
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod service;
 mod supervisor;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -175,26 +176,40 @@ impl Local {
         RunFolder::at(&folder_of(&self.inner.folder, run))
     }
 
-    /// Writes the files of a run, if nobody has begun it.
-    pub(super) fn write(&self, run: &RunId, order: &Order) -> io::Result<()> {
-        self.run(run).write(&order.bundle, &order.files)
+    /// Writes the files of a run, those of the bundle and those made for it, if nobody has begun it.
+    pub(super) fn write(
+        &self,
+        run: &RunId,
+        bundle: &BTreeMap<String, Vec<u8>>,
+        made: &BTreeMap<String, String>,
+    ) -> io::Result<()> {
+        self.run(run).write(bundle, made)
+    }
+
+    /// The files of a run's bundle that name their interpreter as on Windows: none of them can be run.
+    pub(super) fn of_windows(&self, run: &RunId) -> io::Result<Vec<String>> {
+        self.run(run).of_windows()
     }
 
     /// Begins a run, if nobody has.
     pub(super) async fn start(&self, run: &RunId, spec: RunSpec) -> io::Result<()> {
         let plan = Plan { spec, marker: random()?, sandbox: self.inner.sandbox.clone() };
         let folder = self.run(run);
-        let begun = self.supervised(&folder, &folder, &Held::Run(plan)).await?;
-        if !begun && folder.look()? == Look::Ended(Ended::Lost) && !folder.is_claimed() {
-            return Err(io::Error::other(format!("the supervisor did not begin: {}", folder.complaints())));
+        if self.supervised(&folder, &folder, &Held::Run(plan)).await? {
+            return Ok(());
         }
-        Ok(())
+        off(move || match folder.look()? == Look::Ended(Ended::Lost) && !folder.is_claimed() {
+            true => Err(io::Error::other(format!("the supervisor did not begin: {}", folder.complaints()))),
+            false => Ok(()),
+        })
+        .await
     }
 
     /// Starts a supervisor, which says what goes wrong with itself in the folder `own`. Answers whether it says that
     /// it has begun.
     async fn supervised(&self, run: &RunFolder, own: &RunFolder, held: &Held) -> io::Result<bool> {
-        let complaints = fs::File::create(own.complaints_file())?;
+        let complaints = own.complaints_file();
+        let complaints = off(|| fs::File::create(complaints)).await?;
         let mut supervisor = Command::new(&self.inner.sandbox.program)
             .arg("run-supervisor")
             .arg(run.path())
@@ -304,6 +319,12 @@ fn random() -> io::Result<String> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     Ok(hex::encode(random))
+}
+
+/// Does what waits for a disk, away from the threads that everything else waits on. It goes on if nobody waits for it
+/// any more.
+pub(super) async fn off<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 /// A failure of this machine, which may get better.

@@ -17,11 +17,11 @@ use std::time::Duration;
 use super::folder::{Ended, Look, RunFolder, STATE, folder};
 use super::removal::remove;
 use super::supervisor::Held;
-use super::{Local, RunId, folders_in};
+use super::{Local, RunId, folders_in, off};
 use crate::command::variables::hidden;
 pub(super) use holder::{Plan, hold};
 pub(in crate::command) use place::Kept;
-use place::Place;
+use place::{Hold, Place};
 
 /// How far a process is that is to take its place.
 pub(in crate::command) enum Standing {
@@ -55,15 +55,15 @@ impl Local {
     ) -> io::Result<()> {
         let run = self.run(run);
         let own = run.service();
-        folder(own.path())?;
-        if own.is_claimed() {
+        let made = own.clone();
+        if off(move || folder(made.path()).map(|()| made.is_claimed())).await? {
             return Ok(());
         }
         let plan = self.plan(kept, session, Some(within));
-        if !self.supervised(&run, &own, &Held::Process(plan)).await? && !own.is_claimed() {
-            return Err(did_not_begin(&own));
+        if self.supervised(&run, &own, &Held::Process(plan)).await? {
+            return Ok(());
         }
-        Ok(())
+        off(move || if own.is_claimed() { Ok(()) } else { Err(did_not_begin(&own)) }).await
     }
 
     fn plan(&self, kept: Kept, session: Session, within: Option<Duration>) -> Plan {
@@ -153,24 +153,49 @@ impl Local {
     /// Begins a process again that should be up, with such a session; one whose files are gone is forgotten. `false` if
     /// somebody else is at it.
     pub(in crate::command) async fn bring_up(&self, resource: &str, kept: Kept, session: Session) -> io::Result<bool> {
-        let place = self.place(resource);
-        let Some(_turn) = place.turn()? else { return Ok(false) };
-        // It may be another one by now.
-        if self.absent(resource)?.is_none_or(|absent| absent.deployment != kept.deployment) {
-            return Ok(false);
-        }
+        let (here, resource) = (self.clone(), resource.to_owned());
+        let place = self.place(&resource);
         let run = place.run(&kept.deployment);
-        if !run.work().try_exists()? {
-            return place.forget().map(|()| true);
-        }
-        let own = run.service();
-        folder(own.path())?;
+        let (own, deployment) = (run.service(), kept.deployment.clone());
+        let (begun, again) = (run.clone(), place.clone());
+        // Kept until it is up, or nothing comes of it.
+        let turn = match off(move || here.turn_for(&resource, &again, &begun, &deployment)).await? {
+            Turn::Mine(turn) => turn,
+            Turn::Anothers => return Ok(false),
+            Turn::OfNoUse => return Ok(true),
+        };
         let plan = self.plan(kept, session, None);
-        if !self.supervised(&run, &own, &Held::Process(plan)).await? && !place.is_held()? {
-            return Err(did_not_begin(&own));
-        }
+        let begun = self.supervised(&run, &own, &Held::Process(plan)).await?;
+        off(move || match begun || place.is_held()? {
+            true => Ok(()),
+            false => Err(did_not_begin(&own)),
+        })
+        .await?;
+        drop(turn);
         Ok(true)
     }
+
+    /// The turn to begin the process that this run left again.
+    fn turn_for(&self, resource: &str, place: &Place, run: &RunFolder, deployment: &str) -> io::Result<Turn> {
+        let Some(turn) = place.turn()? else { return Ok(Turn::Anothers) };
+        // It may be another one by now.
+        if self.absent(resource)?.is_none_or(|absent| absent.deployment != deployment) {
+            return Ok(Turn::Anothers);
+        }
+        if !run.work().try_exists()? {
+            return place.forget().map(|()| Turn::OfNoUse);
+        }
+        folder(run.service().path())?;
+        Ok(Turn::Mine(turn))
+    }
+}
+
+/// Whose turn it is to begin a process again.
+enum Turn {
+    Mine(Hold),
+    Anothers,
+    /// Its files are gone.
+    OfNoUse,
 }
 
 /// Asks for the end of the process of a resource, by the folder of that alone. `true` if it has none.

@@ -35,7 +35,7 @@ const TURN: &str = "service.turn";
 const LOG: &str = "service.log";
 const FORMER_LOG: &str = "service.log.1";
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Place {
     folder: PathBuf,
 }
