@@ -1,5 +1,6 @@
 //! A server from its settings to its end: opens the store, finds its keys, listens, works, drains.
 
+mod given_up_runs;
 mod old_runs;
 mod runs;
 
@@ -87,8 +88,9 @@ impl Server {
         // Last: nothing that fails may leave it running.
         let worker = app.config.role.works().then(|| Worker::start(Arc::clone(&app), worker_name(address)));
         let old_runs = app.config.role.works().then(|| tokio::spawn(old_runs::remove_all(Arc::clone(&app))));
+        let given_up = app.config.role.works().then(|| tokio::spawn(given_up_runs::stop_all(Arc::clone(&app))));
         let attendance = attended.map(|commands| tokio::spawn(runs::attend(commands)));
-        let chores = old_runs.into_iter().chain(attendance).collect();
+        let chores = old_runs.into_iter().chain(given_up).chain(attendance).collect();
         tracing::info!(
             account = app.config.account_id,
             database = if app.store.db().is_embedded() { "SQLite" } else { "PostgreSQL" },

@@ -17,8 +17,8 @@ mod variables;
 pub use codebuild::CodeBuildSettings;
 pub use kubernetes::KubernetesSettings;
 pub use local::{
-    Identity, Local, LocalSettings, LogLine, LogPage, OldRun, become_confined, forget_runs, old_runs, read_log,
-    remove_old_run, stop_runs, supervise,
+    GoingRun, Identity, Local, LocalSettings, LogLine, LogPage, OldRun, become_confined, forget_runs, going_runs,
+    old_runs, read_log, remove_old_run, stop_runs, supervise,
 };
 pub use remote::{RemoteEngine, RemoteSettings};
 pub use plain::plain;

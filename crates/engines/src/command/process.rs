@@ -198,6 +198,8 @@ mod tests {
     use crate::command::{Local, LocalSettings, Progress};
     use crate::{Cursor, Engine as _, ProvisioningEngine};
     use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
 
     fn commands() -> Commands {
         Commands {
@@ -213,33 +215,58 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_cancel_that_comes_after_the_success_of_commands_ends_the_process_of_before() {
-        let folder = tempfile::tempdir().unwrap();
+    /// An engine with a runner in that folder, whose supervisors are that program.
+    async fn engine(folder: &Path, program: &str) -> CommandEngine {
         let settings = LocalSettings {
-            folder: folder.path().to_owned(),
-            program: "/bin/true".into(),
+            folder: folder.to_owned(),
+            program: program.into(),
             tools: Vec::new(),
             variables: Vec::new(),
             allow_unsandboxed: true,
             deny_network: false,
         };
-        let local = Local::new(settings).unwrap();
-        let progress = Progress { runner: local.id().to_owned(), stage: Stage::Started { looks: 0 } };
+        CommandEngine::new(Aws::new(Settings::default()).await, Local::new(settings).unwrap())
+    }
+
+    fn kept(deployment: &str) -> Kept {
+        Kept {
+            deployment: deployment.into(),
+            process: Process { command: "serve".into(), port: 1, ready_path: "/".into() },
+            variables: Vec::new(),
+            role: None,
+            region: "r".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_process_that_hangs_at_its_start_holds_up_no_other() {
+        let [folder, programs] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        // Each begins only when the other is begun, too.
+        let program = programs.path().join("supervisor");
+        let script = "#!/bin/sh\n[ \"$1\" = run-supervisor ] || exit 0\ncat >/dev/null\ncd \"$2/..\" && touch begun\n\
+                      for other in ../*/; do until [ -e \"$other/begun\" ]; do sleep 0.02; done; done\necho ready\n";
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        let engine = engine(folder.path(), program.to_str().unwrap()).await;
+        for resource in ["a", "b"] {
+            let resource = folder.path().join(resource);
+            fs::create_dir_all(resource.join("d/work")).unwrap();
+            fs::write(resource.join("service.json"), serde_json::to_vec(&kept("d")).unwrap()).unwrap();
+        }
+        assert_eq!(engine.attend().await, Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn a_cancel_that_comes_after_the_success_of_commands_ends_the_process_of_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = engine(folder.path(), "/bin/true").await;
+        let progress = Progress { runner: engine.local.id().to_owned(), stage: Stage::Started { looks: 0 } };
         let cursor = Cursor(serde_json::to_value(progress).unwrap());
-        let engine = CommandEngine::new(Aws::new(Settings::default()).await, local);
         let order = Order { commands: Some(commands()), ..Order::of_test(Intent::Cancel) };
         let resource = folder.path().join(&order.resource_id);
         let own = resource.join(&order.deployment_id);
         fs::create_dir_all(&own).unwrap();
         fs::write(own.join("supervisor.json"), "{}").unwrap();
-        let kept = Kept {
-            deployment: "former".into(),
-            process: Process { command: "serve".into(), port: 1, ready_path: "/".into() },
-            variables: Vec::new(),
-            role: None,
-            region: "r".into(),
-        };
         let service = resource.join("service.json");
         for (outputs, expected, stays) in [
             ("{", Outcome::Failed("proton-outputs.json is no JSON (line 1)".into()), true),
@@ -248,7 +275,7 @@ mod tests {
             let end = Ended::Exited { status: 0, command: None, tail: String::new() };
             fs::write(own.join("end.json"), serde_json::to_vec(&end).unwrap()).unwrap();
             fs::write(own.join("outputs.json"), outputs).unwrap();
-            fs::write(&service, serde_json::to_vec(&kept).unwrap()).unwrap();
+            fs::write(&service, serde_json::to_vec(&kept("former")).unwrap()).unwrap();
             let Step::Ended(end) = engine.step(&order, Some(&cursor)).await.unwrap() else { panic!("it goes on") };
             assert_eq!((end.outcome, service.exists()), (expected, stays));
         }

@@ -1,5 +1,7 @@
 //! Prepares a deployment: reads what its templates may see, renders them, and says who works where.
 
+mod views;
+
 use super::order::Prepared;
 use super::terraform_run;
 use super::unprepared::{
@@ -9,33 +11,31 @@ use crate::app::App;
 use crate::error::internal;
 use crate::operations::managed_tags::managed_of_target;
 use crate::store::{
-    Reader, Target, account_settings_get, component_of_instance, connection_get, content_get, environment_by_id,
-    instance_by_id, instances_of_service, pipeline_get, service_get, tag_list, template_version_get,
+    Reader, Target, account_settings_get, connection_get, content_get, environment_by_id, instances_of_service,
+    service_get, tag_list, template_version_get,
 };
 use protium_domain::account_connection::AccountConnection;
 use protium_domain::bundle::commands::render_settings;
 use protium_domain::bundle::inputs;
 use protium_domain::bundle::manifest::{CodeBuildSettings, Infrastructure, InputFormat, Manifest};
-use protium_domain::bundle::render::namespace::{
-    self, AttachedInstance, ComponentView, EnvironmentView, InstanceView, ServiceView,
-};
+use protium_domain::bundle::render::namespace;
 use protium_domain::bundle::render::{RenderLimits, render};
-use protium_domain::bundle::schema::{InputType, Schema};
+use protium_domain::bundle::schema::Schema;
 use protium_domain::bundle::spec::{EnvironmentSpec, ServiceSpec};
 use protium_domain::bundle::terraform;
-use protium_domain::component::{Attachment, Component, read_manifest};
+use protium_domain::component::{Component, read_manifest};
 use protium_domain::deployment::{Deployment, Purpose};
 use protium_domain::environment::{Environment, Roles};
 use protium_domain::id::Id;
 use protium_domain::provisioning::Method;
 use protium_domain::service::{Service, ServiceInstance, ServicePipeline};
-use protium_domain::status::DeploymentStatus;
 use protium_domain::tag::Managed;
 use protium_domain::template::{RegisteredPart, TemplateKind, TemplateVersion};
 use protium_domain::track::{Seen, Track};
 use protium_engines::{Commands, Process, ProvisioningEngine};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use views::{inputs_of, service_view};
 
 /// Reads everything in one snapshot and renders.
 pub(super) async fn prepare(app: &App, record: &Deployment, target: &Target) -> Preparing<Prepared> {
@@ -102,28 +102,6 @@ impl Reading<'_> {
         self.render(part, method, role, tags, namespace, seen).await
     }
 
-    /// What an instance reads of others: its component, and what is recorded of all.
-    async fn seen_by(
-        &mut self,
-        instance: &ServiceInstance,
-        environment: &Environment,
-    ) -> Preparing<(Option<ComponentView>, Seen)> {
-        let pipeline = pipeline_get(self.rd, &self.record.scope, &instance.service).await?;
-        let mut seen = Seen {
-            environment_deployment: environment.track.succeeded_deployment.clone(),
-            pipeline_deployment: pipeline.and_then(|pipeline| pipeline.track.succeeded_deployment),
-            ..Seen::default()
-        };
-        let Some(component) = component_of_instance(self.rd, &instance.id).await? else { return Ok((None, seen)) };
-        seen.component = component.seen_by(&instance.id);
-        if seen.component.is_none() {
-            return Ok((None, seen));
-        }
-        seen.component_deployments = component.track.succeeded_deployment.iter().cloned().collect();
-        let outputs = self.outputs(&component.track).await?;
-        Ok((Some(ComponentView { name: component.name, outputs }), seen))
-    }
-
     async fn component(mut self, component: &Component) -> Preparing<Prepared> {
         let environment = self.environment_by_id(&component.environment_id, &component.environment).await?;
         let role = self.component_role(&environment).await?;
@@ -152,29 +130,6 @@ impl Reading<'_> {
         self.render(&part, method, role, tags, namespace, Seen::default()).await
     }
 
-    /// A service instance as its component sees it: with the inputs of the component's service spec, or
-    /// of what the instance runs.
-    async fn attached_instance(&mut self, attachment: &Attachment) -> Preparing<AttachedInstance> {
-        let instance = instance_by_id(self.rd, &attachment.instance_id).await?.ok_or_else(|| {
-            let Attachment { service, instance, .. } = attachment;
-            Unprepared::Refused(format!("The instance '{instance}' of the service '{service}' does not exist any more"))
-        })?;
-        let current = instance.track.current();
-        let version = template_version_get(
-            self.rd,
-            &self.record.scope,
-            TemplateKind::Service,
-            &instance.template,
-            current.version,
-        )
-        .await?
-        .ok_or_else(|| missing_version(&instance.template, current.version))?;
-        let schema = self.schema(&version).await?;
-        let spec = self.text(attachment.spec.as_ref().unwrap_or(&current.spec)).await?;
-        let inputs = inputs_of(schema.inputs(), &spec, &instance.name)?;
-        Ok(AttachedInstance { service: instance.service, name: instance.name, inputs })
-    }
-
     async fn pipeline(mut self, pipeline: &ServicePipeline) -> Preparing<Prepared> {
         let scope = &self.record.scope;
         let settings = account_settings_get(self.rd, scope).await?;
@@ -200,28 +155,6 @@ impl Reading<'_> {
         }
         let namespace = namespace::pipeline(&service_view(&service), &inputs, &views);
         self.render(part, method, role, tags, namespace, Seen::default()).await
-    }
-
-    /// An instance as pipelines see it; one that was never deployed is not there for them.
-    async fn instance_view(&mut self, instance: &ServiceInstance) -> Preparing<Option<InstanceView>> {
-        // What is being removed, or could not be, is no part of the service any more.
-        if matches!(instance.track.status, DeploymentStatus::DeleteInProgress | DeploymentStatus::DeleteFailed) {
-            return Ok(None);
-        }
-        let Some(aim) = &instance.track.deployed else { return Ok(None) };
-        let scope = &self.record.scope;
-        let version =
-            template_version_get(self.rd, scope, TemplateKind::Service, &instance.template, aim.version).await?;
-        let version = version.ok_or_else(|| missing_version(&instance.template, aim.version))?;
-        let schema = self.schema(&version).await?;
-        let spec = self.text(&aim.spec).await?;
-        let environment = self.environment_of(instance).await?;
-        Ok(Some(InstanceView {
-            name: instance.name.clone(),
-            inputs: inputs_of(schema.inputs(), &spec, &instance.name)?,
-            outputs: self.outputs(&instance.track).await?,
-            environment: self.environment_view(&environment).await?,
-        }))
     }
 
     async fn environment_of(&mut self, instance: &ServiceInstance) -> Preparing<Environment> {
@@ -267,18 +200,6 @@ impl Reading<'_> {
         }
         let role = self.roles(environment).await?.component;
         role.map(Some).ok_or_else(|| no_component_role(environment))
-    }
-
-    async fn environment_view(&mut self, environment: &Environment) -> Preparing<EnvironmentView> {
-        let access = &environment.access;
-        let connection = self.connection(environment).await?;
-        let roles = access.roles(connection.as_ref());
-        let account = roles.account().or(access.environment_account.as_deref());
-        Ok(EnvironmentView {
-            name: environment.name.clone(),
-            account_id: account.unwrap_or(&self.record.scope.account).to_owned(),
-            outputs: self.outputs(&environment.track).await?,
-        })
     }
 
     async fn service(&mut self, name: &str) -> Preparing<Service> {
@@ -472,24 +393,6 @@ async fn commands(settings: CodeBuildSettings, namespace: Value) -> Preparing<Co
         project_properties: rendered.project_properties,
         listed_as: ProvisioningEngine::Cloudformation,
     })
-}
-
-/// The inputs of one instance of a service spec, with the schema's defaults.
-fn inputs_of(schema: &InputType, spec: &str, name: &str) -> Preparing<Value> {
-    let spec = ServiceSpec::parse(spec).map_err(|problems| refuse(&problems))?;
-    let entry =
-        spec.instance(name).ok_or_else(|| Unprepared::Refused(format!("The spec has no instance named '{name}'")))?;
-    Ok(schema.with_defaults(&entry.inputs))
-}
-
-fn service_view(service: &Service) -> ServiceView {
-    let repository = service.repository.as_ref();
-    ServiceView {
-        name: service.name.clone(),
-        repository_id: repository.map(|repository| repository.id.clone()).unwrap_or_default(),
-        repository_connection_arn: repository.map(|repository| repository.connection_arn.clone()).unwrap_or_default(),
-        branch_name: repository.map(|repository| repository.branch.clone()).unwrap_or_default(),
-    }
 }
 
 /// The inputs of a customer-managed environment are its outputs: strings only.

@@ -239,6 +239,11 @@ impl RunFolder {
         })
     }
 
+    /// Whether it has ended with a word. One that is lost has not.
+    pub(super) fn has_ended(&self) -> bool {
+        self.path.join("end.json").exists()
+    }
+
     /// Whether somebody runs it.
     pub(super) fn is_run(&self) -> io::Result<bool> {
         Ok(self.is_claimed() && self.look()? == Look::Runs)

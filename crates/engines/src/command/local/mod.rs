@@ -5,6 +5,7 @@
 
 mod confine;
 mod folder;
+mod going;
 mod identity;
 mod log;
 mod mask;
@@ -31,6 +32,7 @@ use tokio::process::{ChildStdout, Command};
 use crate::{Order, Transient};
 pub(super) use folder::{Ended, Look};
 use folder::{RunFolder, STATE};
+pub use going::{GoingRun, going_runs};
 pub use identity::Identity;
 pub(super) use log::end_of_lines;
 pub use log::{LogLine, LogPage};

@@ -1,9 +1,10 @@
-//! `protium admin logs`: what the commands of a deployment print, as they print it.
+//! `protium admin logs`: what the commands of a deployment print, while they print it, as plain text.
 
 use super::Failure;
 use clap::Args;
 use protium_client::Client;
 use protium_client::types::{GetDeploymentLogsInput, LogLine};
+use protium_engines::command::plain;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -52,7 +53,8 @@ fn write(out: &mut impl Write, lines: &[LogLine], timestamps: bool) -> io::Resul
             let at = jiff::Timestamp::from_millisecond(line.timestamp.as_millis()).map_err(io::Error::other)?;
             write!(out, "{at:.3} ")?;
         }
-        writeln!(out, "{}", line.message)?;
+        // Whoever wrote a template does not get to tell the terminal of its reader anything.
+        writeln!(out, "{}", plain(&line.message))?;
     }
     out.flush()
 }
@@ -63,9 +65,9 @@ mod tests {
     use protium_client::Timestamp;
 
     #[test]
-    fn a_line_has_its_time_where_that_is_asked_for() {
+    fn a_line_is_plain_and_has_its_time_where_that_is_asked_for() {
         let line = |ms, message: &str| LogLine { message: message.into(), timestamp: Timestamp::from_millis(ms) };
-        let lines = [line(1_606_603_250_500, "a"), line(1_606_603_251_000, "")];
+        let lines = [line(1_606_603_250_500, "\u{1b}[31ma\u{1b}[0m"), line(1_606_603_251_000, "")];
         let written = |timestamps| {
             let mut out = Vec::new();
             write(&mut out, &lines, timestamps).unwrap();

@@ -1,0 +1,78 @@
+//! Runs that go on, found by their files alone. Whether one should is the caller's to say.
+
+use std::io;
+use std::path::Path;
+
+use super::folder::RunFolder;
+use super::folders_in;
+
+/// A run that somebody runs.
+#[derive(Debug, Clone)]
+pub struct GoingRun {
+    /// The id of the deployment that it is of.
+    pub deployment: String,
+    files: RunFolder,
+}
+
+impl GoingRun {
+    /// Asks for its end, and that of all that it began.
+    ///
+    /// # Errors
+    ///
+    /// When its folder can't be written.
+    pub fn stop(&self) -> io::Result<()> {
+        self.files.stop()
+    }
+}
+
+/// The runs in `folder` that go on and that nobody has asked to end. Empty where there is no such folder. Processes that
+/// runs have left behind are none.
+///
+/// # Errors
+///
+/// When the folder can't be read.
+pub fn going_runs(folder: &Path) -> io::Result<Vec<GoingRun>> {
+    let mut going = Vec::new();
+    for resource in folders_in(folder)? {
+        for path in folders_in(&resource)? {
+            let files = RunFolder::at(&path);
+            // What can't be understood is of no run that is known. Most have ended, and are not to be read each time.
+            if files.has_ended() || files.is_to_stop() || !files.is_run().unwrap_or_default() {
+                continue;
+            }
+            let deployment = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+            going.extend(deployment.map(|deployment| GoingRun { deployment, files }));
+        }
+    }
+    Ok(going)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    use super::*;
+    use crate::command::local::folder::Ended;
+
+    #[test]
+    fn runs_go_on_until_they_have_ended_or_are_asked_to() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(going_runs(&folder.path().join("none")).unwrap().is_empty());
+        let run = |name: &str| {
+            let run = RunFolder::at(&folder.path().join("resource").join(name));
+            run.write(&BTreeMap::new(), &BTreeMap::new()).unwrap();
+            run
+        };
+        run("written");
+        for name in ["goes-on", "ended"] {
+            assert!(run(name).claim().unwrap());
+        }
+        run("ended").end(&Ended::Stopped).unwrap();
+        fs::write(run("not-understood").path().join("supervisor.json"), "{").unwrap();
+        let going = going_runs(folder.path()).unwrap();
+        assert_eq!(going.iter().map(|run| run.deployment.as_str()).collect::<Vec<_>>(), ["goes-on"]);
+        going[0].stop().unwrap();
+        assert!(run("goes-on").is_to_stop() && going_runs(folder.path()).unwrap().is_empty(), "it is asked once");
+    }
+}
