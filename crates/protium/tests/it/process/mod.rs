@@ -3,7 +3,9 @@
 mod admin;
 mod backup;
 mod body;
+mod escapes;
 mod example_bundles;
+mod faults;
 mod first_start;
 mod kill;
 mod log;

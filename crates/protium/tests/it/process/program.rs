@@ -117,6 +117,17 @@ impl Start {
         self
     }
 
+    /// Started by another program, which is given these words before what it is to start.
+    pub(super) fn by(mut self, program: &str, words: &[&str]) -> Self {
+        let own = self.command.as_std();
+        let mut command = Command::new(program);
+        command.args(words).arg(own.get_program()).args(own.get_args()).env_clear();
+        command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        self.command = command;
+        self
+    }
+
     pub(super) fn running(mut self) -> Running {
         let mut child = self.command.spawn().expect("the program starts");
         let out = Reading::of(child.stdout.take().expect("a pipe"));

@@ -16,7 +16,7 @@ use crate::support::double::{create, resize, version_of};
 pub(super) const HOLD: &str = "echo waiting; until [ -e \"$PROTIUM_STATE_DIR/go\" ]; do sleep 0.02; done";
 
 /// A manifest with those commands, each on a line of its own.
-fn manifest(provision: &[&str], deprovision: &[&str]) -> String {
+pub(super) fn manifest(provision: &[&str], deprovision: &[&str]) -> String {
     let list = |commands: &[&str]| {
         let lines: Vec<String> = commands.iter().map(|command| format!("\n          - {}", json!(command))).collect();
         lines.concat()
