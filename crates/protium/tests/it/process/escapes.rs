@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::program::until;
-use super::runs::{HOLD, Site, is_alive, manifest, supervisor};
+use super::runs::{HOLD, Site, is_alive, manifest, supervisor, text_of};
 use crate::on_both;
 use crate::support::bundle::ENVIRONMENT_SCHEMA;
 use crate::support::double::create;
@@ -135,9 +135,9 @@ on_both! {
         let resources = fs::read_dir(&runs).unwrap().map(|entry| entry.unwrap().path());
         let own = resources.into_iter().find(|path| path.is_dir() && path.file_name().unwrap() != "other").unwrap();
         let run = fs::read_dir(&own).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.join("log").exists()).unwrap();
-        let log = fs::read_to_string(run.join("log")).unwrap();
-        assert!(log.contains("proton-plan.txt"), "it did try: {log}");
-        assert!(!log.contains("\"READ") && !log.contains("\"WROTE"), "{log}");
+        let log = text_of(&run.join("log"));
+        assert!(log.ends_with("proton-inputs.json\nproton-plan.txt\ntool.sh"), "it did try: {log}");
+        assert!(!log.contains("\nREAD ") && !log.contains("\nWROTE "), "{log}");
         assert!(!run.join("plan.txt").exists(), "a link is no plan");
         let outside = [Path::new("/"), Path::new("/usr"), Path::new("/usr/bin"), Path::new("/etc"), Path::new("/opt"), &data, &runs, &own, &run, other.path()];
         assert_eq!(made(&outside), [PathBuf::new(); 0]);

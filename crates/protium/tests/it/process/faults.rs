@@ -10,7 +10,7 @@ use super::program::{Program, until};
 use super::runs::{HOLD, Site, is_alive, manifest, supervisor};
 use crate::on_both;
 use crate::support::bundle::ENVIRONMENT_SCHEMA;
-use crate::support::double::{create, resize, spec};
+use crate::support::double::{create, resize};
 
 /// A process that is deaf to what asks it to end, and found by the word.
 fn deaf(word: &str) -> String {
@@ -137,7 +137,7 @@ on_both! {
             ("no-program", "./text", 126),
             ("broken", "if true", 2),
         ];
-        let listed = cases.map(|(size, command, _)| format!("          - |\n            if [ {{{{ environment.inputs.size }}}} = {size} ]; then eval {}; fi\n", json!(command.replace('$', "\\$"))));
+        let listed = cases.map(|(size, command, _)| format!("          - |\n            if [ {{{{ environment.inputs.size }}}} = {size} ]; then eval '{}'; fi\n", command.replace('\'', r"'\''")));
         let manifest = format!("infrastructure:\n  templates:\n    - rendering_engine: codebuild\n      settings:\n        provision:\n{}", listed.concat());
         let files = [
             ("schema/schema.yaml", ENVIRONMENT_SCHEMA),
@@ -250,11 +250,11 @@ on_both! {
         site.program.ok("UpdateEnvironment", resize("e", "kept")).await;
         let message = site.message("FAILED").await;
         assert!(message.starts_with("Command 3 of 4 ended with status 1: "), "{message}");
-        // The next one can't even be written; it says so, and can be cancelled.
-        site.program.ok("UpdateEnvironment", json!({ "name": "e", "deploymentType": "CURRENT_VERSION", "spec": spec("tiny") })).await;
+        // The next one has larger inputs and can't even be written; it says so, and can be cancelled.
+        site.program.ok("UpdateEnvironment", resize("e", &"x".repeat(40_000))).await;
         until("the reason", async || {
             let found = site.program.ok("GetEnvironment", json!({ "name": "e" })).await["environment"].clone();
-            assert_eq!(found["deploymentStatus"], "IN_PROGRESS");
+            assert_eq!(found["deploymentStatus"], "IN_PROGRESS", "{found}");
             let message = found["deploymentStatusMessage"].as_str().unwrap_or_default();
             message.contains("No space left on device").then_some(())
         })

@@ -118,7 +118,7 @@ impl<'a> Site<'a> {
 }
 
 /// The lines of a log, without their times.
-fn text_of(log: &Path) -> String {
+pub(super) fn text_of(log: &Path) -> String {
     let lines = fs::read_to_string(log).unwrap();
     let lines =
         lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["m"].as_str().unwrap().to_owned());
