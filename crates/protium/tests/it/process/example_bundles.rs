@@ -22,9 +22,9 @@ fn spec(name: &str) -> String {
 }
 
 /// What an example's bundle is packed of.
-struct Bundle {
-    name: &'static str,
-    files: Vec<(String, String)>,
+pub(super) struct Bundle {
+    pub(super) name: &'static str,
+    pub(super) files: Vec<(String, String)>,
 }
 
 impl Bundle {
@@ -66,13 +66,15 @@ impl Bundle {
     }
 
     /// Registers and publishes its version 1.0; `runs_in` is the template of a service's environments.
-    async fn publish(&self, program: &Program, runs_in: Option<&str>) {
+    pub(super) async fn publish(&self, program: &Program, runs_in: Option<&str>) {
         let (name, kind) = (self.name, self.kind());
         let mut template = json!({ "name": name });
         let key = format!("{name}.tar.gz");
         let mut version = json!({ "templateName": name, "source": { "s3": { "bucket": "bundles", "key": key } } });
         if let Some(environment) = runs_in {
-            template["pipelineProvisioning"] = "CUSTOMER_MANAGED".into();
+            if !self.files.iter().any(|(path, _)| path.starts_with("pipeline_infrastructure/")) {
+                template["pipelineProvisioning"] = "CUSTOMER_MANAGED".into();
+            }
             version["compatibleEnvironmentTemplates"] = json!([{ "templateName": environment, "majorVersion": "1" }]);
         }
         program.ok(&format!("Create{kind}Template"), template).await;
@@ -99,7 +101,7 @@ async fn program(db: &mut TestDb) -> Program {
     Start::on(db).flag("--runner", "local").ready().await
 }
 
-async fn create_environment(program: &Program, name: &str, template: &str, spec: &str) {
+pub(super) async fn create_environment(program: &Program, name: &str, template: &str, spec: &str) {
     let input = json!({ "name": name, "templateName": template, "templateMajorVersion": "1", "spec": spec });
     program.ok("CreateEnvironment", input).await;
 }
@@ -110,7 +112,7 @@ async fn create_service(program: &Program, name: &str, template: &str, spec: &st
 }
 
 /// Waits until the deployment of `shop`'s instance `dev` has that status; answers its message.
-async fn instance(program: &Program, status: &str) -> String {
+pub(super) async fn instance(program: &Program, status: &str) -> String {
     until(&format!("the instance becoming {status}"), async || {
         let input = json!({ "serviceName": "shop", "name": "dev" });
         let instance = program.ok("GetServiceInstance", input).await["serviceInstance"].clone();
@@ -121,16 +123,16 @@ async fn instance(program: &Program, status: &str) -> String {
     .await
 }
 
-async fn message(program: &Program, environment: &str, status: &str) -> String {
+pub(super) async fn message(program: &Program, environment: &str, status: &str) -> String {
     let environment = program.environment(environment, status).await;
     environment["deploymentStatusMessage"].as_str().unwrap_or_default().to_owned()
 }
 
-async fn environment_outputs(program: &Program, name: &str) -> Value {
+pub(super) async fn environment_outputs(program: &Program, name: &str) -> Value {
     named(&program.ok("ListEnvironmentOutputs", json!({ "environmentName": name })).await)
 }
 
-async fn instance_outputs(program: &Program) -> Value {
+pub(super) async fn instance_outputs(program: &Program) -> Value {
     let input = json!({ "serviceName": "shop", "serviceInstanceName": "dev" });
     named(&program.ok("ListServiceInstanceOutputs", input).await)
 }
@@ -141,12 +143,12 @@ fn named(listed: &Value) -> Value {
 }
 
 /// Deletes the service `shop`, and waits until it is gone.
-async fn delete_service(program: &Program) {
+pub(super) async fn delete_service(program: &Program) {
     program.ok("DeleteService", json!({ "name": "shop" })).await;
     until("the end of the service", async || program.call("GetService", json!({ "name": "shop" })).await.err()).await;
 }
 
-async fn delete_environment(program: &Program, name: &str) {
+pub(super) async fn delete_environment(program: &Program, name: &str) {
     program.ok("DeleteEnvironment", json!({ "name": name })).await;
     program.gone(name).await;
 }

@@ -10,6 +10,7 @@ mod first_start;
 mod kill;
 mod log;
 mod program;
+mod published_forms;
 mod quickstart;
 mod refusal;
 mod roles;
