@@ -39,6 +39,16 @@ impl Aws {
         {
             return Ok(session.credentials.clone());
         }
+        self.session(region, role).await
+    }
+
+    /// A session of a role that begins now: for what can't renew it, and is to have all of its time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::credentials`].
+    pub async fn session(&self, region: &str, role: &Role) -> Result<Credentials, CredentialsFailure> {
+        let (key, now) = (RoleKey::new(region, role), SystemTime::now());
         let credentials = self.assume(region, role).await?;
         let renew_at = renewal(&credentials, now);
         let mut sessions = self.inner.roles.lock().await;

@@ -203,7 +203,7 @@ impl CommandEngine {
             )));
         }
         let credentials = match &order.role {
-            Some(role) => Some(self.aws.credentials(&order.region, Some(role)).await?),
+            Some(role) => Some(self.aws.session(&order.region, role).await?),
             None => None,
         };
         let given = self.local.variables();

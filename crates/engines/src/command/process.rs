@@ -135,7 +135,7 @@ impl CommandEngine {
     /// A new session of the role of a process.
     async fn session(&self, kept: &Kept) -> Result<Session, CredentialsFailure> {
         let Some(role) = &kept.role else { return Ok(Session::default()) };
-        let (variables, secrets) = variables::of_session(&self.aws.credentials(&kept.region, Some(role)).await?);
+        let (variables, secrets) = variables::of_session(&self.aws.session(&kept.region, role).await?);
         Ok(Session { variables, secrets })
     }
 

@@ -82,6 +82,20 @@ async fn a_session_that_ended_is_replaced_on_the_way() {
 }
 
 #[tokio::test]
+async fn what_can_not_renew_a_session_gets_one_that_begins_now() {
+    let site = Site::new().await;
+    let aws = aws(&site).await;
+    let role = Role { arn: ROLE.to_owned(), session_name: "s".to_owned(), external_id: None };
+    site.double.sessions_last(Duration::from_secs(3_600));
+    let first = aws.credentials("us-east-1", Some(&role)).await.expect("a session");
+    let second = aws.session("us-east-1", &role).await.expect("a new one");
+    assert_ne!(first.session_token(), second.session_token());
+    let known = aws.credentials("us-east-1", Some(&role)).await.expect("the newest");
+    assert_eq!(known.session_token(), second.session_token());
+    assert_eq!(site.double.count("AssumeRole"), 2);
+}
+
+#[tokio::test]
 async fn sessions_are_renewed_before_they_end() {
     let site = Site::new().await;
     let aws = aws(&site).await;
