@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::program::{Program, until};
 use super::runs::{HOLD, Site, is_alive, manifest, supervisor};
+use super::services::kill;
 use crate::on_both;
 use crate::support::bundle::ENVIRONMENT_SCHEMA;
 use crate::support::double::{create, resize};
@@ -28,10 +29,6 @@ fn is_there(word: &str) -> bool {
 
 async fn is_gone(word: &str) {
     until(&format!("the end of {word}"), async || (!is_there(word)).then_some(())).await;
-}
-
-fn kill(pid: u32) {
-    assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
 }
 
 fn arn(environment: &str) -> String {

@@ -132,7 +132,7 @@ impl<'a> Site<'a> {
     }
 }
 
-fn kill(pid: u32) {
+pub(super) fn kill(pid: u32) {
     assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
 }
 
