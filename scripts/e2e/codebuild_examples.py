@@ -5,6 +5,7 @@ each came. Run it through scripts/codebuild-examples.sh.
 
 import argparse
 import io
+import json
 import pathlib
 import tarfile
 import tempfile
@@ -12,10 +13,10 @@ import time
 
 import yaml
 from servers import Emulator, Protium
-from story import ACCOUNT, ROLE, Cli, Story, note, proton
+from story import ACCOUNT, CONNECTION, ROLE, Cli, Story, note, proton
 
 REPOSITORY = {
-    "repository_connection_arn": f"arn:aws:codestar-connections:us-east-1:{ACCOUNT}:connection/11111111-2222-4333-8444-555555555555",
+    "repository_connection_arn": CONNECTION,
     "repository_id": "example/app",
     "branch_name": "main",
 }
@@ -32,17 +33,18 @@ class Bundle:
         self.has_pipeline = (folder / "pipeline_infrastructure").is_dir()
         self.schema = yaml.safe_load((folder / "schema/schema.yaml").read_text())["schema"]
 
-    def environments(self):
-        """The environment templates that a service says it goes with."""
+    def environments(self, all_of_them):
+        """The environment templates that a service says it goes with; if it says nothing, all that there are."""
         file = self.folder / ".template-registration.yaml"
         said = yaml.safe_load(file.read_text()) if file.exists() else {}
         named = said.get("compatible_environments") or said.get("compatible_environment") or []
-        return [name.partition(":")[0] for name in named]
+        return [name.partition(":")[0] for name in named] or all_of_them
 
     def inputs(self, which):
         """What the schema asks for and has no default of."""
         of = self.schema.get("types", {}).get(self.schema.get(f"{which}_input_type"), {})
-        return {name: example(of["properties"][name]) for name in of.get("required", []) if "default" not in of["properties"][name]}
+        missing = [name for name in of.get("required", []) if "default" not in of["properties"][name]]
+        return {name: example(of["properties"][name]) for name in missing}
 
 
 def example(of):
@@ -80,11 +82,15 @@ class Tour(Story):
         self.upload(f"{bundle.name}.tar.gz", packed(folder, bundle.folder / "schema"))
         self.version(bundle.kind, bundle.name, **members)
 
-    def registered(self, bundle):
-        words = {} if bundle.kind == "environment" or bundle.has_pipeline else {"pipeline_provisioning": "CUSTOMER_MANAGED"}
+    def registered(self, bundle, goes_with):
+        words = {}
+        if bundle.kind == "service" and not bundle.has_pipeline:
+            words["pipeline_provisioning"] = "CUSTOMER_MANAGED"
         proton(self.cli, f"create-{bundle.kind}-template", name=bundle.name, **words)
-        goes_with = [f"templateName={name},majorVersion=1" for name in bundle.environments()]
-        words = {"compatible_environment_templates": ",".join(goes_with)} if goes_with else {}
+        words = {}
+        if bundle.kind == "service":
+            compatible = [{"templateName": name, "majorVersion": "1"} for name in goes_with]
+            words["compatible_environment_templates"] = json.dumps(compatible)
         self.published(bundle, bundle.folder, **words)
         version = proton(
             self.cli, f"get-{bundle.kind}-template-version", template_name=bundle.name, major_version=1, minor_version=0
@@ -138,21 +144,25 @@ class Tour(Story):
         stand_in = self.folder / "stand-in"
         (stand_in / "infrastructure").mkdir(parents=True)
         (stand_in / "infrastructure/manifest.yaml").write_text(yaml.safe_dump(STAND_IN))
-        warned, said = {}, []
+        warned, environments = 0, [bundle.name for bundle in found if bundle.kind == "environment"]
         for bundle in found:
-            warned[bundle.name] = self.registered(bundle)
+            goes_with = bundle.environments(environments)
+            warning = self.registered(bundle, goes_with)
+            warned += bool(warning)
+            note(f"{bundle.name} is registered{' with warnings: ' if warning else ''}{warning}")
             if bundle.kind == "environment":
-                said.append((bundle.name, "environment", self.environment(bundle, 0, f"env-{bundle.name}"[:60])))
+                self.told(bundle, "environment", self.environment(bundle, 0, f"env-{bundle.name}"[:60]))
                 # Services have something to run in, however far the real one came.
                 self.published(bundle, stand_in, major_version=1)
                 self.environment(bundle, 1, f"in-{bundle.name}"[:60])
             else:
-                for part, end in self.service(bundle, f"in-{bundle.environments()[0]}"[:60]):
-                    said.append((bundle.name, part, end))
-        for name, part, (status, message) in said:
-            warning = f" (registered with warnings: {warned[name]})" if warned[name] else ""
-            print(f"\n== {name}, {part}: {status}{warning}\n{message}")
-        print(f"\n{len(found)} bundles are registered, {sum(not text for text in warned.values())} of them without warnings")
+                for part, end in self.service(bundle, f"in-{goes_with[0]}"[:60]):
+                    self.told(bundle, part, end)
+        print(f"\n{len(found)} bundles are registered, {len(found) - warned} of them without warnings")
+
+    def told(self, bundle, part, end):
+        status, message = end
+        print(f"\n== {bundle.name}, {part}: {status}\n{message}\n", flush=True)
 
 
 def packed(folder, schema):
@@ -169,13 +179,13 @@ def packed(folder, schema):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=pathlib.Path, help="where the bundles are: folders with a schema/schema.yaml")
+    parser.add_argument("folder", type=pathlib.Path, help="where the bundles are")
     parser.add_argument("--program", required=True, help="the protium binary")
-    parser.add_argument("--hide", action="append", default=[], metavar="PROGRAM", help="a program that runs do not find")
+    parser.add_argument("--hide", action="append", default=[], metavar="PROGRAM", help="what runs do not find")
     options = parser.parse_args()
     found = bundles(options.folder)
-    if not found:
-        parser.error(f"folder: {options.folder} has no schema/schema.yaml below it")
+    if not any(bundle.kind == "environment" for bundle in found):
+        parser.error(f"folder: no folder below {options.folder} has infrastructure/ and schema/schema.yaml")
     with tempfile.TemporaryDirectory(prefix="protium-codebuild.") as name:
         folder, programs = pathlib.Path(name), pathlib.Path(name) / "programs"
         programs.mkdir()
@@ -184,7 +194,8 @@ def main():
         settings.write_text(f'[run-variables]\nPATH = "{programs}"\n')
         flags = ["--runner", "local", "--run-tools", str(programs), "--config", str(settings)]
         with Emulator(folder) as emulator, Protium(options.program, folder, emulator, None, ACCOUNT, *flags) as protium:
-            note(f"{len(found)} bundles, with the programs of this machine{' but ' if options.hide else ''}{', '.join(options.hide)}")
+            hidden = f" but {', '.join(options.hide)}" if options.hide else ""
+            note(f"{len(found)} bundles, with the programs of this machine{hidden}")
             Tour(folder, Cli(protium), protium, emulator).tell(found)
 
 
