@@ -97,6 +97,7 @@ class Postgres:
         done = subprocess.run([path, *map(str, arguments)], capture_output=True, text=True, cwd=self.folder, **become)
         if done.returncode:
             sys.exit(f"{program} failed: {done.stdout}{done.stderr}")
+        return done.stdout
 
     def __exit__(self, *_):
         self.run("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop")

@@ -74,6 +74,9 @@ pub struct Commands {
     /// What lists of provisioned resources call what they make.
     #[serde(default)]
     pub listed_as: ProvisioningEngine,
+    /// The name of the one [`Connection`](crate::command::Connection) that they need.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connects_to: Option<String>,
 }
 
 /// Shows the names of what may be secret, and no command: they may hold secrets too.

@@ -12,6 +12,7 @@ pub use runner::{CodeBuildSection, KubernetesSection, Runner};
 
 use crate::store::DatabaseUrl;
 use protium_domain::bundle::Limits;
+use protium_domain::bundle::terraform::ManagedState;
 use protium_domain::quota::Quotas;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -101,6 +102,10 @@ pub struct ServeArgs {
     /// The program that runs Terraform templates, by its name or path. By default terraform, else tofu.
     #[arg(long, env = "PROTIUM_TERRAFORM", value_name = "PROGRAM")]
     pub terraform: Option<String>,
+    /// Where the state of Terraform templates is kept that name no backend: s3://BUCKET/PREFIX or
+    /// postgres://USER:PASSWORD@HOST/NAME. By default in the data folder.
+    #[arg(long, env = "PROTIUM_TERRAFORM_STATE", value_name = "URL", hide_env_values = true)]
+    pub terraform_state: Option<String>,
 }
 
 /// The flags of the commands that work on what a server stores. Each means what it means for `protium serve`.
@@ -254,6 +259,8 @@ pub struct Config {
     pub run_variables: BTreeMap<String, String>,
     pub codebuild: CodeBuildSection,
     pub kubernetes: KubernetesSection,
+    /// Where the state of Terraform is kept, if not in the data folder.
+    pub terraform_state: Option<ManagedState>,
     pub quotas: Quotas,
     pub bundle_limits: Limits,
     pub deployment_deadline: Duration,
@@ -294,6 +301,7 @@ impl Config {
             (Some(_), None) => return Err(ConfigError("tls-key: missing; --tls-cert needs it".into())),
             (None, Some(_)) => return Err(ConfigError("tls-cert: missing; --tls-key needs it".into())),
         };
+        let aws_endpoint_url = flag.aws_endpoint_url.or(base.aws_endpoint_url);
         let config = Self {
             listen: flag.listen.or(base.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8420))),
             database_url,
@@ -304,7 +312,11 @@ impl Config {
                 .or(base.master_key_file)
                 .unwrap_or_else(|| data_dir.join("master.key")),
             account_id: account_id(flag.account_id.or(base.account_id))?,
-            aws_endpoint_url: flag.aws_endpoint_url.or(base.aws_endpoint_url),
+            terraform_state: terraform_state(
+                flag.terraform_state.or(base.terraform_state),
+                aws_endpoint_url.is_some(),
+            )?,
+            aws_endpoint_url,
             aws_profile: flag.aws_profile.or(base.aws_profile),
             aws_template_bucket: flag.aws_template_bucket.or(base.aws_template_bucket),
             tls,
@@ -358,6 +370,13 @@ impl Config {
                 "run-tools: {} is no folder; give absolute paths of folders that exist",
                 folder.display()
             )));
+        }
+        if self.deny_run_network && self.terraform_state.is_some() {
+            return Err(ConfigError(
+                "terraform-state: runs have no network to reach it with; leave --deny-run-network out, or keep states in \
+                 the data folder, without --terraform-state"
+                    .into(),
+            ));
         }
         if self.database_pool_size == 0 {
             return Err(ConfigError("database-pool-size: 0 connections serve nobody; give 1 or more".into()));
@@ -475,6 +494,11 @@ fn run_variables(
     }
 }
 
+fn terraform_state(given: Option<String>, own_endpoint: bool) -> Result<Option<ManagedState>, ConfigError> {
+    let Some(given) = given else { return Ok(None) };
+    ManagedState::parse(&given, own_endpoint).map(Some).map_err(|why| ConfigError(format!("terraform-state: {why}")))
+}
+
 fn is_account(id: &str) -> bool {
     id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit())
 }
@@ -564,6 +588,8 @@ mod tests {
             ("runner = \"lambda\"\n", "lambda"),
             ("[kubernetes]\nnamspace = \"runs\"\n", "namspace"),
             ("[codebuild]\ncompute = \"small\"\n", "compute"),
+            ("terraform-state = \"file:///srv\"\n", "terraform-state: no place"),
+            ("terraform-state = \"s3://states\"\ndeny-run-network = true\n", "terraform-state: runs have no network"),
             ("[[bundle-store]]\nurl = \"gs://a\"\naccounts = []\n", "'gs://a'"),
             ("[[bundle-store]]\nurl = \"s3://\"\naccounts = []\n", "bundle-store.url"),
             ("[[bundle-store]]\nurl = \"s3://a\"\naccounts = [\"1\"]\n", "bundle-store.accounts"),

@@ -4,8 +4,10 @@
 //! Who runs the commands, and with what in their environment, is decided elsewhere.
 
 mod blocks;
+mod managed;
 
 use self::blocks::{Block, blocks, tokens};
+pub use self::managed::{CONN_STR, ManagedState};
 use super::inputs::{self, TERRAFORM_FILE};
 use crate::deployment::TargetKind;
 use serde_json::Value;
@@ -31,10 +33,22 @@ const INIT_IN_STATE_DIR: &str =
     "\"$tf\" init -input=false -no-color -backend-config=\"path=$PROTIUM_STATE_DIR/terraform.tfstate\"";
 /// From here on there may be a state.
 const REMEMBER: &str = "echo \"$place\" > \"$PROTIUM_STATE_DIR/backend\"";
-/// The workspace of the resource: a backend that the bundle names is that of all its resources.
-const WORKSPACE: &str = "\"$tf\" workspace select -or-create \"$STACK_NAME\"";
+/// Of a backend with workspaces: the resource was deployed, so it has one, unless an earlier run came as far as to
+/// destroy everything.
+const KNOWN: &str = "known=$(\"$tf\" workspace list) && { [ -z \"${PROTIUM_DEPLOYED:-}\" ] || \
+    [ -e \"$PROTIUM_STATE_DIR/destroyed\" ] || printf '%s\\n' \"$known\" | tr -d '* ' | grep -Fqx -e \"$STACK_NAME\" || \
+    { echo \"The state of $STACK_NAME is missing, which was deployed before: its backend ($place) has no such workspace. \
+    Bring that back. To give up what was made, force-delete the resource and retain its infrastructure.\" >&2; false; }; }";
+/// The workspace of the resource: a backend has all resources of a bundle, or of all of them.
+const WORKSPACE: &str = "\"$tf\" workspace select -or-create \"$STACK_NAME\" && rm -f \"$PROTIUM_STATE_DIR/destroyed\"";
 const CLOUD_WORKSPACE: &str = "export TF_WORKSPACE=\"$STACK_NAME\"";
-const LEAVE_WORKSPACE: &str = "\"$tf\" workspace select default && \"$tf\" workspace delete \"$STACK_NAME\"";
+const LEAVE_WORKSPACE: &str = "> \"$PROTIUM_STATE_DIR/destroyed\" && \"$tf\" workspace select default && \
+    \"$tf\" workspace delete \"$STACK_NAME\"";
+/// Versions before do not know the lock of a state in S3.
+const LOCKS_BY_FILE: &str = "version=$(\"$tf\" version | sed -n '1s/^[^0-9]*\\([0-9]*\\.[0-9]*\\).*/\\1/p'); \
+    [ \"${version%%.*}\" -gt 1 ] || [ \"${version#*.}\" -ge 10 ] || \
+    { echo \"A state in S3 is locked by a file beside it, which Terraform and OpenTofu know from version 1.10 on; this is \
+    $version: install a newer one.\" >&2; false; }";
 /// Saves what an earlier run could not. One that the backend refuses because its own is newer or another is put aside,
 /// once; whatever else goes wrong, it stays for the next run.
 const RECOVER: &str = "if [ -e \"$PROTIUM_STATE_DIR/errored.tfstate\" ]; then \
@@ -44,7 +58,12 @@ const RECOVER: &str = "if [ -e \"$PROTIUM_STATE_DIR/errored.tfstate\" ]; then \
     mv \"$PROTIUM_STATE_DIR/errored.tfstate\" \"$PROTIUM_STATE_DIR/recovered.tfstate\"; \
     echo 'The state that an earlier run could not save is refused, and put aside as recovered.tfstate.' >&2;; \
     esac; false; fi; fi";
-const PLAN: &str = "\"$tf\" plan -input=false -no-color -out=plan.bin";
+/// Runs what takes the lock of the state first. `$unlock` says what to do where that is another's.
+const LOCKING: &str = "locking() { \"$tf\" \"$@\" 2> .terraform/said; _said=$?; cat .terraform/said >&2; \
+    if [ -n \"$unlock\" ] && grep -q 'Error acquiring the state lock' .terraform/said; then \
+    echo \"Protium runs one Terraform at a time for $STACK_NAME. Unless somebody works on it by hand, this is the lock of a \
+    run that was killed. $unlock\" >&2; fi; return $_said; }";
+const PLAN: &str = "locking plan -input=false -no-color -out=plan.bin";
 const SHOW: &str = "\"$tf\" show -no-color plan.bin > proton-plan.txt";
 const APPLY: &str = "\"$tf\" apply -input=false -no-color plan.bin";
 const OUTPUT: &str = "\"$tf\" output -no-color -json > proton-outputs.json";
@@ -56,7 +75,7 @@ const MISSING: &str = "[ -e \"$PROTIUM_STATE_DIR/backend\" ] || [ -z \"${PROTIUM
     { echo \"The state of $STACK_NAME is missing, which was deployed before: bring runs/<resource>/state of the data folder \
     back, which is in no backup of Protium's. To give up what was made, force-delete the resource and retain its \
     infrastructure.\" >&2; exit 1; }";
-const DESTROY: &str = "\"$tf\" destroy -auto-approve -input=false -no-color";
+const DESTROY: &str = "locking destroy -auto-approve -input=false -no-color";
 
 /// What running a bundle takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +86,8 @@ pub struct Run {
     pub provision: Vec<String>,
     /// The commands that deprovision, in order.
     pub deprovision: Vec<String>,
+    /// The [name](ManagedState::name) of the state whose [connection](ManagedState::connection) they need.
+    pub connects_to: Option<String>,
 }
 
 /// The variable that is set for a resource that was deployed before.
@@ -78,8 +99,8 @@ pub const VARIABLES: [(&str, &str); 3] = [("TF_IN_AUTOMATION", "1"), ("TF_INPUT"
 /// Where the state of a bundle's resources is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Backend {
-    /// In the folder that stays from run to run.
-    StateDir,
+    /// Where the operator says: in the folder that stays from run to run, unless there is another place.
+    Operators,
     /// Where the bundle says, in a workspace for each resource.
     Named,
     /// With HCP Terraform, likewise.
@@ -98,13 +119,15 @@ fn is_override(path: &str) -> bool {
 }
 
 /// What it takes to run a bundle whose [configuration](is_configuration) these `files` are, for a target of that kind.
-/// `namespace`, the managed `tags` and the ARN of the resource are its inputs.
+/// `namespace`, the managed `tags` and the ARN of the resource are its inputs. A state for which the bundle names no
+/// place is `managed`, or in the folder that stays from run to run.
 pub fn run(
     kind: TargetKind,
     files: &BTreeMap<String, String>,
     namespace: &Value,
     tags: &[(String, String)],
     arn: &str,
+    managed: Option<&ManagedState>,
 ) -> Run {
     let variables = variables_file(kind);
     let own = files.iter().filter(|(path, _)| **path != variables && *path != BACKEND_FILE);
@@ -112,23 +135,37 @@ pub fn run(
     let document = inputs::terraform(namespace, tags, arn);
     let mut made = BTreeMap::from([(TERRAFORM_FILE.to_owned(), document)]);
     made.insert(variables, declarations(namespace, &declared.variables));
-    if declared.backend == Backend::StateDir {
-        made.insert(BACKEND_FILE.to_owned(), BACKEND.to_owned());
-    }
+    let managed = managed.filter(|_| declared.backend == Backend::Operators);
+    let in_state_dir = declared.backend == Backend::Operators && managed.is_none();
+    match managed {
+        Some(managed) => made.insert(BACKEND_FILE.to_owned(), format!("{}\n", managed.backend(kind, arn))),
+        None if in_state_dir => made.insert(BACKEND_FILE.to_owned(), BACKEND.to_owned()),
+        None => made.remove(BACKEND_FILE),
+    };
     let (check, init, work, last): (&[&str], &[&str], &[&str], &[&str]) = match declared.backend {
-        Backend::StateDir => (&[MISSING], &[INIT_IN_STATE_DIR], &[], &[]),
-        Backend::Named => (&[], &[INIT], &[WORKSPACE], &[LEAVE_WORKSPACE]),
+        Backend::Operators if in_state_dir => (&[MISSING], &[INIT_IN_STATE_DIR], &[], &[]),
+        Backend::Operators if managed.is_some_and(ManagedState::locks_by_file) => {
+            (&[], &[LOCKS_BY_FILE, INIT, KNOWN], &[WORKSPACE], &[LEAVE_WORKSPACE])
+        }
+        Backend::Operators | Backend::Named => (&[], &[INIT, KNOWN], &[WORKSPACE], &[LEAVE_WORKSPACE]),
         Backend::Cloud => (&[], &[CLOUD_WORKSPACE, INIT], &[], &[]),
     };
-    let stays = stays(&declared.place());
-    let commands = |first: &[&'static str], then: &[&'static str]| {
-        let all = [first, check, &[BEGIN, &stays], init, &[REMEMBER], work, &[RECOVER], then].concat();
+    let stays = stays(&managed.map_or_else(|| declared.place(), |managed| managed.name().to_owned()));
+    let unlock = match managed {
+        Some(managed) => managed.unlock(kind, arn),
+        None if in_state_dir => String::new(),
+        None => "Release it with terraform force-unlock and the ID above, in the workspace $STACK_NAME.".to_owned(),
+    };
+    let locking = format!("unlock=\"{unlock}\"; {LOCKING}");
+    let commands = |first: &[&str], then: &[&str]| {
+        let all = [first, check, &[BEGIN, &stays], init, &[REMEMBER], work, &[RECOVER, &locking], then].concat();
         all.into_iter().map(str::to_owned).collect()
     };
     Run {
         files: made,
         provision: commands(&[], &[PLAN, SHOW, APPLY, OUTPUT]),
         deprovision: commands(&[NOTHING], &[&[DESTROY], last].concat()),
+        connects_to: managed.filter(|managed| managed.connection().is_some()).map(|managed| managed.name().to_owned()),
     }
 }
 
@@ -137,9 +174,10 @@ fn stays(place: &str) -> String {
     format!(
         "place='{place}'; before=$(cat \"$PROTIUM_STATE_DIR/backend\" 2>/dev/null || echo \"$place\"); \
          [ \"$before\" = \"$place\" ] || {{ \
-         echo \"The template keeps the state elsewhere than before ($place; before: $before), where nothing is known of \
-         $STACK_NAME. Go back to the backend that it had, or move its state with terraform init -migrate-state and remove \
-         the file runs/<resource>/state/backend in the data folder.\" >&2; false; }}"
+         echo \"The state is to be kept elsewhere than before ($place; before: $before), where nothing is known of \
+         $STACK_NAME. Go back to the backend that the template had, or to the server's --terraform-state of before; or move \
+         the state (terraform init -migrate-state, or as docs/runs.md says) and remove the file \
+         runs/<resource>/state/backend in the data folder.\" >&2; false; }}"
     )
 }
 
@@ -174,7 +212,7 @@ struct Declared {
 
 impl Declared {
     fn of<'a>(files: impl Iterator<Item = (&'a String, &'a String)>) -> Self {
-        let mut declared = Self { variables: BTreeSet::new(), backend: Backend::StateDir, says: String::new() };
+        let mut declared = Self { variables: BTreeSet::new(), backend: Backend::Operators, says: String::new() };
         let (over, base): (Vec<_>, Vec<_>) = files.partition(|(path, _)| is_override(path));
         for (path, text) in base.into_iter().chain(over) {
             // Only Terraform's own: what OpenTofu alone reads is not known to be read.
@@ -190,7 +228,7 @@ impl Declared {
     /// A word for where the state is: the same as long as the bundle says the same of it.
     fn place(&self) -> String {
         match self.backend {
-            Backend::StateDir => "local".to_owned(),
+            Backend::Operators => "local".to_owned(),
             Backend::Named | Backend::Cloud => {
                 let digest = hex::encode(Sha256::digest(self.says.as_bytes()));
                 let kind = self.says.split_whitespace().next().unwrap_or_default();
@@ -245,7 +283,7 @@ impl Declared {
     /// A backend without settings waits for whoever runs it to say them, and one on this machine would be gone with
     /// the run: both are the state folder. The last that is read holds: overrides take the place of others.
     fn backend(&mut self, kind: &str, empty: bool, says: String) {
-        self.backend = if kind == "local" || empty { Backend::StateDir } else { Backend::Named };
+        self.backend = if kind == "local" || empty { Backend::Operators } else { Backend::Named };
         self.says = format!("{kind} {says}");
     }
 
@@ -272,12 +310,21 @@ mod tests {
     fn of(files: &[(&str, &str)]) -> Run {
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
         let namespace = namespace::environment("dev", &json!({"zones": ["a"]}));
-        run(TargetKind::Environment, &files, &namespace, &[("proton:account".into(), "1".into())], "arn:e")
+        run(TargetKind::Environment, &files, &namespace, &[("proton:account".into(), "1".into())], "arn:e", None)
+    }
+
+    /// With a state in a place of the operator's.
+    fn managed(files: &[(&str, &str)], place: &str) -> Run {
+        let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+        let namespace = namespace::environment("dev", &json!({}));
+        let place = ManagedState::parse(place, false).unwrap();
+        let arn = "arn:aws:proton:eu-west-1:123456789012:environment/dev";
+        run(TargetKind::Environment, &files, &namespace, &[], arn, Some(&place))
     }
 
     #[test]
     fn the_state_is_in_the_state_folder_unless_the_bundle_says_where() {
-        let (ours, named) = (&[INIT_IN_STATE_DIR][..], &[INIT, WORKSPACE][..]);
+        let (ours, named) = (&[INIT_IN_STATE_DIR][..], &[INIT, KNOWN, WORKSPACE][..]);
         for (files, init) in [
             (&[("main.tf", "output \"a\" { value = 1 }")][..], ours),
             (&[("main.tf", "terraform {\n  backend \"s3\" {\n  }\n}")][..], ours),
@@ -307,8 +354,10 @@ mod tests {
     /// What the commands up to the first use of the program do, in such a state folder.
     fn begun(commands: &[String], state: &std::path::Path, deployed: &str) -> (bool, String) {
         let program = state.join("terraform");
-        std::fs::write(&program, "#!/bin/sh\ncase $1 in state) cat \"$0.says\" >&2; [ ! -s \"$0.says\" ];; esac\n")
-            .unwrap();
+        let script = "#!/bin/sh\ncase \"$1 $2\" in\nversion*) cat \"$0.version\" 2>/dev/null || :;;\n\
+                      \"workspace list\") cat \"$0.workspaces\" 2>/dev/null || echo '* AWSProton-dev';;\n\
+                      state*) cat \"$0.says\" >&2; [ ! -s \"$0.says\" ];;\n*) :;;\nesac\n";
+        std::fs::write(&program, script).unwrap();
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&program, executable).unwrap();
         let until = commands.iter().position(|command| command == RECOVER).unwrap();
@@ -346,6 +395,81 @@ mod tests {
         assert!(begun(&theirs.deprovision, state, "yes").0, "a state of theirs does not go with a folder of ours");
         let other = of(&[("main.tf", &S3.replace("\"b\"", "\"c\""))]);
         assert!(!begun(&other.provision, state, "yes").0, "another bucket is another place");
+    }
+
+    #[test]
+    fn a_state_in_a_place_of_the_operators_is_for_bundles_that_name_none() {
+        let place = "s3://states/team";
+        for files in [&[("main.tf", "")][..], &[("main.tf", "terraform {\n  backend \"pg\" {}\n}")]] {
+            let run = managed(files, place);
+            let backend: Value = serde_json::from_str(&run.files[BACKEND_FILE]).unwrap();
+            let prefix = &backend["terraform"]["backend"]["s3"]["workspace_key_prefix"];
+            assert_eq!(prefix, "team/123456789012/eu-west-1/environment");
+            let has = |command: &str| run.provision.iter().any(|found| found == command);
+            assert!(has(LOCKS_BY_FILE) && has(INIT) && has(KNOWN) && has(WORKSPACE) && !has(INIT_IN_STATE_DIR));
+            assert!(run.deprovision.ends_with(&[DESTROY, LEAVE_WORKSPACE].map(str::to_owned)));
+            assert_eq!(run.connects_to, None);
+        }
+        let named = managed(&[("main.tf", S3)], place);
+        assert!(!named.files.contains_key(BACKEND_FILE) && named == managed(&[("main.tf", S3)], "s3://elsewhere"));
+        let run = managed(&[("main.tf", "")], "postgres://u:hidden@db/states");
+        assert_eq!(run.connects_to.as_deref(), Some("postgres://db/states"));
+        assert!(!run.provision.iter().any(|command| command == LOCKS_BY_FILE));
+        assert!(!format!("{run:?}").contains("hidden"));
+    }
+
+    #[test]
+    fn a_state_in_a_place_of_the_operators_stays_there_and_is_missed_when_it_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path();
+        let put = |name: &str, text: &str| std::fs::write(state.join(name), text).unwrap();
+        let (ours, theirs) = (of(&[("main.tf", "")]), managed(&[("main.tf", "")], "s3://states/team"));
+        for (version, done) in [
+            ("Terraform v1.9.8\non linux\n", false),
+            ("OpenTofu v1.10.0-beta1\n", true),
+            ("Terraform v1.11.4\n", true),
+            ("Terraform v2.0.0\n", true),
+        ] {
+            put("terraform.version", version);
+            let (found, said) = begun(&theirs.provision, state, "");
+            assert_eq!(found, done, "{version}: {said}");
+            assert_eq!(said.contains("from version 1.10 on; this is 1.9: install"), !done, "{said}");
+        }
+        assert_eq!(std::fs::read_to_string(state.join("backend")).unwrap(), "s3://states/team\n");
+        let (done, said) = begun(&ours.provision, state, "");
+        assert!(!done && said.contains("than before (local; before: s3://states/team)"), "{said}");
+        // Another machine, or another data folder: the place alone says whether there is one.
+        std::fs::remove_file(state.join("backend")).unwrap();
+        assert!(begun(&theirs.provision, state, "yes").0);
+        put("terraform.workspaces", "* default\n  AWSProton-dev2\n");
+        for commands in [&theirs.provision, &theirs.deprovision] {
+            let (done, said) = begun(commands, state, "yes");
+            assert!(!done && said.contains("its backend (s3://states/team) has no such workspace"), "{said}");
+        }
+        assert!(begun(&theirs.provision, state, "").0, "it was never deployed");
+        // A run that was lost after it had destroyed everything and left the workspace.
+        put("destroyed", "");
+        assert!(begun(&theirs.deprovision, state, "yes").0);
+        assert!(!state.join("destroyed").exists());
+    }
+
+    #[test]
+    fn the_lock_of_a_run_that_was_killed_comes_with_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join(".terraform")).unwrap();
+        let run = managed(&[("main.tf", "")], "s3://states/team");
+        let locking = run.provision.iter().find(|command| command.ends_with(LOCKING)).unwrap();
+        for (says, told) in [("Error: Error acquiring the state lock", true), ("Error: something else", false)] {
+            let script = format!("tf=fails; fails() {{ echo '{says}' >&2; return 3; }}; {locking}; locking plan");
+            let mut shell = std::process::Command::new("/bin/sh");
+            let shell = shell.args(["-c", &script]).current_dir(folder.path()).env("STACK_NAME", "AWSProton-dev");
+            let done = shell.output().unwrap();
+            let said = String::from_utf8(done.stderr).unwrap();
+            assert!(done.status.code() == Some(3) && said.starts_with(says), "{said}");
+            let object =
+                "aws s3 rm s3://states/team/123456789012/eu-west-1/environment/AWSProton-dev/terraform.tfstate.tflock";
+            assert_eq!(said.contains(object), told, "{said}");
+        }
     }
 
     #[test]

@@ -209,6 +209,21 @@ impl Aws {
         client!(aws_sdk_cloudwatchlogs, self, region, credentials)
     }
 
+    pub(crate) fn secrets_manager(&self, region: &str, credentials: Credentials) -> aws_sdk_secretsmanager::Client {
+        let config = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .credentials_provider(credentials)
+            .http_client(self.inner.http.clone())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts(READ_TIMEOUT));
+        let config = match self.endpoint_url() {
+            Some(url) => config.endpoint_url(url),
+            None => config,
+        };
+        aws_sdk_secretsmanager::Client::from_conf(config.build())
+    }
+
     fn sts(&self, region: &str, credentials: Credentials) -> aws_sdk_sts::Client {
         client!(aws_sdk_sts, self, region, credentials)
     }

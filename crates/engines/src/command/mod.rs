@@ -12,6 +12,7 @@ mod plain;
 mod process;
 mod remote;
 mod script;
+mod secrets;
 mod variables;
 
 pub use codebuild::CodeBuildSettings;
@@ -24,6 +25,7 @@ pub use remote::{RemoteEngine, RemoteSettings};
 pub use plain::plain;
 
 use std::io;
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -54,6 +56,25 @@ const NOT_FOUND: i32 = 127;
 pub struct CommandEngine {
     aws: Aws,
     local: Local,
+    connection: Option<Connection>,
+}
+
+/// A place of the operator's that some commands need a secret for. Only those are given it that say so.
+#[derive(Clone)]
+pub struct Connection {
+    /// What it is called.
+    pub name: String,
+    /// The variables that they are given.
+    pub variables: Vec<(String, String)>,
+    /// What must not be shown.
+    pub secrets: Vec<String>,
+}
+
+/// Shows its name only.
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// How far a run is.
@@ -79,7 +100,13 @@ impl CommandEngine {
     /// With the runner of this machine. `aws` assumes the roles that runs work in.
     #[must_use]
     pub fn new(aws: Aws, local: Local) -> Self {
-        Self { aws, local }
+        Self { aws, local, connection: None }
+    }
+
+    /// The same, with what some commands need.
+    #[must_use]
+    pub fn with_connection(self, connection: Option<Connection>) -> Self {
+        Self { connection, ..self }
     }
 
     /// The step of an order to provision or to deprovision.
@@ -197,17 +224,23 @@ impl CommandEngine {
 
     /// What the run is given: its commands, its variables, and what must not be shown.
     async fn spec(&self, order: &Order, commands: &Commands, list: &[String]) -> Result<RunSpec, CredentialsFailure> {
-        if let Some((name, _)) = commands.secrets.first() {
-            return Err(CredentialsFailure::Refused(format!(
-                "The variable {name} is one of env.secrets_manager, which runs on this machine are not given yet."
-            )));
-        }
+        let connection =
+            variables::connection(commands, self.connection.as_ref()).map_err(CredentialsFailure::Refused)?;
+        let values = secrets::resolve(&self.aws, &order.region, order.role.as_ref(), &commands.secrets).await?;
         let credentials = match &order.role {
             Some(role) => Some(self.aws.session(&order.region, role).await?),
             None => None,
         };
         let given = self.local.variables();
-        let (variables, secrets) = variables::of(order, commands, given, credentials.as_ref(), self.aws.endpoint_url());
+        let (mut variables, mut secrets) =
+            variables::of(order, commands, given, credentials.as_ref(), self.aws.endpoint_url());
+        secrets.extend(values.iter().flat_map(|(_, value)| variables::lines(value)));
+        // Below the template's own, and above the operator's.
+        variables.splice(given.len()..given.len(), values);
+        if let Some(connection) = connection {
+            variables.extend_from_slice(&connection.variables);
+            secrets.extend_from_slice(&connection.secrets);
+        }
         let keeps_work = commands.process.is_some() && order.intent == Intent::Apply;
         Ok(RunSpec { commands: list.to_vec(), variables, secrets, time_limit: allowed(order), keeps_work })
     }

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::local::{self, Ended, Kept, RunId, Session, Standing};
-use super::{CommandEngine, FIRST_PAUSE, LOOKS, Stage, allowed, ended, ended_with, outputs, pause, variables};
+use super::{CommandEngine, FIRST_PAUSE, LOOKS, Stage, allowed, ended, ended_with, outputs, pause, secrets, variables};
 use crate::aws::CredentialsFailure;
 use crate::{Commands, Intent, Order, Outcome, Process, Step, Transient};
 
@@ -127,16 +127,25 @@ impl CommandEngine {
             deployment: order.deployment_id.clone(),
             process: process.clone(),
             variables: variables::lasting(order, commands, self.local.variables(), self.aws.endpoint_url()),
+            secrets: commands.secrets.clone(),
             role: order.role.clone(),
             region: order.region.clone(),
         }
     }
 
-    /// A new session of the role of a process.
+    /// A new session of the role of a process, and what its secrets say now.
     async fn session(&self, kept: &Kept) -> Result<Session, CredentialsFailure> {
-        let Some(role) = &kept.role else { return Ok(Session::default()) };
-        let (variables, secrets) = variables::of_session(&self.aws.session(&kept.region, role).await?);
-        Ok(Session { variables, secrets })
+        let mut values = secrets::resolve(&self.aws, &kept.region, kept.role.as_ref(), &kept.secrets).await?;
+        let masked = values.iter().flat_map(|(_, value)| variables::lines(value)).collect();
+        // As in the run: what is set otherwise wins.
+        values.retain(|(name, _)| kept.variables.iter().all(|(kept, _)| kept != name));
+        let mut session = Session { variables: values, secrets: masked };
+        if let Some(role) = &kept.role {
+            let (variables, secrets) = variables::of_session(&self.aws.session(&kept.region, role).await?);
+            session.variables.extend(variables);
+            session.secrets.extend(secrets);
+        }
+        Ok(session)
     }
 
     /// Begins every process again that should be up and is not: after a restart of the machine, or when its
@@ -170,7 +179,9 @@ impl CommandEngine {
         let session = match self.session(&kept).await {
             Ok(session) => session,
             // One that is up without its role is better than none; it was refused to it, not to us.
-            Err(CredentialsFailure::Refused(_)) => Session::default(),
+            Err(CredentialsFailure::Refused(_)) if kept.secrets.is_empty() => Session::default(),
+            // Not so without its secrets: nobody knows what it does then, or for whom.
+            Err(CredentialsFailure::Refused(message)) => return Err(Transient { message, retry_after: None }),
             Err(CredentialsFailure::Transient(transient)) => return Err(transient),
         };
         self.local.bring_up(resource, kept, session).await.map_err(local::transient)
@@ -212,6 +223,7 @@ mod tests {
             process: None,
             project_properties: Value::Null,
             listed_as: ProvisioningEngine::default(),
+            connects_to: None,
         }
     }
 

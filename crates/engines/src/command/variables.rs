@@ -1,5 +1,6 @@
 //! The environment variables of a run: what commands that were written for AWS Proton find there.
 
+use super::Connection;
 use crate::aws::Credentials;
 use crate::{Commands, Order};
 
@@ -46,7 +47,8 @@ pub(super) fn lasting(
 ) -> Vec<(String, String)> {
     let mut variables = commands.variables.clone();
     // Those of the template are for something else than AWS, which it may well use; the operator's are for all.
-    let has_own_key = given.iter().chain(&variables).any(|(name, _)| CREDENTIALS.contains(&name.as_str()));
+    let names = given.iter().chain(&variables).chain(&commands.secrets).map(|(name, _)| name.as_str());
+    let has_own_key = names.into_iter().any(|name| CREDENTIALS.contains(&name));
     let mut set = |name: &str, value: &str| variables.push((name.to_owned(), value.to_owned()));
     set("RESOURCE_ARN", &order.resource_arn);
     set("STACK_NAME", &order.physical_name);
@@ -80,15 +82,35 @@ pub(super) fn of_session(credentials: &Credentials) -> (Vec<(String, String)>, V
     (variables.collect(), secrets.filter(|secret| !secret.is_empty()).map(str::to_owned).collect())
 }
 
-/// The values of the operator's variables that must not be shown: of those of several lines each line, as output is
-/// looked through line by line.
+/// What commands need to reach the place that they say, if they do; else why it is not given.
+pub(super) fn connection<'a>(
+    commands: &Commands,
+    given: Option<&'a Connection>,
+) -> Result<Option<&'a Connection>, String> {
+    let Some(needed) = &commands.connects_to else { return Ok(None) };
+    match given {
+        Some(given) if given.name == *needed => Ok(Some(given)),
+        other => {
+            let other = other.map_or("none in a database", |other| other.name.as_str());
+            Err(format!(
+                "The state is in {needed}, which this server can't reach: its --terraform-state is {other}. Start it with \
+                 the one that it had, and the deployment can be tried again."
+            ))
+        }
+    }
+}
+
+/// The values of the operator's variables that must not be shown.
 pub(super) fn hidden(given: &[(String, String)]) -> Vec<String> {
-    let secret = given.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.trim());
-    let lines = secret.flat_map(|value| {
-        let several = value.contains('\n');
-        value.lines().map(str::trim).filter(move |line| !line.is_empty() && (!several || line.len() >= TELLING))
-    });
-    lines.map(str::to_owned).collect()
+    given.iter().filter(|(name, _)| is_secret(name)).flat_map(|(_, value)| lines(value)).collect()
+}
+
+/// What must not be shown of a value: of one of several lines each line, as output is looked through line by line.
+pub(super) fn lines(value: &str) -> impl Iterator<Item = String> {
+    let value = value.trim();
+    let several = value.contains('\n');
+    let lines = value.lines().map(str::trim);
+    lines.filter(move |line| !line.is_empty() && (!several || line.len() >= TELLING)).map(str::to_owned)
 }
 
 /// Whether the value of a variable of that name must not be shown.
@@ -124,6 +146,7 @@ mod tests {
             process: None,
             project_properties: serde_json::Value::Null,
             listed_as: crate::ProvisioningEngine::default(),
+            connects_to: None,
         }
     }
 
@@ -161,6 +184,19 @@ mod tests {
         let keys = [("AWS_ACCESS_KEY_ID".to_owned(), "AKID".to_owned())];
         let (variables, _) = of(&order(), &commands(), &keys, None, None);
         assert!(variables.iter().all(|(name, value)| name != "AWS_ACCESS_KEY_ID" || value == "AKID"));
+    }
+
+    #[test]
+    fn only_commands_that_say_so_are_connected() {
+        let given = Connection { name: "postgres://h/n".into(), variables: Vec::new(), secrets: Vec::new() };
+        assert!(matches!(connection(&commands(), Some(&given)), Ok(None)));
+        let mut needing = commands();
+        needing.connects_to = Some("postgres://h/n".into());
+        assert!(matches!(connection(&needing, Some(&given)), Ok(Some(_))));
+        assert!(connection(&needing, None).is_err_and(|why| why.contains("is none in a database")));
+        needing.connects_to = Some("postgres://h/other".into());
+        let why = connection(&needing, Some(&given)).unwrap_err();
+        assert!(why.contains("in postgres://h/other") && why.contains("--terraform-state is postgres://h/n"), "{why}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! An AWS for tests: CloudFormation, STS, and as much of CodeBuild, CloudWatch Logs and S3 as is used, in this process.
+//! An AWS for tests: CloudFormation, STS, and as much of CodeBuild, CloudWatch Logs, S3 and Secrets Manager as is
+//! used, in this process.
 //!
 //! It speaks the real wire on a loopback port, so that the engine under test is the one that users
 //! run. Unlike the emulators it fails, rolls back, throttles, loses answers and takes its time, all
@@ -26,6 +27,7 @@ mod events;
 pub mod kubernetes;
 mod objects;
 mod query;
+mod secrets;
 mod stacks;
 mod sts;
 mod wire;
@@ -78,6 +80,8 @@ pub(crate) struct World {
     objects: BTreeMap<String, Vec<u8>>,
     builds: builds::Builds,
     buckets: BTreeSet<String>,
+    /// The versions of secrets by name, the current one last.
+    secrets: BTreeMap<String, Vec<String>>,
     calls: Vec<Call>,
     script: Script,
     disturbances: HashMap<String, VecDeque<Disturbance>>,
@@ -134,6 +138,7 @@ impl Double {
             objects: BTreeMap::new(),
             builds: builds::Builds::default(),
             buckets: BTreeSet::new(),
+            secrets: BTreeMap::new(),
             calls: Vec::new(),
             script: Box::new(|_| Behaviour::done()),
             disturbances: HashMap::new(),
@@ -242,6 +247,11 @@ impl Double {
     /// Refuses the next token of a log, as CloudWatch Logs does after a day.
     pub fn outdate_log_tokens(&self) {
         self.world().builds.old_log_tokens = true;
+    }
+
+    /// Makes a secret, or a new version of it: `v1`, `v2` and so on. Every account and region has it.
+    pub fn put_secret(&self, name: &str, text: &str) {
+        self.world().secrets.entry(name.to_owned()).or_default().push(text.to_owned());
     }
 
     /// Moves time on.

@@ -22,7 +22,7 @@ use protium_domain::bundle::render::namespace;
 use protium_domain::bundle::render::{RenderLimits, render};
 use protium_domain::bundle::schema::Schema;
 use protium_domain::bundle::spec::{EnvironmentSpec, ServiceSpec};
-use protium_domain::bundle::terraform;
+use protium_domain::bundle::terraform::{self, ManagedState};
 use protium_domain::component::{Component, read_manifest};
 use protium_domain::deployment::{Deployment, Purpose};
 use protium_domain::environment::{Environment, Roles};
@@ -40,7 +40,8 @@ use views::{inputs_of, service_view};
 /// Reads everything in one snapshot and renders.
 pub(super) async fn prepare(app: &App, record: &Deployment, target: &Target) -> Preparing<Prepared> {
     let mut rd = app.store.snapshot().await?;
-    let reading = Reading { rd: &mut rd, record, target };
+    let state = app.config.terraform_state.as_ref();
+    let reading = Reading { rd: &mut rd, record, target, state };
     match target {
         Target::Environment(environment) => reading.environment(environment).await,
         Target::ServiceInstance(instance) => reading.instance(instance).await,
@@ -53,6 +54,8 @@ struct Reading<'a> {
     rd: &'a mut Reader,
     record: &'a Deployment,
     target: &'a Target,
+    /// Where the operator wants the states of Terraform.
+    state: Option<&'a ManagedState>,
 }
 
 impl Reading<'_> {
@@ -267,7 +270,7 @@ impl Reading<'_> {
                 let run = self.terraform(part, infrastructure, &prepared.namespace).await?;
                 prepared.sources = terraform_run::sources(part, infrastructure);
                 prepared.files = run.files;
-                let mut commands = terraform_run::commands(run.provision, run.deprovision);
+                let mut commands = terraform_run::commands(run.provision, run.deprovision, run.connects_to);
                 terraform_run::tell(&mut commands, self.target.track());
                 prepared.commands = Some(commands);
             }
@@ -333,7 +336,7 @@ impl Reading<'_> {
         }
         let tags = managed_of_target(&self.record.scope, self.target, None).on_infrastructure();
         let target = &self.record.target;
-        Ok(terraform::run(target.kind, &files, namespace, &tags, &target.arn))
+        Ok(terraform::run(target.kind, &files, namespace, &tags, &target.arn, self.state))
     }
 
     /// The files of a Terraform template as they are, and the document with their inputs.
@@ -392,6 +395,7 @@ async fn commands(settings: CodeBuildSettings, namespace: Value) -> Preparing<Co
         }),
         project_properties: rendered.project_properties,
         listed_as: ProvisioningEngine::Cloudformation,
+        connects_to: None,
     })
 }
 

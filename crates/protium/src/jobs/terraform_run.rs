@@ -25,7 +25,7 @@ pub(super) fn tell(commands: &mut Commands, track: &Track) {
 }
 
 /// Its commands, as the engine that runs commands takes them.
-pub(super) fn commands(provision: Vec<String>, deprovision: Vec<String>) -> Commands {
+pub(super) fn commands(provision: Vec<String>, deprovision: Vec<String>, connects_to: Option<String>) -> Commands {
     Commands {
         image: None,
         runtimes: Vec::new(),
@@ -36,5 +36,6 @@ pub(super) fn commands(provision: Vec<String>, deprovision: Vec<String>) -> Comm
         process: None,
         project_properties: Value::Null,
         listed_as: ProvisioningEngine::Terraform,
+        connects_to,
     }
 }

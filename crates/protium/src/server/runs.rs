@@ -2,11 +2,14 @@
 
 use crate::config::{CodeBuildSection, Config, KubernetesSection, Runner};
 use anyhow::Context as _;
+use percent_encoding::percent_decode_str;
+use protium_domain::bundle::terraform::{CONN_STR, ManagedState};
 use protium_engines::Engine;
 use protium_engines::aws::Aws;
 use protium_engines::command::{
-    CodeBuildSettings, CommandEngine, KubernetesSettings, Local, LocalSettings, RemoteEngine, RemoteSettings,
+    CodeBuildSettings, CommandEngine, Connection, KubernetesSettings, Local, LocalSettings, RemoteEngine, RemoteSettings,
 };
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,7 +65,19 @@ fn local(config: &Config, aws: Aws) -> anyhow::Result<CommandEngine> {
     for warning in local.warnings() {
         tracing::warn!("runner: local: {warning}");
     }
-    Ok(CommandEngine::new(aws, local))
+    let connection = config.terraform_state.as_ref().and_then(connection);
+    Ok(CommandEngine::new(aws, local).with_connection(connection))
+}
+
+/// What Terraform needs to reach its state, if that is in a database.
+fn connection(state: &ManagedState) -> Option<Connection> {
+    let url = state.connection()?.to_owned();
+    let password = state.password().unwrap_or_default();
+    // Terraform may say it as it stands there, and as it is.
+    let mut secrets = vec![url.clone(), password.to_owned()];
+    secrets.extend(percent_decode_str(password).decode_utf8().ok().map(Cow::into_owned));
+    secrets.retain(|secret| !secret.is_empty());
+    Some(Connection { name: state.name().to_owned(), variables: vec![(CONN_STR.to_owned(), url)], secrets })
 }
 
 fn codebuild(section: &CodeBuildSection) -> CodeBuildSettings {

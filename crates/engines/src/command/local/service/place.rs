@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::super::folder::{RunFolder, put, read};
 use crate::{Process, Role};
 
-/// A process that should be up, as it is kept on disk: without the session of its role.
+/// A process that should be up, as it is kept on disk: without the session of its role, and without secrets.
 #[derive(Clone, Serialize, Deserialize)]
 pub(in crate::command) struct Kept {
     /// The deployment whose run left it; it lives in the folder of that.
@@ -23,6 +23,9 @@ pub(in crate::command) struct Kept {
     pub process: Process,
     /// By name, later ones before those of the same name.
     pub variables: Vec<(String, String)>,
+    /// Further ones, and where in AWS Secrets Manager their values are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<(String, String)>,
     /// In whose name it works.
     pub role: Option<Role>,
     /// The AWS region of its session.
@@ -152,6 +155,7 @@ mod tests {
             deployment: "d".into(),
             process: Process { command: "serve".into(), port: 8080, ready_path: "/".into() },
             variables: vec![("A".into(), "b".into())],
+            secrets: Vec::new(),
             role: None,
             region: "eu-west-1".into(),
         };
