@@ -70,17 +70,19 @@ class Table:
 
     def __init__(self, postgres):
         self.postgres = postgres
-        self.sql(f"CREATE ROLE keeper LOGIN PASSWORD '{PASSWORD}'; GRANT CREATE ON DATABASE protium TO keeper")
-        self.url = postgres.url.replace("protium@", f"keeper:{PASSWORD}@") + "?sslmode=disable"
+        self.sql(postgres.url, f"CREATE ROLE keeper LOGIN PASSWORD '{PASSWORD}'")
+        self.sql(postgres.url, "CREATE DATABASE states OWNER keeper")
+        self.states = postgres.url.removesuffix("/protium") + "/states"
+        self.url = self.states.replace("protium@", f"keeper:{PASSWORD}@") + "?sslmode=disable"
 
-    def sql(self, statement):
-        return self.postgres.run("psql", "-X", "-At", "-v", "ON_ERROR_STOP=1", self.postgres.url, "-c", statement).split()
+    def sql(self, url, statement):
+        return self.postgres.run("psql", "-X", "-At", "-v", "ON_ERROR_STOP=1", url, "-c", statement).split()
 
     def workspaces(self):
-        return self.sql("SELECT name FROM protium_terraform_state.states")
+        return self.sql(self.states, "SELECT name FROM protium_terraform_state.states")
 
     def rename(self, old, new):
-        self.sql(f"UPDATE protium_terraform_state.states SET name = '{new}' WHERE name = '{old}'")
+        self.sql(self.states, f"UPDATE protium_terraform_state.states SET name = '{new}' WHERE name = '{old}'")
 
 
 def bundle(folder):

@@ -16,6 +16,7 @@ mod refusal;
 mod roles;
 mod run_logs;
 mod runs;
+mod secrets;
 mod services;
 mod settings;
 mod site;

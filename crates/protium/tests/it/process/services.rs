@@ -39,7 +39,7 @@ fn manifest(port: u16) -> String {
 }
 
 /// A port that nobody has, and that no connection is given by itself.
-fn unused_port() -> u16 {
+pub(super) fn unused_port() -> u16 {
     let any = std::iter::repeat_with(|| {
         10_000 + u16::from_le_bytes(*uuid::Uuid::new_v4().as_bytes().first_chunk().unwrap()) / 4
     });
