@@ -3,7 +3,9 @@ gone with its resource. It needs no provider. Run it through terraform.sh.
 """
 
 import argparse
+import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import time
@@ -44,7 +46,7 @@ FOLDER = f"team/{ACCOUNT}/us-east-1/environment"
 class Bucket:
     """States in S3, in the account of the role."""
 
-    url = "s3://states/team"
+    url = name = "s3://states/team"
 
     def __init__(self, account):
         self.account = account
@@ -64,6 +66,9 @@ class Bucket:
         of = f"s3://states/{FOLDER}/{{}}/terraform.tfstate".format
         self.account("s3", "mv", of(old), of(new))
 
+    def take(self, workspace, file):
+        self.account("s3", "cp", file, f"s3://states/{FOLDER}/{workspace}/terraform.tfstate")
+
 
 class Table:
     """States in PostgreSQL, reached with a password."""
@@ -73,6 +78,7 @@ class Table:
         self.sql(postgres.url, f"CREATE ROLE keeper LOGIN PASSWORD '{PASSWORD}'")
         self.sql(postgres.url, "CREATE DATABASE states OWNER keeper")
         self.states = postgres.url.removesuffix("/protium") + "/states"
+        self.name = f"postgres://127.0.0.1:{postgres.port}/states"
         self.url = self.states.replace("protium@", f"keeper:{PASSWORD}@") + "?sslmode=disable"
 
     def sql(self, url, statement):
@@ -80,6 +86,14 @@ class Table:
 
     def workspaces(self):
         return self.sql(self.states, "SELECT name FROM protium_terraform_state.states")
+
+    def take(self, workspace, file):
+        with tempfile.TemporaryDirectory() as folder:
+            backend = '{"terraform": {"backend": {"pg": {"schema_name": "protium_terraform_state"}}}}'
+            (pathlib.Path(folder) / "backend.tf.json").write_text(backend)
+            environment = {**os.environ, "PG_CONN_STR": self.url, "CHECKPOINT_DISABLE": "1"}
+            for words in ["init"], ["workspace", "new", workspace], ["state", "push", "-force", file]:
+                subprocess.run(["terraform", *words], check=True, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
 
     def rename(self, old, new):
         self.sql(self.states, f"UPDATE protium_terraform_state.states SET name = '{new}' WHERE name = '{old}'")
@@ -231,11 +245,11 @@ def move(cli, protium, place):
         ended(cli, "SUCCEEDED")
         made = outputs(cli)
     message = refused(cli, "there")
-    assert f"({place.url}; before: local)" in message, message
+    assert f"({place.name}; before: local)" in message, message
     (state,) = protium.data.glob("runs/*/state")
     workspace = proton(cli, "list-environment-provisioned-resources", environment_name="dev")
     workspace = workspace["provisionedResources"][0]["name"]
-    place.account("s3", "cp", state / "terraform.tfstate", f"{place.url}/{ACCOUNT}/us-east-1/environment/{workspace}/terraform.tfstate")
+    place.take(workspace, state / "terraform.tfstate")
     (state / "backend").unlink()
     assert updated(cli, "there") == {**made, "Note": "there"}
     delete(cli)
@@ -278,6 +292,7 @@ def main():
                 publish(cli, protium.folder)
                 note("the state is in PostgreSQL")
                 live(cli, protium, table)
+                move(cli, protium, table)
                 assert says(protium.folder, PASSWORD) == [], says(protium.folder, PASSWORD)
 
 
