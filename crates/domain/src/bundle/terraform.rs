@@ -4,14 +4,14 @@
 //! Who runs the commands, and with what in their environment, is decided elsewhere.
 
 mod blocks;
+mod declared;
 mod managed;
 
-use self::blocks::{Block, blocks, tokens};
+use self::declared::{Backend, Declared};
 pub use self::managed::{CONN_STR, ManagedState};
 use super::inputs::{self, TERRAFORM_FILE};
 use crate::deployment::TargetKind;
-use serde_json::Value;
-use sha2::{Digest as _, Sha256};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The file that says where the state is. Terraform reads it last, and takes it for what others say.
@@ -41,7 +41,12 @@ const KNOWN: &str = "known=$(\"$tf\" workspace list) && { [ -z \"${PROTIUM_DEPLO
     Bring that back. To give up what was made, force-delete the resource and retain its infrastructure.\" >&2; false; }; }";
 /// The workspace of the resource: a backend has all resources of a bundle, or of all of them.
 const WORKSPACE: &str = "\"$tf\" workspace select -or-create \"$STACK_NAME\" && rm -f \"$PROTIUM_STATE_DIR/destroyed\"";
-const CLOUD_WORKSPACE: &str = "export TF_WORKSPACE=\"$STACK_NAME\"";
+/// Of HCP Terraform, which makes a workspace that the configuration names, but none that `TF_WORKSPACE` names.
+const CLOUD_WORKSPACE: &str = "sed -i \"s/@STACK_NAME@/$STACK_NAME/\" zz_protium_backend_override.tf.json";
+/// A workspace that was made just now has no state.
+const CLOUD_KNOWN: &str = "known=$(\"$tf\" state pull) && { [ -n \"$known\" ] || [ -z \"${PROTIUM_DEPLOYED:-}\" ] || \
+    { echo \"The state of $STACK_NAME is missing, which was deployed before: the workspace of that name has none ($place). \
+    Bring it back. To give up what was made, force-delete the resource and retain its infrastructure.\" >&2; false; }; }";
 const LEAVE_WORKSPACE: &str = "> \"$PROTIUM_STATE_DIR/destroyed\" && \"$tf\" workspace select default && \
     \"$tf\" workspace delete \"$STACK_NAME\"";
 /// Versions before do not know the lock of a state in S3.
@@ -96,31 +101,18 @@ pub const DEPLOYED: &str = "PROTIUM_DEPLOYED";
 /// What Terraform is told in its environment.
 pub const VARIABLES: [(&str, &str); 3] = [("TF_IN_AUTOMATION", "1"), ("TF_INPUT", "0"), ("CHECKPOINT_DISABLE", "1")];
 
-/// Where the state of a bundle's resources is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Backend {
-    /// Where the operator says: in the folder that stays from run to run, unless there is another place.
-    Operators,
-    /// Where the bundle says, in a workspace for each resource.
-    Named,
-    /// With HCP Terraform, likewise.
-    Cloud,
-}
-
 /// Whether Terraform or OpenTofu reads the file at `path` by itself.
 pub fn is_configuration(path: &str) -> bool {
     !path.contains('/') && [".tf", ".tf.json", ".tofu", ".tofu.json"].iter().any(|ending| path.ends_with(ending))
 }
 
-/// Whether what the file says is laid over what others say.
-fn is_override(path: &str) -> bool {
-    let name = path.strip_suffix(".json").unwrap_or(path);
-    name.strip_suffix(".tf").is_some_and(|name| name == "override" || name.ends_with("_override"))
-}
-
 /// What it takes to run a bundle whose [configuration](is_configuration) these `files` are, for a target of that kind.
 /// `namespace`, the managed `tags` and the ARN of the resource are its inputs. A state for which the bundle names no
 /// place is `managed`, or in the folder that stays from run to run.
+///
+/// # Errors
+///
+/// Why no resource could have a state of its own, and what would be right.
 pub fn run(
     kind: TargetKind,
     files: &BTreeMap<String, String>,
@@ -128,27 +120,31 @@ pub fn run(
     tags: &[(String, String)],
     arn: &str,
     managed: Option<&ManagedState>,
-) -> Run {
+) -> Result<Run, String> {
     let variables = variables_file(kind);
     let own = files.iter().filter(|(path, _)| **path != variables && *path != BACKEND_FILE);
     let declared = Declared::of(own);
+    if let Some(refusal) = &declared.refusal {
+        return Err(refusal.clone());
+    }
     let document = inputs::terraform(namespace, tags, arn);
     let mut made = BTreeMap::from([(TERRAFORM_FILE.to_owned(), document)]);
     made.insert(variables, declarations(namespace, &declared.variables));
     let managed = managed.filter(|_| declared.backend == Backend::Operators);
     let in_state_dir = declared.backend == Backend::Operators && managed.is_none();
-    match managed {
-        Some(managed) => made.insert(BACKEND_FILE.to_owned(), format!("{}\n", managed.backend(kind, arn))),
-        None if in_state_dir => made.insert(BACKEND_FILE.to_owned(), BACKEND.to_owned()),
-        None => made.remove(BACKEND_FILE),
+    let backend = match managed {
+        Some(managed) => Some(format!("{}\n", managed.backend(kind, arn))),
+        None if in_state_dir => Some(BACKEND.to_owned()),
+        None => declared.cloud.as_ref().map(|cloud| format!("{}\n", json!({ "terraform": { "cloud": cloud } }))),
     };
+    made.extend(backend.map(|text| (BACKEND_FILE.to_owned(), text)));
     let (check, init, work, last): (&[&str], &[&str], &[&str], &[&str]) = match declared.backend {
         Backend::Operators if in_state_dir => (&[MISSING], &[INIT_IN_STATE_DIR], &[], &[]),
         Backend::Operators if managed.is_some_and(ManagedState::locks_by_file) => {
             (&[], &[LOCKS_BY_FILE, INIT, KNOWN], &[WORKSPACE], &[LEAVE_WORKSPACE])
         }
         Backend::Operators | Backend::Named => (&[], &[INIT, KNOWN], &[WORKSPACE], &[LEAVE_WORKSPACE]),
-        Backend::Cloud => (&[], &[CLOUD_WORKSPACE, INIT], &[], &[]),
+        Backend::Cloud => (&[], &[CLOUD_WORKSPACE, INIT, CLOUD_KNOWN], &[], &[]),
     };
     let stays = stays(&managed.map_or_else(|| declared.place(), |managed| managed.name().to_owned()));
     let unlock = match managed {
@@ -161,12 +157,12 @@ pub fn run(
         let all = [first, check, &[BEGIN, &stays], init, &[REMEMBER], work, &[RECOVER, &locking], then].concat();
         all.into_iter().map(str::to_owned).collect()
     };
-    Run {
+    Ok(Run {
         files: made,
         provision: commands(&[], &[PLAN, SHOW, APPLY, OUTPUT]),
         deprovision: commands(&[NOTHING], &[&[DESTROY], last].concat()),
         connects_to: managed.filter(|managed| managed.connection().is_some()).map(|managed| managed.name().to_owned()),
-    }
+    })
 }
 
 /// Sees that the state is where it was. What has a state elsewhere would be made anew.
@@ -202,115 +198,20 @@ fn declarations(namespace: &Value, declared: &BTreeSet<String>) -> String {
     blocks.collect::<Vec<_>>().join("\n")
 }
 
-/// What the files of a bundle declare.
-struct Declared {
-    variables: BTreeSet<String>,
-    backend: Backend,
-    /// What the backend is called, and what its block says.
-    says: String,
-}
-
-impl Declared {
-    fn of<'a>(files: impl Iterator<Item = (&'a String, &'a String)>) -> Self {
-        let mut declared = Self { variables: BTreeSet::new(), backend: Backend::Operators, says: String::new() };
-        let (over, base): (Vec<_>, Vec<_>) = files.partition(|(path, _)| is_override(path));
-        for (path, text) in base.into_iter().chain(over) {
-            // Only Terraform's own: what OpenTofu alone reads is not known to be read.
-            match path {
-                path if path.ends_with(".tf.json") => declared.read_json(text, is_override(path)),
-                path if path.ends_with(".tf") => declared.read(text, is_override(path)),
-                _ => {}
-            }
-        }
-        declared
-    }
-
-    /// A word for where the state is: the same as long as the bundle says the same of it.
-    fn place(&self) -> String {
-        match self.backend {
-            Backend::Operators => "local".to_owned(),
-            Backend::Named | Backend::Cloud => {
-                let digest = hex::encode(Sha256::digest(self.says.as_bytes()));
-                let kind = self.says.split_whitespace().next().unwrap_or_default();
-                let kind: String = kind.chars().filter(char::is_ascii_alphanumeric).collect();
-                format!("{kind} {}", &digest[..12])
-            }
-        }
-    }
-
-    /// A variable of an override is declared elsewhere, or Terraform complains.
-    fn read(&mut self, text: &str, is_override: bool) {
-        let tokens = tokens(text);
-        for Block { kind, labels, body } in blocks(&tokens) {
-            match (kind, labels.as_slice()) {
-                ("variable", [name, ..]) if !is_override => {
-                    self.variables.insert((*name).to_owned());
-                }
-                ("terraform", _) => {
-                    for block in blocks(body) {
-                        let says = || format!("{:?}", block.body);
-                        match (block.kind, block.labels.as_slice()) {
-                            ("backend", [kind, ..]) => self.backend(kind, block.is_empty(), says()),
-                            ("cloud", _) => self.cloud(says()),
-                            _ => {}
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// The same of the JSON form; what is no JSON is Terraform's to complain about.
-    fn read_json(&mut self, text: &str, is_override: bool) {
-        let Ok(document) = serde_json::from_str::<Value>(text) else { return };
-        for (name, _) in members(document.get("variable")).filter(|_| !is_override) {
-            self.variables.insert(name.clone());
-        }
-        for (name, value) in members(document.get("terraform")) {
-            match name.as_str() {
-                "backend" => {
-                    for (kind, body) in members(Some(value)) {
-                        self.backend(kind, members(Some(body)).next().is_none(), body.to_string());
-                    }
-                }
-                "cloud" => self.cloud(value.to_string()),
-                _ => {}
-            }
-        }
-    }
-
-    /// A backend without settings waits for whoever runs it to say them, and one on this machine would be gone with
-    /// the run: both are the state folder. The last that is read holds: overrides take the place of others.
-    fn backend(&mut self, kind: &str, empty: bool, says: String) {
-        self.backend = if kind == "local" || empty { Backend::Operators } else { Backend::Named };
-        self.says = format!("{kind} {says}");
-    }
-
-    fn cloud(&mut self, says: String) {
-        self.backend = Backend::Cloud;
-        self.says = format!("cloud {says}");
-    }
-}
-
-/// The members of an object, or of all objects of a list: in JSON, blocks are either.
-fn members(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
-    let items = value.and_then(Value::as_array).map_or(value.map_or(&[][..], std::slice::from_ref), Vec::as_slice);
-    items.iter().filter_map(Value::as_object).flatten()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::bundle::render::namespace;
-    use serde_json::json;
 
     const S3: &str = "terraform {\n  backend \"s3\" { bucket = \"b\" }\n}";
 
     fn of(files: &[(&str, &str)]) -> Run {
-        let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+        run_of(&files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()).unwrap()
+    }
+
+    fn run_of(files: &BTreeMap<String, String>) -> Result<Run, String> {
         let namespace = namespace::environment("dev", &json!({"zones": ["a"]}));
-        run(TargetKind::Environment, &files, &namespace, &[("proton:account".into(), "1".into())], "arn:e", None)
+        run(TargetKind::Environment, files, &namespace, &[("proton:account".into(), "1".into())], "arn:e", None)
     }
 
     /// With a state in a place of the operator's.
@@ -319,7 +220,7 @@ mod tests {
         let namespace = namespace::environment("dev", &json!({}));
         let place = ManagedState::parse(place, false).unwrap();
         let arn = "arn:aws:proton:eu-west-1:123456789012:environment/dev";
-        run(TargetKind::Environment, &files, &namespace, &[], arn, Some(&place))
+        run(TargetKind::Environment, &files, &namespace, &[], arn, Some(&place)).unwrap()
     }
 
     #[test]
@@ -334,14 +235,14 @@ mod tests {
             (&[("b.tf.json", r#"{"terraform": [{"backend": {"pg": {"conn_str": "p"}}}]}"#)][..], named),
             (&[("b.tf.json", r#"{"terraform": {"backend": {"pg": {}}}}"#)][..], ours),
             (&[("b.tf.json", "no JSON")][..], ours),
-            (&[("main.tf", "terraform {\n  cloud {}\n}")][..], &[CLOUD_WORKSPACE, INIT][..]),
+            (&[("main.tf", "terraform {\n  cloud {}\n}")][..], &[CLOUD_WORKSPACE, INIT, CLOUD_KNOWN][..]),
             (&[("a_override.tf", "terraform {\n  backend \"local\" {}\n}"), ("main.tf", S3)][..], ours),
             (&[("a.tf", ""), ("override.tf", S3)][..], named),
             (&[("main.tofu", S3)][..], ours),
         ] {
             let run = of(files);
             let is_ours = init == ours;
-            assert_eq!(run.files.contains_key(BACKEND_FILE), is_ours, "{files:?}");
+            assert_eq!(run.files.contains_key(BACKEND_FILE), init != named, "{files:?}");
             assert!(init.iter().all(|command| run.provision.iter().any(|found| found == command)), "{files:?}");
             assert!(run.provision.ends_with(&[PLAN, SHOW, APPLY, OUTPUT].map(str::to_owned)), "{files:?}");
             assert_eq!(run.provision[0] == MISSING, is_ours, "{files:?}");
@@ -395,6 +296,46 @@ mod tests {
         assert!(begun(&theirs.deprovision, state, "yes").0, "a state of theirs does not go with a folder of ours");
         let other = of(&[("main.tf", &S3.replace("\"b\"", "\"c\""))]);
         assert!(!begun(&other.provision, state, "yes").0, "another bucket is another place");
+    }
+
+    #[test]
+    fn a_cloud_block_is_given_a_workspace_and_must_not_choose_one() {
+        let organization = "    organization = \"acme\"\n    hostname     = \"tfe.internal\"\n";
+        let cloud = |workspaces: &str| format!("terraform {{\n  cloud {{\n{organization}    {workspaces}\n  }}\n}}");
+        let expected = json!({ "terraform": { "cloud": {
+            "organization": "acme", "hostname": "tfe.internal",
+            "workspaces": { "name": "@STACK_NAME@", "project": "p" },
+        } } });
+        let in_json = r#"{"terraform": {"cloud": [{"organization": "acme", "hostname": "tfe.internal",
+            "workspaces": {"project": "p"}}]}}"#;
+        for (path, text) in
+            [("a.tf", cloud("workspaces {\n      project = \"p\"\n    }")), ("a.tf.json", in_json.to_owned())]
+        {
+            let run = of(&[(path, &text)]);
+            assert_eq!(serde_json::from_str::<Value>(&run.files[BACKEND_FILE]).unwrap(), expected, "{path}");
+        }
+        // The name stands there when Terraform begins.
+        let folder = tempfile::tempdir().unwrap();
+        let run = of(&[("a.tf", &cloud(""))]);
+        std::fs::write(folder.path().join(BACKEND_FILE), &run.files[BACKEND_FILE]).unwrap();
+        assert!(begun(&run.provision, folder.path(), "").0);
+        let text = std::fs::read_to_string(folder.path().join(BACKEND_FILE)).unwrap();
+        assert!(text.contains("{\"name\":\"AWSProton-dev\"}"), "{text}");
+        let (done, said) = begun(&run.provision, folder.path(), "yes");
+        assert!(!done && said.contains("the workspace of that name has none"), "{said}");
+
+        for (text, why) in [
+            (cloud("workspaces {\n      tags = [\"a\"]\n    }"), "has tags of workspaces"),
+            (cloud("workspaces {\n      name = \"one\"\n    }"), "has name of workspaces"),
+            (
+                "terraform {\n  backend \"remote\" {\n    workspaces {\n      prefix = \"a-\"\n    }\n  }\n}".into(),
+                "\"remote\"",
+            ),
+        ] {
+            let files = BTreeMap::from([("main.tf".to_owned(), text)]);
+            let refused = run_of(&files).unwrap_err();
+            assert!(refused.contains(why), "{refused}");
+        }
     }
 
     #[test]

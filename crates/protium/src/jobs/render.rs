@@ -336,7 +336,7 @@ impl Reading<'_> {
         }
         let tags = managed_of_target(&self.record.scope, self.target, None).on_infrastructure();
         let target = &self.record.target;
-        Ok(terraform::run(target.kind, &files, namespace, &tags, &target.arn, self.state))
+        terraform::run(target.kind, &files, namespace, &tags, &target.arn, self.state).map_err(Unprepared::Refused)
     }
 
     /// The files of a Terraform template as they are, and the document with their inputs.

@@ -59,6 +59,25 @@ pub(super) fn blocks(tokens: &[Token]) -> Vec<Block<'_>> {
     found
 }
 
+/// The attributes of a body by name, with the values that are nothing but a text; those of blocks within it are theirs.
+pub(super) fn attributes(tokens: &[Token]) -> Vec<(&str, Option<&str>)> {
+    let mut found = Vec::new();
+    let mut rest = tokens;
+    while let Some((first, after)) = rest.split_first() {
+        rest = match (first, after.split_first()) {
+            (Token::Word(name), Some((Token::Equals, value))) => {
+                let (value, after) = value.split_at(end_of(value, |token| *token == Token::NewLine));
+                let text = if let [Token::Text(text)] = value { Some(text.as_str()) } else { None };
+                found.push((name.as_str(), text));
+                after
+            }
+            (Token::Brace, _) => after.get(end_of(after, |_| false) + 1..).unwrap_or_default(),
+            _ => after,
+        };
+    }
+    found
+}
+
 /// Where what is open ends: at what closes it, or outside of all brackets at what `ends` it too.
 fn end_of(tokens: &[Token], ends: impl Fn(&Token) -> bool) -> usize {
     let mut depth = 0_usize;
@@ -181,6 +200,15 @@ mod tests {
             format!("{} {labels} [{}]{}", block.kind, inner.join(","), if block.is_empty() { " empty" } else { "" })
         });
         shown.collect()
+    }
+
+    #[test]
+    fn attributes_are_those_of_the_body_itself() {
+        let tokens = tokens("a = \"x\"\nb = [\"y\", \"z\"]\ninner {\n  c = 1\n}\nd = null # e = \"f\"\ng = \"h\"");
+        let expected = [("a", Some("x")), ("b", None), ("d", None), ("g", Some("h"))];
+        assert_eq!(attributes(&tokens), expected);
+        assert_eq!(attributes(&super::tokens("a =")), [("a", None)]);
+        assert_eq!(attributes(&super::tokens("{ } } = {")), []);
     }
 
     #[test]
