@@ -59,15 +59,15 @@ class Bucket:
     def workspaces(self):
         """The names of all states."""
         for key in self.keys():
-            assert key.startswith(f"{FOLDER}/") and key.endswith("/terraform.tfstate"), key
+            assert key.startswith(f"{FOLDER}/") and key.endswith("/protium.tfstate"), key
         return [key.split("/")[-2] for key in self.keys()]
 
     def rename(self, old, new):
-        of = f"s3://states/{FOLDER}/{{}}/terraform.tfstate".format
+        of = f"s3://states/{FOLDER}/{{}}/protium.tfstate".format
         self.account("s3", "mv", of(old), of(new))
 
     def take(self, workspace, file):
-        self.account("s3", "cp", file, f"s3://states/{FOLDER}/{workspace}/terraform.tfstate")
+        self.account("s3", "cp", file, f"s3://states/{FOLDER}/{workspace}/protium.tfstate")
 
 
 class Table:
@@ -183,7 +183,7 @@ def live(cli, protium, place):
     note("it is applied and changed")
 
     if isinstance(place, Bucket):
-        lock = f"s3://states/{FOLDER}/{workspace}/terraform.tfstate.tflock"
+        lock = f"s3://states/{FOLDER}/{workspace}/protium.tfstate.tflock"
         (protium.folder / "lock").write_text('{"ID": "of-a-killed-run", "Operation": "OperationTypeApply", "Who": "me"}')
         place.account("s3", "cp", protium.folder / "lock", lock)
         message = refused(cli, "locked")

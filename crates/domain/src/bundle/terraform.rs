@@ -408,7 +408,7 @@ mod tests {
             let said = String::from_utf8(done.stderr).unwrap();
             assert!(done.status.code() == Some(3) && said.starts_with(says), "{said}");
             let object =
-                "aws s3 rm s3://states/team/123456789012/eu-west-1/environment/AWSProton-dev/terraform.tfstate.tflock";
+                "aws s3 rm s3://states/team/123456789012/eu-west-1/environment/AWSProton-dev/protium.tfstate.tflock";
             assert_eq!(said.contains(object), told, "{said}");
         }
     }

@@ -11,8 +11,9 @@ use std::fmt;
 pub const CONN_STR: &str = "PG_CONN_STR";
 /// The schema of a database that has all states.
 const SCHEMA: &str = "protium_terraform_state";
-/// The file of a state in S3.
-const FILE: &str = "terraform.tfstate";
+/// The file of a state in S3. Terraform looks at one of that name at the top of the bucket, too: it had better not be
+/// somebody's.
+const FILE: &str = "protium.tfstate";
 const WANTED: &str = "give s3://BUCKET/PREFIX, with ?region=…, &role-arn=… and &kms-key-id=… as needed, or postgres://USER:PASSWORD@HOST/NAME";
 
 /// Where the state is of all bundles that do not say where.
@@ -230,7 +231,7 @@ mod tests {
         assert_eq!(
             state.backend(TargetKind::ServiceInstance, ARN),
             json!({ "terraform": { "backend": { "s3": {
-                "bucket": "states", "key": "terraform.tfstate", "region": "us-east-2", "encrypt": true,
+                "bucket": "states", "key": "protium.tfstate", "region": "us-east-2", "encrypt": true,
                 "workspace_key_prefix": "team/a/123456789012/eu-west-1/service-instance", "use_lockfile": true,
                 "assume_role": { "role_arn": "arn:aws:iam::1:role/s", "session_name": "protium-terraform-state" },
                 "kms_key_id": "alias/k",
@@ -238,7 +239,7 @@ mod tests {
         );
         assert!(state.locks_by_file());
         let unlock = state.unlock(TargetKind::Environment, ARN);
-        let object = "s3://states/team/a/123456789012/eu-west-1/environment/$STACK_NAME/terraform.tfstate.tflock";
+        let object = "s3://states/team/a/123456789012/eu-west-1/environment/$STACK_NAME/protium.tfstate.tflock";
         assert!(unlock.ends_with(object), "{unlock}");
         let backend = ManagedState::parse("s3://states", true).unwrap().backend(TargetKind::Environment, ARN);
         let backend = &backend["terraform"]["backend"]["s3"];
