@@ -110,7 +110,7 @@ impl Declared {
                 "cloud" => {
                     let own: Vec<_> = members(Some(value)).collect();
                     let inner = own.iter().filter(|(name, _)| *name == "workspaces");
-                    let workspaces: Vec<_> = inner.flat_map(|(_, inner)| members(Some(inner))).map(plain).collect();
+                    let workspaces: Vec<_> = inner.flat_map(|&(_, inner)| members(Some(inner))).map(plain).collect();
                     self.cloud(value.to_string(), &own.into_iter().map(plain).collect::<Vec<_>>(), &workspaces);
                 }
                 _ => {}
