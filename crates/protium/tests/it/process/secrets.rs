@@ -12,7 +12,7 @@ use super::site::double;
 use crate::on_both;
 use crate::support::bundle::ENVIRONMENT_SCHEMA;
 use crate::support::database::TestDb;
-use crate::support::double::spec;
+use crate::support::double::{resize, spec};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/r";
 
@@ -29,7 +29,7 @@ infrastructure:
           secrets_manager: {{TOKEN: "db:password", KEY: words, COLOR: words}}
         provision:
           - echo "the token is $TOKEN, the key is $KEY, the color $COLOR"
-          - printf '{{"Length":"%s"}}' "${{#TOKEN}}" > proton-outputs.json
+          - printf '{{"Length":"%s"}}' "$(printf %s "$TOKEN" | wc -c)" > proton-outputs.json
         service:
           command: |
             echo "$TOKEN" | tr e E >> "$PROTIUM_STATE_DIR/tokens"
@@ -118,15 +118,13 @@ on_both! {
         let message = site.message("FAILED").await;
         assert!(message.contains("no role to read it with"), "{message}");
         assert_eq!(double.count("GetSecretValue"), 0, "nothing is read in the name of the server");
-        let update = json!({ "name": "e", "deploymentType": "NONE", "codebuildRoleArn": ROLE });
-        site.program.ok("UpdateEnvironment", update).await;
-        let again = json!({ "name": "e", "deploymentType": "CURRENT_VERSION", "spec": spec("large") });
+        let mut again = json!({ "name": "e", "deploymentType": "CURRENT_VERSION", "spec": spec("large") });
+        again["codebuildRoleArn"] = ROLE.into();
         site.program.ok("UpdateEnvironment", again).await;
         let message = site.message("FAILED").await;
         assert!(message.contains("variable TOKEN") && message.contains("(ResourceNotFoundException)"), "{message}");
         double.put_secret("db", "no JSON");
-        let again = json!({ "name": "e", "deploymentType": "CURRENT_VERSION", "spec": spec("small") });
-        site.program.ok("UpdateEnvironment", again).await;
+        site.program.ok("UpdateEnvironment", resize("e", "small")).await;
         let message = site.message("FAILED").await;
         assert!(message.contains("'db:password'") && message.contains("no JSON object"), "{message}");
     }
