@@ -28,7 +28,7 @@ infrastructure:
           variables: {{COLOR: blue}}
           secrets_manager: {{TOKEN: "db:password", KEY: words, COLOR: words}}
         provision:
-          - echo "the token is $TOKEN, the key is $KEY, the color $COLOR"
+          - echo "given $TOKEN and $KEY, and the color $COLOR"
           - printf '{{"Length":"%s"}}' "$(printf %s "$TOKEN" | wc -c)" > proton-outputs.json
         service:
           command: |
@@ -93,7 +93,7 @@ on_both! {
         site.program.environment("e", "SUCCEEDED").await;
         assert_eq!(site.outputs().await, json!({ "Length": "12" }));
         let log = site.logs().pop().unwrap();
-        assert!(log.contains("the token is ***, the key is ***, the color blue"), "{log}");
+        assert!(log.contains("given *** and ***, and the color blue"), "{log}");
         assert_eq!(begun_with("first-s3cret"), 1);
         let calls = double.calls().into_iter().filter(|call| call.action == "GetSecretValue");
         assert!(calls.into_iter().all(|call| call.account == "123456789012"), "in the name of the role");
