@@ -21,11 +21,11 @@ pub use local::{
     GoingRun, Identity, Local, LocalSettings, LogLine, LogPage, OldRun, become_confined, forget_runs, going_runs,
     old_runs, read_log, remove_old_run, stop_runs, supervise,
 };
-pub use remote::{RemoteEngine, RemoteSettings};
 pub use plain::plain;
+pub use remote::{RemoteEngine, RemoteSettings};
 
-use std::io;
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use async_trait::async_trait;

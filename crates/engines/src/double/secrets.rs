@@ -21,7 +21,9 @@ pub(super) fn get_secret_value(world: &World, call: &Call) -> Answer {
         (version, _) => version.strip_prefix('v').and_then(|number| number.parse().ok()).unwrap_or_default(),
     };
     match number.checked_sub(1).and_then(|index| versions.get(index)) {
-        Some(text) => Answer::json(&json!({ "Name": name, "VersionId": format!("v{number}"), "SecretString": text }), false),
+        Some(text) => {
+            Answer::json(&json!({ "Name": name, "VersionId": format!("v{number}"), "SecretString": text }), false)
+        }
         None => Answer::json_error(
             "ResourceNotFoundException",
             "Secrets Manager can't find the specified secret value for the version",

@@ -7,7 +7,8 @@ use protium_domain::bundle::terraform::{CONN_STR, ManagedState};
 use protium_engines::Engine;
 use protium_engines::aws::Aws;
 use protium_engines::command::{
-    CodeBuildSettings, CommandEngine, Connection, KubernetesSettings, Local, LocalSettings, RemoteEngine, RemoteSettings,
+    CodeBuildSettings, CommandEngine, Connection, KubernetesSettings, Local, LocalSettings, RemoteEngine,
+    RemoteSettings,
 };
 use std::borrow::Cow;
 use std::sync::Arc;

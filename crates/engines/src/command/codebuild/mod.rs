@@ -49,7 +49,7 @@ impl Default for CodeBuildSettings {
 
 /// Runs commands as builds of AWS CodeBuild.
 #[derive(Debug, Clone)]
-pub struct CodeBuild {
+pub(super) struct CodeBuild {
     aws: Aws,
     stacks: CloudFormation,
     settings: CodeBuildSettings,
@@ -120,7 +120,7 @@ impl Session<'_> {
 impl CodeBuild {
     /// With the calls that `aws` makes in the roles of the orders.
     #[must_use]
-    pub fn new(aws: Aws, settings: CodeBuildSettings) -> Self {
+    pub(super) fn new(aws: Aws, settings: CodeBuildSettings) -> Self {
         let stacks = CloudFormation::new(aws.clone(), None);
         Self { aws, stacks, settings }
     }

@@ -45,7 +45,7 @@ const GOING: Duration = Duration::from_secs(2);
 
 /// Runs commands as Jobs of a Kubernetes cluster. Cheap to clone.
 #[derive(Clone)]
-pub struct Kubernetes {
+pub(super) struct Kubernetes {
     inner: Arc<Inner>,
 }
 
@@ -94,7 +94,7 @@ impl Kubernetes {
     /// # Errors
     ///
     /// When a setting can't be meant, or it is not known which cluster it is; the message says what to do.
-    pub async fn new(aws: Aws, settings: KubernetesSettings) -> Result<Self, String> {
+    pub(super) async fn new(aws: Aws, settings: KubernetesSettings) -> Result<Self, String> {
         settings.check()?;
         let api = settings.api().await?;
         let id = format!("kubernetes/{}", api.namespace);

@@ -101,7 +101,7 @@ impl RemoteEngine {
         Ok(Self::new(aws, Arc::new(kubernetes), remote))
     }
 
-    fn new(aws: Aws, remote: Arc<dyn Remote>, settings: RemoteSettings) -> Self {
+    pub(super) fn new(aws: Aws, remote: Arc<dyn Remote>, settings: RemoteSettings) -> Self {
         Self { aws, remote, settings }
     }
 

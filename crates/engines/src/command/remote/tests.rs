@@ -153,6 +153,7 @@ fn order(intent: Intent, commands: &[&str]) -> Order {
         process: None,
         project_properties: Value::Null,
         listed_as: ProvisioningEngine::default(),
+        connects_to: None,
     };
     Order { commands: Some(commands), ..Order::of_test(intent) }
 }
