@@ -73,6 +73,12 @@ pub(super) struct Builds {
     pub(super) old_log_tokens: bool,
 }
 
+impl Builds {
+    pub(super) fn running(&self) -> usize {
+        self.all.iter().filter(|build| build.status() == "IN_PROGRESS").count()
+    }
+}
+
 impl Build {
     fn status(&self) -> &str {
         match () {
@@ -133,7 +139,7 @@ fn start(world: &mut World, call: &Call) -> Answer {
         Some(_) => return Answer::json_error("InvalidInputException", "The token was used with other parameters"),
         None => {}
     }
-    let going = world.builds.all.iter().filter(|build| build.status() == "IN_PROGRESS").count();
+    let going = world.builds.running();
     if world.builds.limit.is_some_and(|limit| going >= limit) {
         let message = format!("Cannot have more than {going} builds in queue for the account");
         return Answer::json_error("AccountLimitExceededException", &message);

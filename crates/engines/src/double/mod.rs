@@ -229,6 +229,12 @@ impl Double {
         self.world().builds.run = run;
     }
 
+    /// How many builds are in progress.
+    #[must_use]
+    pub fn running_builds(&self) -> usize {
+        self.world().builds.running()
+    }
+
     /// How many builds may be in progress at once.
     pub fn limit_builds(&self, limit: Option<usize>) {
         self.world().builds.limit = limit;

@@ -111,7 +111,7 @@ impl Site {
     }
 
     /// One step, asked again as long as it answers that it was disturbed.
-    pub(crate) async fn step(&self, engine: &CloudFormation, order: &Order, cursor: Option<&Cursor>) -> Step {
+    pub(crate) async fn step(&self, engine: &dyn Engine, order: &Order, cursor: Option<&Cursor>) -> Step {
         let mut last = None;
         for _ in 0..ENOUGH {
             match engine.step(order, cursor).await {

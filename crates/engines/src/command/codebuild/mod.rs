@@ -172,7 +172,12 @@ impl CodeBuild {
         let bucket = session.bucket(&place.bucket)?;
         let put = bucket.put(&source::key(run.order), source).await;
         put.map_err(|fault| session.needs(fault, &format!("s3:PutObject on the bucket {}", place.bucket)))?;
-        match session.start(run, place, minutes, &properties, &self.settings).await? {
+        let started = session.start(run, place, minutes, &properties, &self.settings).await;
+        if matches!(&started, Err(Fault::Refused(refusal)) if !refusal.is_expired()) {
+            // Nobody asks for this run again. If it can't be removed, it expires.
+            let _ = bucket.delete(&source::key(run.order)).await;
+        }
+        match started? {
             Started::Build(id) => Ok(Begin::Runs { state: stage(id).state() }),
             Started::Crowded(why) => Ok(Begin::Not {
                 state: Stage::Start { place: place.clone(), minutes }.state(),

@@ -47,6 +47,7 @@ async fn a_permission_that_is_missing_is_named_with_the_role_that_lacks_it() {
         let part = format!("The role {ROLE} needs the permission {permission}");
         assert!(message.contains("not authorized to perform") && message.contains(&part), "{message}");
         assert_eq!(site.double.effects("StartBuild"), 0);
+        assert!(site.double.objects().is_empty(), "{call}");
     }
     let site = Site::new().await;
     site.double.disturb("CreateStack", denied("cloudformation:CreateStack"));
