@@ -96,7 +96,7 @@ mod tests {
         let mut archive = zip::ZipArchive::new(Cursor::new(archive)).unwrap();
         for index in 0..archive.len() {
             let mut file = archive.by_index(index).unwrap();
-            let path = folder.path().join(file.name());
+            let path = folder.path().join(file.name().unwrap().as_ref());
             if file.is_dir() {
                 fs::create_dir_all(path).unwrap();
             } else {
