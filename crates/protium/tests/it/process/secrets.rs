@@ -65,7 +65,7 @@ fn with(folder: &Path, words: &[&str]) -> Vec<String> {
             found.extend(with(&path, words));
         } else if let Ok(content) = fs::read(&path) {
             let has = |word: &&str| content.windows(word.len()).any(|window| window == word.as_bytes());
-            found.extend(words.iter().any(|word| has(word)).then(|| path.display().to_string()));
+            found.extend(words.iter().any(has).then(|| path.display().to_string()));
         }
     }
     found
