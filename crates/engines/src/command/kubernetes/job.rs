@@ -178,6 +178,7 @@ fn container(settings: &KubernetesSettings, image: String) -> Container {
         read_only,
         ..VolumeMount::default()
     };
+    let none = Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None };
     Container {
         name: CONTAINER.to_owned(),
         image: Some(image),
@@ -189,7 +190,8 @@ fn container(settings: &KubernetesSettings, image: String) -> Container {
         }),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
-            capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
+            // Without them root could not install what it is wanted for.
+            capabilities: settings.user.filter(|&user| user != 0).map(|_| none),
             ..SecurityContext::default()
         }),
         volume_mounts: Some(vec![mount("given", GIVEN, Some(true)), mount("written", WRITTEN, None)]),

@@ -209,7 +209,7 @@ impl Kubernetes {
         let fields = format!("involvedObject.name={},reason=FailedCreate", job::name(order));
         // Without the right to see events there is only less to tell.
         let events = self.inner.api.list::<Event>(ListParams::default().fields(&fields)).await.ok()?;
-        events.into_iter().next_back()?.message
+        events.into_iter().max_by(|a, b| a.last_timestamp.cmp(&b.last_timestamp))?.message
     }
 
     /// Deletes what was made for the run, if anything is there. What is somebody else's is left alone.

@@ -332,7 +332,7 @@ async fn what_can_not_be_begun_says_what_to_change_and_leaves_nothing() {
     assert!(told(site.end(&large).await.0).starts_with("model.bin: 2000000 bytes"));
     let with = |change: fn(&mut Commands)| {
         let mut order = order(&GOOD);
-        order.commands.as_mut().map(change);
+        change(order.commands.as_mut().unwrap());
         order
     };
     assert!(told(site.end(&with(|commands| commands.image = None)).await.0).contains("names no image"));
@@ -413,7 +413,8 @@ async fn a_run_works_in_a_session_of_its_role_and_with_what_the_operator_grants(
     let (end, _) = site.end(&order).await;
     assert_eq!(end.outcome, Outcome::Succeeded);
     assert!(site.log()[1].starts_with("ASIA123456789012"), "{:?}", site.log());
-    let pod = &site.cluster.there("pods")[0]["spec"];
+    let pods = site.cluster.there("pods");
+    let pod = &pods[0]["spec"];
     assert_eq!((&pod["serviceAccountName"], &pod["automountServiceAccountToken"]), (&json!("deployer"), &json!(true)));
     assert_eq!(pod["containers"][0]["resources"]["limits"]["memory"], "1Gi");
     assert!(!pod.to_string().contains("ASIA"), "what is secret stands in Secrets");
