@@ -157,11 +157,10 @@ impl Kubernetes {
         let order = run.order;
         let mut all = run.variables.to_vec();
         if let Some(role) = &order.role {
-            let session =
-                self.inner.aws.credentials(&order.region, Some(role)).await.map_err(|failure| match failure {
-                    CredentialsFailure::Refused(message) => Fault::Refused(message),
-                    CredentialsFailure::Transient(transient) => Fault::Transient(transient),
-                })?;
+            let session = self.inner.aws.session(&order.region, role).await.map_err(|failure| match failure {
+                CredentialsFailure::Refused(message) => Fault::Refused(message),
+                CredentialsFailure::Transient(transient) => Fault::Transient(transient),
+            })?;
             all.extend(variables::of_session(&session).0);
         }
         Parcels::pack(run.files, run.script, &all).map_err(Fault::Refused)

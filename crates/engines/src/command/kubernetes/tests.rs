@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::aws::{Credentials, Settings};
 use crate::command::local::read_log;
-use crate::command::remote::RemoteEngine;
+use crate::command::remote::{RemoteEngine, RemoteSettings};
 use crate::double::Double;
 use crate::double::kubernetes::{Act, Cluster, Trouble};
 use crate::{Commands, Cursor, End, Engine, Intent, Outcome, ProvisioningEngine, Role, Step};
@@ -55,16 +55,18 @@ impl Site {
         Self { cluster, folder, settings, endpoint: None }
     }
 
-    async fn runner(&self) -> (Aws, Kubernetes) {
+    async fn aws(&self) -> Aws {
         let credentials = Some(Credentials::from_keys("AKIDEXAMPLE", "kept", None));
-        let aws = Aws::new(Settings { endpoint_url: self.endpoint.clone(), credentials, profile: None }).await;
-        let runner = Kubernetes::new(aws.clone(), self.settings.clone()).await.unwrap();
-        (aws, runner)
+        Aws::new(Settings { endpoint_url: self.endpoint.clone(), credentials, profile: None }).await
+    }
+
+    async fn runner(&self) -> Kubernetes {
+        Kubernetes::new(self.aws().await, self.settings.clone()).await.unwrap()
     }
 
     async fn engine(&self) -> RemoteEngine {
-        let (aws, runner) = self.runner().await;
-        RemoteEngine::new(aws, Arc::new(runner), self.folder.path().join("runs"), Vec::new())
+        let remote = RemoteSettings { folder: self.folder.path().join("runs"), variables: Vec::new() };
+        RemoteEngine::on_kubernetes(self.aws().await, self.settings.clone(), remote).await.unwrap()
     }
 
     async fn end(&self, order: &Order) -> (End, Vec<String>) {
@@ -216,7 +218,7 @@ async fn a_cancel_that_comes_too_late_changes_nothing() {
     let site = Site::new().await;
     let cursor = site.advanced(&order(&GOOD), 3).await;
     // It has ended, and nobody has looked.
-    let (_, runner) = site.runner().await;
+    let runner = site.runner().await;
     runner.pod(&order(&GOOD)).await.unwrap();
     let cancel = Order { intent: Intent::Cancel, ..order(&GOOD) };
     let (end, _) = site.end_from(&cancel, cursor, Mode::Once).await;
@@ -274,7 +276,7 @@ async fn a_run_that_was_begun_and_forgotten_is_never_begun_again() {
     // Another process begins it, and is killed before it says so; the Job ends and expires.
     let began = site.engine().await.step(&order(&GOOD), before.as_ref()).await.unwrap();
     assert!(matches!(began, Step::Wait { .. }));
-    let (_, runner) = site.runner().await;
+    let runner = site.runner().await;
     runner.pod(&order(&GOOD)).await.unwrap();
     site.cluster.expire();
     assert!(site.is_empty() && site.cluster.begun() == 1);
@@ -374,7 +376,7 @@ async fn a_flood_is_read_page_by_page_without_a_loss_and_no_line_twice() {
     let line = |index: usize| format!("{index} {}", "x".repeat(80));
     site.cluster.behave(move || vec![Act::Prints((0..LINES).map(line).collect()), Act::Ends(0)]);
     let cursor = site.advanced(&order(&GOOD), 4).await;
-    let (_, runner) = site.runner().await;
+    let runner = site.runner().await;
     let state = cursor.unwrap().0["stage"]["runs"]["state"].clone();
     let (mut read, mut after, mut pages) = (Vec::new(), None, 0);
     loop {
