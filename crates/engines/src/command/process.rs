@@ -245,6 +245,7 @@ mod tests {
             deployment: deployment.into(),
             process: Process { command: "serve".into(), port: 1, ready_path: "/".into() },
             variables: Vec::new(),
+            secrets: Vec::new(),
             role: None,
             region: "r".into(),
         }

@@ -130,6 +130,7 @@ fn order(commands: &[&str]) -> Order {
         process: None,
         project_properties: Value::Null,
         listed_as: ProvisioningEngine::default(),
+        connects_to: None,
     };
     Order {
         commands: Some(commands),
