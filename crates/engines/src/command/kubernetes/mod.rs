@@ -14,6 +14,7 @@ mod files;
 mod job;
 mod log;
 mod pod;
+mod session;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ use crate::aws::{Aws, CredentialsFailure};
 use crate::{Intent, Order, Transient};
 use api::{Api, Fault, transient};
 use files::Parcels;
+use session::Sessions;
 pub use settings::KubernetesSettings;
 
 /// How long what has ended stays when all of it was read, in seconds: whoever reads it may be killed before that is
@@ -54,6 +56,7 @@ struct Inner {
     settings: KubernetesSettings,
     api: Api,
     id: String,
+    sessions: Sessions,
 }
 
 impl fmt::Debug for Kubernetes {
@@ -98,7 +101,7 @@ impl Kubernetes {
         settings.check()?;
         let api = settings.api().await?;
         let id = format!("kubernetes/{}", api.namespace);
-        Ok(Self { inner: Arc::new(Inner { aws, settings, api, id }) })
+        Ok(Self { inner: Arc::new(Inner { aws, settings, api, id, sessions: Sessions::default() }) })
     }
 
     /// The namespace that runs are made in.
@@ -161,7 +164,9 @@ impl Kubernetes {
                 CredentialsFailure::Refused(message) => Fault::Refused(message),
                 CredentialsFailure::Transient(transient) => Fault::Transient(transient),
             })?;
-            all.extend(variables::of_session(&session).0);
+            let (session, secrets) = variables::of_session(&session);
+            self.inner.sessions.keep(&order.deployment_id, secrets);
+            all.extend(session);
         }
         Parcels::pack(run.files, run.script, &all).map_err(Fault::Refused)
     }
@@ -315,14 +320,18 @@ impl Remote for Kubernetes {
         let Some(pod) = self.begun_pod(order, state).await? else { return Ok(nothing) };
         let name = pod.metadata.name.as_deref().unwrap_or_default();
         let printed = log::read(&self.inner.api, name, pod::is_over(&pod), after).await;
-        Ok(unless_gone(&pod, printed)?.unwrap_or(nothing))
+        let mut printed = unless_gone(&pod, printed)?.unwrap_or(nothing);
+        self.inner.sessions.mask(&order.deployment_id, printed.lines.iter_mut().map(|(_, text)| text));
+        Ok(printed)
     }
 
     async fn tail(&self, order: &Order, state: &Value) -> Result<Vec<String>, Transient> {
         let Some(pod) = self.begun_pod(order, state).await? else { return Ok(Vec::new()) };
         let name = pod.metadata.name.as_deref().unwrap_or_default();
         let lines = log::tail(&self.inner.api, name).await;
-        Ok(unless_gone(&pod, lines)?.unwrap_or_default())
+        let mut lines = unless_gone(&pod, lines)?.unwrap_or_default();
+        self.inner.sessions.mask(&order.deployment_id, lines.iter_mut());
+        Ok(lines)
     }
 
     async fn remove(&self, order: &Order, state: &Value) -> Result<(), Transient> {

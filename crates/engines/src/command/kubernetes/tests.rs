@@ -409,13 +409,13 @@ async fn a_run_works_in_a_session_of_its_role_and_with_what_the_operator_grants(
         session_name: "environment-dev".to_owned(),
         external_id: None,
     };
-    let order = Order { role: Some(role), ..order(&["echo $AWS_ACCESS_KEY_ID"]) };
+    let order = Order { role: Some(role), ..order(&["echo $AWS_ACCESS_KEY_ID; echo key=$AWS_SECRET_ACCESS_KEY"]) };
     aws.deny_role("arn:aws:iam::123456789012:role/deploy", true);
     assert!(told(site.end(&order).await.0).contains("can't be assumed") && site.is_empty());
     aws.deny_role("arn:aws:iam::123456789012:role/deploy", false);
     let (end, _) = site.end(&order).await;
     assert_eq!(end.outcome, Outcome::Succeeded);
-    assert!(site.log()[1].starts_with("ASIA123456789012"), "{:?}", site.log());
+    assert!(site.log()[1].starts_with("ASIA123456789012") && site.log()[2] == "key=***", "{:?}", site.log());
     let pods = site.cluster.there("pods");
     let pod = &pods[0]["spec"];
     assert_eq!((&pod["serviceAccountName"], &pod["automountServiceAccountToken"]), (&json!("deployer"), &json!(true)));
