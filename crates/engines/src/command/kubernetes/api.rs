@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::Transient;
-use crate::aws::causes;
+use crate::aws::{CredentialsFailure, causes};
 
 /// A call that is not answered by then is made again.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -47,6 +47,15 @@ impl From<Fault> for Transient {
         match fault {
             Fault::Transient(transient) => transient,
             Fault::Missing(message) | Fault::Conflict(message) | Fault::Refused(message) => transient(message),
+        }
+    }
+}
+
+impl From<CredentialsFailure> for Fault {
+    fn from(failure: CredentialsFailure) -> Self {
+        match failure {
+            CredentialsFailure::Transient(transient) => Self::Transient(transient),
+            CredentialsFailure::Refused(message) => Self::Refused(message),
         }
     }
 }

@@ -31,8 +31,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::remote::{Begin, Printed, Remote, RemoteLook, RemoteRun};
-use super::variables;
-use crate::aws::{Aws, CredentialsFailure};
+use super::{secrets, variables};
+use crate::aws::Aws;
 use crate::{Intent, Order, Transient};
 use api::{Api, Fault, transient};
 use files::Parcels;
@@ -152,22 +152,18 @@ impl Kubernetes {
 
     /// What the run is given.
     async fn parcels(&self, run: &RemoteRun<'_>) -> Result<Parcels, Fault> {
-        if let Some((name, _)) = run.commands.secrets.first() {
-            return Err(Fault::Refused(format!(
-                "The variable {name} is one of env.secrets_manager, which runs on Kubernetes are not given yet."
-            )));
-        }
         let order = run.order;
-        let mut all = run.variables.to_vec();
+        let aws = &self.inner.aws;
+        // Below all others.
+        let mut all = secrets::resolve(aws, &order.region, order.role.as_ref(), &run.commands.secrets).await?;
+        let mut hidden: Vec<String> = all.iter().flat_map(|(_, value)| variables::lines(value)).collect();
+        all.extend_from_slice(run.variables);
         if let Some(role) = &order.role {
-            let session = self.inner.aws.session(&order.region, role).await.map_err(|failure| match failure {
-                CredentialsFailure::Refused(message) => Fault::Refused(message),
-                CredentialsFailure::Transient(transient) => Fault::Transient(transient),
-            })?;
-            let (session, secrets) = variables::of_session(&session);
-            self.inner.sessions.keep(&order.deployment_id, secrets);
+            let (session, secrets) = variables::of_session(&aws.session(&order.region, role).await?);
             all.extend(session);
+            hidden.extend(secrets);
         }
+        self.inner.sessions.keep(&order.deployment_id, hidden);
         Parcels::pack(run.files, run.script, &all).map_err(Fault::Refused)
     }
 

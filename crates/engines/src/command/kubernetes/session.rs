@@ -1,6 +1,7 @@
-//! The sessions of roles that this process gave to runs, so that they are masked in what those print.
+//! What is secret of the sessions of roles and of Secrets Manager and was given to runs by this process, so that it is
+//! masked in what those print.
 //!
-//! They are nowhere else that the server could read: a server that was started since knows none of those before.
+//! It is nowhere else that the server could read: a server that was started since knows nothing of what was before.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,6 +18,9 @@ pub(super) struct Sessions(Mutex<VecDeque<(String, Vec<String>)>>);
 impl Sessions {
     /// Remembers what a run is given; of one that is begun anew, what it was given before too.
     pub(super) fn keep(&self, deployment: &str, secrets: Vec<String>) {
+        if secrets.is_empty() {
+            return;
+        }
         let mut known = self.known();
         if let Some((_, before)) = known.iter_mut().find(|(of, _)| of == deployment) {
             before.extend(secrets);

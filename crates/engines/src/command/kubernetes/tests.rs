@@ -342,7 +342,7 @@ async fn what_can_not_be_begun_says_what_to_change_and_leaves_nothing() {
     let named = with(|commands| commands.variables = vec![("a-b".into(), "c".into())]);
     assert!(told(site.end(&named).await.0).contains("\"a-b\" is no name of a variable"));
     let secret = with(|commands| commands.secrets = vec![("TOKEN".into(), "arn".into())]);
-    assert!(told(site.end(&secret).await.0).contains("The variable TOKEN is one of env.secrets_manager"));
+    assert!(told(site.end(&secret).await.0).contains("The variable TOKEN of env.secrets_manager"));
     assert!(site.is_empty() && site.cluster.calls().iter().all(|call| !call.effective));
 }
 
@@ -409,13 +409,20 @@ async fn a_run_works_in_a_session_of_its_role_and_with_what_the_operator_grants(
         session_name: "environment-dev".to_owned(),
         external_id: None,
     };
-    let order = Order { role: Some(role), ..order(&["echo $AWS_ACCESS_KEY_ID; echo key=$AWS_SECRET_ACCESS_KEY"]) };
+    aws.put_secret("db", "hunter2!");
+    let commands = ["echo $AWS_ACCESS_KEY_ID; echo key=$AWS_SECRET_ACCESS_KEY; echo ${#DB} $DB"];
+    let mut order = Order { role: Some(role), ..order(&commands) };
+    order.commands.as_mut().unwrap().secrets = vec![("DB".to_owned(), "db".to_owned())];
     aws.deny_role("arn:aws:iam::123456789012:role/deploy", true);
     assert!(told(site.end(&order).await.0).contains("can't be assumed") && site.is_empty());
     aws.deny_role("arn:aws:iam::123456789012:role/deploy", false);
     let (end, _) = site.end(&order).await;
     assert_eq!(end.outcome, Outcome::Succeeded);
-    assert!(site.log()[1].starts_with("ASIA123456789012") && site.log()[2] == "key=***", "{:?}", site.log());
+    assert!(
+        site.log()[1].starts_with("ASIA123456789012") && site.log()[2..4] == ["key=***", "8 ***"],
+        "{:?}",
+        site.log()
+    );
     let pods = site.cluster.there("pods");
     let pod = &pods[0]["spec"];
     assert_eq!((&pod["serviceAccountName"], &pod["automountServiceAccountToken"]), (&json!("deployer"), &json!(true)));
