@@ -77,10 +77,6 @@ impl Parcels {
         Ok(Self(parcelled(parts)))
     }
 
-    pub(super) fn count(&self) -> usize {
-        self.0.len()
-    }
-
     /// What the pod sees of them, in one folder. The names are of a Job that may not be there yet.
     pub(super) fn projections(&self, job: &str) -> Vec<VolumeProjection> {
         let of_part = |part: &Part| KeyToPath { key: part.key.clone(), path: part.key.clone(), mode: Some(part.mode) };
@@ -226,7 +222,7 @@ mod tests {
     fn many_files_are_split_and_one_that_is_too_large_is_refused_by_its_name() {
         let half = "x".repeat(MOST / 2 + 1);
         let packed = Parcels::pack(&files(&[("a", &half), ("b", &half), ("c", &half)]), "true", &[]).unwrap();
-        assert_eq!(packed.count(), 3);
+        assert_eq!(packed.0.len(), 3);
         for parcel in &packed.0 {
             assert!(parcel.iter().map(|part| part.bytes.len()).sum::<usize>() <= MOST);
         }

@@ -105,8 +105,7 @@ impl Kubernetes {
     }
 
     /// The namespace that runs are made in.
-    #[must_use]
-    pub fn namespace(&self) -> &str {
+    fn namespace(&self) -> &str {
         &self.inner.api.namespace
     }
 
