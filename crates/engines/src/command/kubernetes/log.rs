@@ -7,6 +7,7 @@
 //! is read when it is whole, or when nothing more will come. (Lines of more than 16 KiB are kept in pieces by the node;
 //! it gives them back as one.)
 
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, SystemTime};
 
 use http_body_util::BodyExt as _;
@@ -69,7 +70,7 @@ pub(super) async fn tail(api: &Api, pod: &str) -> Result<Vec<String>, Fault> {
     // A line has a byte at least: so many lines are enough. (A limit of bytes would cut the end off, not the beginning.)
     let parameters = LogParams { tail_lines: Some(i64::try_from(TAIL).unwrap_or(i64::MAX)), ..of_run() };
     let mut lines = Lines::of(api.log(pod, &parameters).await?);
-    let mut kept = std::collections::VecDeque::new();
+    let mut kept = VecDeque::new();
     let mut bytes = 0;
     while let Some(line) = lines.next(true).await? {
         bytes += line.len() + 1;
@@ -93,8 +94,10 @@ struct Page {
     after: Option<Place>,
     /// Whether what comes is behind that place.
     found: bool,
-    /// The line before the next, as a place.
-    at: Option<Place>,
+    /// How many lines of each time came so far.
+    seen: HashMap<Timestamp, usize>,
+    /// The time of the line before the next.
+    at: Timestamp,
     lines: Vec<(SystemTime, String)>,
     bytes: usize,
     /// The last of the lines.
@@ -103,7 +106,15 @@ struct Page {
 
 impl Page {
     fn after(after: Option<Place>) -> Self {
-        Self { after, found: after.is_none(), at: None, lines: Vec::new(), bytes: 0, end: None }
+        Self {
+            after,
+            found: after.is_none(),
+            seen: HashMap::new(),
+            at: Timestamp::UNIX_EPOCH,
+            lines: Vec::new(),
+            bytes: 0,
+            end: None,
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -114,15 +125,18 @@ impl Page {
         let (at, text) = match line.split_once(' ').and_then(|(time, text)| Some((time.parse().ok()?, text))) {
             Some(timed) => timed,
             // Words of the cluster's own, and a line of no text.
-            None => (line.parse().unwrap_or(self.at.map_or(Timestamp::UNIX_EPOCH, |place| place.at)), ""),
+            None => (line.parse().unwrap_or(self.at), ""),
         };
-        let count = self.at.filter(|before| before.at == at).map_or(1, |before| before.count + 1);
-        let here = Place { at, count };
-        self.at = Some(here);
+        self.at = at;
+        let count = self.seen.entry(at).or_default();
+        *count += 1;
+        let here = Place { at, count: *count };
         if !self.found {
             if self.after == Some(here) {
                 // What stands before it was read before it.
-                *self = Self { found: true, at: self.at, ..Self::after(self.after) };
+                self.found = true;
+                self.lines.clear();
+                (self.bytes, self.end) = (0, None);
                 return;
             }
             if self.bytes >= PAGE || self.after.is_some_and(|place| at <= place.at) {
