@@ -3,7 +3,7 @@
 use protium_engines::aws::{Aws, Credentials, Settings};
 use protium_engines::command::{CodeBuildSettings, RemoteEngine, RemoteSettings};
 use protium_engines::double::{BuildRun, Disturbance};
-use protium_engines::{Commands, Cursor, End, Engine, Intent, Order, Outcome, Role, Step};
+use protium_engines::{Commands, Cursor, End, Intent, Order, Outcome, Role, Step};
 use tempfile::TempDir;
 
 use crate::site::{MODES, Mode, SECRET, Site, order};
