@@ -5,6 +5,7 @@
 
 use super::super::local::{Mask, end_of_lines};
 use super::super::outputs;
+use super::super::plain::plain;
 use super::super::script::{begun, script as all};
 
 /// How the commands ended, as the output says.
@@ -92,7 +93,8 @@ pub(super) fn end(lines: &[String], word: &str, mask: &Mask<'_>) -> Option<End> 
         end.outputs = Some(Ok(output.join("\n")));
     }
     printed.reverse();
-    let printed: Vec<String> = printed.into_iter().map(|text| mask.masked(text)).collect();
+    // Also a secret of several colours is none in a message.
+    let printed: Vec<String> = printed.into_iter().map(|text| mask.masked(&plain(text))).collect();
     end.tail = end_of_lines(&printed);
     Some(end)
 }
@@ -131,7 +133,11 @@ mod tests {
 
     #[test]
     fn the_end_of_the_output_says_what_failed() {
-        let (status, lines) = run(&["echo one > proton-outputs.json", "echo a; echo bs3cr3t; exit 7", "echo never"]);
+        let (status, lines) = run(&[
+            "echo one > proton-outputs.json",
+            "echo a; printf 'b\\033[1ms3\\033[0mcr3t\\n'; exit 7",
+            "echo never",
+        ]);
         let expected = End { status: 7, command: Some(1), outputs: None, tail: "a\nb***".to_owned() };
         assert_eq!((status, end(&lines, "WORD")), (7, Some(expected)));
         assert_eq!(end(&lines[..lines.len() - 1], "WORD"), None);

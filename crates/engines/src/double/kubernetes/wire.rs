@@ -345,7 +345,7 @@ fn unsound(kind: &str, thing: &Value) -> Option<String> {
         );
     }
     let replaced = &thing["spec"]["podReplacementPolicy"];
-    if !thing["spec"]["podFailurePolicy"].is_null() && !(replaced.is_null() || replaced == "Failed") {
+    if !(thing["spec"]["podFailurePolicy"].is_null() || replaced.is_null() || replaced == "Failed") {
         return Some("spec.podReplacementPolicy: only \"Failed\" is supported with a podFailurePolicy".to_owned());
     }
     let items = pod["volumes"][0]["projected"]["sources"].as_array().into_iter().flatten();
