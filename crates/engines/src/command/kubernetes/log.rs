@@ -124,8 +124,8 @@ impl Page {
     fn take(&mut self, line: &str) {
         let (at, text) = match line.split_once(' ').and_then(|(time, text)| Some((time.parse().ok()?, text))) {
             Some(timed) => timed,
-            // Words of the cluster's own, and a line of no text.
-            None => (line.parse().unwrap_or(self.at), ""),
+            // A line of no text, and words of the cluster's own.
+            None => line.parse::<Timestamp>().map_or((self.at, line), |at| (at, "")),
         };
         self.at = at;
         let count = self.seen.entry(at).or_default();
