@@ -22,7 +22,7 @@ pub struct BuildRun {
     pub status: String,
     /// A phase that goes wrong, and what it says.
     pub reason: Option<(String, String)>,
-    /// What it prints.
+    /// What it prints; `{deployment}` is the name of its source.
     pub lines: Vec<String>,
     /// So many reads find no log yet.
     pub late: u32,
@@ -145,12 +145,15 @@ fn start(world: &mut World, call: &Call) -> Answer {
         return Answer::json_error("AccountLimitExceededException", &message);
     }
     let number = world.builds.all.len();
+    let mut run = world.builds.run.clone();
+    let name = source.rsplit('/').next().and_then(|file| file.strip_suffix(".zip")).unwrap_or_default();
+    run.lines.iter_mut().for_each(|line| *line = line.replace("{deployment}", name));
     let build = Build {
         id: format!("{project}:{number:08}"),
         account: call.account.clone(),
         project: project.to_owned(),
         source: source.to_owned(),
-        run: world.builds.run.clone(),
+        run,
         looks: 0,
         stopped: false,
     };

@@ -3,6 +3,7 @@
 mod admin;
 mod backup;
 mod body;
+mod elsewhere;
 mod escapes;
 mod example_bundles;
 mod faults;

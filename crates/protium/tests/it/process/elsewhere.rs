@@ -1,0 +1,150 @@
+//! Commands as infrastructure, run away from the server: from the wire to a cluster or to builds, and back.
+
+use std::fs;
+
+use protium_engines::double::kubernetes::{Act, Cluster};
+use protium_engines::double::{BuildRun, Double};
+use serde_json::json;
+
+use super::program::{Program, Start, until};
+use super::runs::{Site, manifest};
+use super::site::{expire_leases, free};
+use crate::on_both;
+use crate::support::bundle::ENVIRONMENT_SCHEMA;
+use crate::support::database::TestDb;
+use crate::support::double::{create, resize, spec};
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/builds";
+const PUBLIC: &str = "https://protium.example.com";
+
+/// The program with `runner` and these lines of its file; the template `env` has these commands.
+async fn site<'a>(
+    db: &'a mut TestDb,
+    lines: &str,
+    more: impl FnOnce(Start) -> Start,
+    provision: &[&str],
+    deprovision: &[&str],
+) -> Site<'a> {
+    let config = db.folder().join("protium.toml");
+    fs::write(&config, format!("public-url = \"{PUBLIC}/\"\n{lines}")).unwrap();
+    let mut manifest = manifest(provision, deprovision);
+    manifest.push_str("        image: debian:12\n");
+    let files = [("schema/schema.yaml", ENVIRONMENT_SCHEMA), ("infrastructure/manifest.yaml", manifest.as_str())];
+    free(db);
+    let program = more(Start::on(db).flag("--config", config.to_str().unwrap())).ready().await;
+    program.publish_env_of(&files).await;
+    Site { db, program }
+}
+
+/// The lines that the last deployment of the environment `e` printed, by the API.
+async fn printed(program: &Program) -> Vec<String> {
+    let environment = program.ok("GetEnvironment", json!({ "name": "e" })).await["environment"].clone();
+    let logs = program.ok("GetDeploymentLogs", json!({ "id": environment["lastAttemptedDeploymentId"] })).await;
+    let lines = logs["logs"].as_array().unwrap().iter();
+    lines.map(|line| line["message"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn on_kubernetes<'a>(db: &'a mut TestDb, cluster: &Cluster, provision: &[&str], gone: &[&str]) -> Site<'a> {
+    let kubeconfig = db.folder().join("kubeconfig");
+    fs::write(&kubeconfig, cluster.kubeconfig()).unwrap();
+    let lines = format!("runner = \"kubernetes\"\n[kubernetes]\nkubeconfig = {:?}\n", kubeconfig.display().to_string());
+    site(db, &lines, |start| start, provision, gone).await
+}
+
+/// What a build prints whose one command says that, and then how it ended.
+fn built(text: &str, outputs: Option<&str>, status: i32) -> BuildRun {
+    let mut lines = vec!["\u{1e}{deployment}0".to_owned(), text.to_owned()];
+    lines.extend(outputs.map(|outputs| format!("::protium {{deployment}} out {outputs}")));
+    lines.push(format!("::protium {{deployment}} end {status}"));
+    BuildRun { lines, ..BuildRun::ends(if status == 0 { "SUCCEEDED" } else { "FAILED" }, &[]) }
+}
+
+on_both! {
+    commands_provision_update_and_deprovision_on_kubernetes, async |db| {
+        let cluster = Cluster::start("runs").await.unwrap();
+        let site = on_kubernetes(db, &cluster, &[
+            "echo \"size {{ environment.inputs.size }} color $COLOR, notify $AWS_ENDPOINT_URL_PROTON\"",
+            "printf '{\"Size\": \"{{ environment.inputs.size }}\"}' > proton-outputs.json",
+        ], &["echo \"gone {{ environment.inputs.size }}\""]).await;
+        site.program.ok("CreateEnvironment", create("e")).await;
+        site.program.environment("e", "SUCCEEDED").await;
+        assert_eq!(site.outputs().await, json!({ "Size": "large" }));
+        let lines = printed(&site.program).await;
+        assert_eq!(lines[1], format!("size large color blue, notify {PUBLIC}/run/***"), "{lines:?}");
+        site.program.ok("UpdateEnvironment", resize("e", "small")).await;
+        site.program.environment("e", "SUCCEEDED").await;
+        assert_eq!(site.outputs().await, json!({ "Size": "small" }));
+        site.program.ok("DeleteEnvironment", json!({ "name": "e" })).await;
+        site.program.gone("e").await;
+        assert_eq!((cluster.begun(), cluster.there("secrets").len()), (3, 0));
+    }
+
+    a_run_on_kubernetes_goes_on_while_the_server_is_killed, async |db| {
+        let cluster = Cluster::start("runs").await.unwrap();
+        // A pod takes an act each time that it is looked for.
+        let waits = Act::Waits("ContainerCreating".into(), "soon".into());
+        cluster.behave(move || vec![waits.clone(), waits.clone(), Act::Runs]);
+        let site = on_kubernetes(db, &cluster, &["echo once"], &[]).await;
+        site.program.ok("CreateEnvironment", create("e")).await;
+        until("a pod", async || (!cluster.there("pods").is_empty()).then_some(())).await;
+        let Site { db, program } = site;
+        program.kill().await;
+        expire_leases(db).await;
+        let config = db.folder().join("protium.toml");
+        let site = Site { db, program: Start::on(db).flag("--config", config.to_str().unwrap()).ready().await };
+        site.program.environment("e", "SUCCEEDED").await;
+        assert_eq!((cluster.begun(), cluster.effects("create jobs")), (1, 1));
+        assert_eq!(printed(&site.program).await, ["$ echo once", "once"]);
+    }
+
+    what_fails_on_kubernetes_is_told_and_a_cancelled_run_ends, async |db| {
+        let cluster = Cluster::start("runs").await.unwrap();
+        let site = on_kubernetes(db, &cluster, &["echo no room; exit 3"], &["true"]).await;
+        site.program.ok("CreateEnvironment", create("e")).await;
+        let message = site.message("FAILED").await;
+        assert!(message.contains("Command 1 of 1 ended with status 3") && message.contains("no room"), "{message}");
+        cluster.behave(|| vec![Act::Prints(vec!["still there".into()])]);
+        site.program.ok("UpdateEnvironment", resize("e", "small")).await;
+        until("a line", async || printed(&site.program).await.contains(&"still there".to_owned()).then_some(())).await;
+        site.program.ok("CancelEnvironmentDeployment", json!({ "environmentName": "e" })).await;
+        site.program.environment("e", "CANCELLED").await;
+        cluster.behave(|| vec![Act::Runs]);
+        site.program.ok("DeleteEnvironment", json!({ "name": "e" })).await;
+        site.program.gone("e").await;
+    }
+
+    commands_provision_and_deprovision_on_codebuild, async |db| {
+        let aws = Double::start_in_real_time().await.unwrap();
+        aws.run_builds(built("built", Some("{\"Url\": \"http://e\"}"), 0));
+        let start = |start: Start| start.flag("--aws-endpoint-url", &aws.url());
+        let site = site(db, "runner = \"codebuild\"\n", start, &["./build.sh"], &["./remove.sh"]).await;
+        let mut input = json!({ "name": "e", "templateName": "env", "templateMajorVersion": "1", "spec": spec("large") });
+        input["codebuildRoleArn"] = ROLE.into();
+        site.program.ok("CreateEnvironment", input).await;
+        site.program.environment("e", "SUCCEEDED").await;
+        assert_eq!(site.outputs().await, json!({ "Url": "http://e" }));
+        assert_eq!(printed(&site.program).await, ["$ ./build.sh", "built"]);
+        aws.run_builds(built("no room", None, 3));
+        site.program.ok("UpdateEnvironment", resize("e", "small")).await;
+        let message = site.message("FAILED").await;
+        assert!(message.contains("ended with status 3: ./build.sh") && message.contains("no room"), "{message}");
+        aws.run_builds(built("removed", None, 0));
+        site.program.ok("DeleteEnvironment", json!({ "name": "e" })).await;
+        site.program.gone("e").await;
+        assert!(aws.objects().is_empty() && aws.count("DeleteStack") == 1, "{:?}", aws.objects());
+    }
+}
+
+#[tokio::test]
+async fn a_runner_that_can_not_be_is_told_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("protium.toml");
+    for (lines, told) in [
+        ("runner = \"kubernetes\"\n[kubernetes]\nkubeconfig = \"/nowhere/config\"\n", "/nowhere/config"),
+        ("runner = \"kubernetes\"\n", "runner: kubernetes"),
+    ] {
+        fs::write(&config, lines).unwrap();
+        let start = Start::in_folder(&folder.path().join("data")).flag("--config", config.to_str().unwrap());
+        start.ended().await.refused(1, &[told]);
+    }
+}
