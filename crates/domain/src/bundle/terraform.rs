@@ -39,8 +39,12 @@ const KNOWN: &str = "known=$(\"$tf\" workspace list) && { [ -z \"${PROTIUM_DEPLO
     [ -e \"$PROTIUM_STATE_DIR/destroyed\" ] || printf '%s\\n' \"$known\" | tr -d '* ' | grep -Fqx -e \"$STACK_NAME\" || \
     { echo \"The state of $STACK_NAME is missing, which was deployed before: its backend ($place) has no such workspace. \
     Bring that back. To give up what was made, force-delete the resource and retain its infrastructure.\" >&2; false; }; }";
-/// The workspace of the resource: a backend has all resources of a bundle, or of all of them.
-const WORKSPACE: &str = "\"$tf\" workspace select -or-create \"$STACK_NAME\" && rm -f \"$PROTIUM_STATE_DIR/destroyed\"";
+/// The workspace of the resource: a backend has all resources of a bundle, or of all of them. In a database, whoever takes
+/// a lock holds that of all workspaces for a moment; who comes second tries again, where Terraform does not by itself.
+const WORKSPACE: &str = "in_turn() { _tries=60; until _said=$(\"$tf\" \"$@\" 2>&1); do _tries=$((_tries - 1)); \
+    case $_tries$_said in 0*) false;; *'locked for workspace'*) ;; *) false;; esac || \
+    { printf '%s\\n' \"$_said\" >&2; return 1; }; sleep 1; done; [ -z \"$_said\" ] || printf '%s\\n' \"$_said\"; }; \
+    in_turn workspace select -or-create \"$STACK_NAME\" && rm -f \"$PROTIUM_STATE_DIR/destroyed\"";
 /// Of HCP Terraform, which makes a workspace that the configuration names, but none that `TF_WORKSPACE` names.
 const CLOUD_WORKSPACE: &str = "sed -i \"s/@STACK_NAME@/$STACK_NAME/\" zz_protium_backend_override.tf.json";
 /// A workspace that was made just now has no state.
@@ -48,7 +52,7 @@ const CLOUD_KNOWN: &str = "known=$(\"$tf\" state pull) && { [ -n \"$known\" ] ||
     { echo \"The state of $STACK_NAME is missing, which was deployed before: the workspace of that name has none ($place). \
     Bring it back. To give up what was made, force-delete the resource and retain its infrastructure.\" >&2; false; }; }";
 const LEAVE_WORKSPACE: &str = "> \"$PROTIUM_STATE_DIR/destroyed\" && \"$tf\" workspace select default && \
-    \"$tf\" workspace delete \"$STACK_NAME\"";
+    in_turn workspace delete \"$STACK_NAME\"";
 /// Versions before do not know the lock of a state in S3.
 const LOCKS_BY_FILE: &str = "version=$(\"$tf\" version | sed -n '1s/^[^0-9]*\\([0-9]*\\.[0-9]*\\).*/\\1/p'); \
     [ \"${version%%.*}\" -gt 1 ] || [ \"${version#*.}\" -ge 10 ] || \
@@ -57,7 +61,7 @@ const LOCKS_BY_FILE: &str = "version=$(\"$tf\" version | sed -n '1s/^[^0-9]*\\([
 /// Saves what an earlier run could not. One that the backend refuses because its own is newer or another is put aside,
 /// once; whatever else goes wrong, it stays for the next run.
 const RECOVER: &str = "if [ -e \"$PROTIUM_STATE_DIR/errored.tfstate\" ]; then \
-    if pushed=$(\"$tf\" state push \"$PROTIUM_STATE_DIR/errored.tfstate\" 2>&1); then \
+    if pushed=$(\"$tf\" state push -lock-timeout=30s \"$PROTIUM_STATE_DIR/errored.tfstate\" 2>&1); then \
     mv \"$PROTIUM_STATE_DIR/errored.tfstate\" \"$PROTIUM_STATE_DIR/recovered.tfstate\"; else \
     echo \"$pushed\" >&2; case $pushed in *serial*|*lineage*) \
     mv \"$PROTIUM_STATE_DIR/errored.tfstate\" \"$PROTIUM_STATE_DIR/recovered.tfstate\"; \
@@ -68,9 +72,9 @@ const LOCKING: &str = "locking() { \"$tf\" \"$@\" 2> .terraform/said; _said=$?; 
     if [ -n \"$unlock\" ] && grep -q 'Error acquiring the state lock' .terraform/said; then \
     echo \"Protium runs one Terraform at a time for $STACK_NAME. Unless somebody works on it by hand, this is the lock of a \
     run that was killed. $unlock\" >&2; fi; return $_said; }";
-const PLAN: &str = "locking plan -input=false -no-color -out=plan.bin";
+const PLAN: &str = "locking plan -lock-timeout=30s -input=false -no-color -out=plan.bin";
 const SHOW: &str = "\"$tf\" show -no-color plan.bin > proton-plan.txt";
-const APPLY: &str = "\"$tf\" apply -input=false -no-color plan.bin";
+const APPLY: &str = "\"$tf\" apply -lock-timeout=30s -input=false -no-color plan.bin";
 const OUTPUT: &str = "\"$tf\" output -no-color -json > proton-outputs.json";
 /// Nothing was ever begun: also a bundle that can't be initialised is deleted.
 const NOTHING: &str = "[ -e \"$PROTIUM_STATE_DIR/backend\" ] || [ -n \"${PROTIUM_DEPLOYED:-}\" ] || \
@@ -80,7 +84,7 @@ const MISSING: &str = "[ -e \"$PROTIUM_STATE_DIR/backend\" ] || [ -z \"${PROTIUM
     { echo \"The state of $STACK_NAME is missing, which was deployed before: bring runs/<resource>/state of the data folder \
     back, which is in no backup of Protium's. To give up what was made, force-delete the resource and retain its \
     infrastructure.\" >&2; exit 1; }";
-const DESTROY: &str = "locking destroy -auto-approve -input=false -no-color";
+const DESTROY: &str = "locking destroy -lock-timeout=30s -auto-approve -input=false -no-color";
 
 /// What running a bundle takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -410,6 +414,22 @@ mod tests {
             let object =
                 "aws s3 rm s3://states/team/123456789012/eu-west-1/environment/AWSProton-dev/protium.tfstate.tflock";
             assert_eq!(said.contains(object), told, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_workspace_is_waited_for_while_another_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        for (says, tries) in [("Already locked for workspace creation: w", 3), ("no such bucket", 1)] {
+            let script = format!(
+                "sleep() {{ :; }}; tf=busy; busy() {{ echo >> tried; [ $(wc -l < tried) -gt 2 ] || {{ echo '{says}' >&2; false; }}; \
+                 }}; {WORKSPACE}; echo $? $(wc -l < tried); rm tried"
+            );
+            let mut shell = std::process::Command::new("/bin/sh");
+            let done = shell.args(["-c", &script]).current_dir(folder.path()).output().unwrap();
+            let waited = tries == 3;
+            assert_eq!(String::from_utf8(done.stdout).unwrap(), format!("{} {tries}\n", i32::from(!waited)));
+            assert_eq!(String::from_utf8(done.stderr).unwrap().contains(says), !waited, "{says}");
         }
     }
 
