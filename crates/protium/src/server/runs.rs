@@ -73,11 +73,12 @@ fn local(config: &Config, aws: Aws) -> anyhow::Result<CommandEngine> {
 /// What Terraform needs to reach its state, if that is in a database.
 fn connection(state: &ManagedState) -> Option<Connection> {
     let url = state.connection()?.to_owned();
-    let password = state.password().unwrap_or_default();
-    // Terraform may say it as it stands there, and as it is.
-    let mut secrets = vec![url.clone(), password.to_owned()];
-    secrets.extend(percent_decode_str(password).decode_utf8().ok().map(Cow::into_owned));
-    secrets.retain(|secret| !secret.is_empty());
+    let mut secrets = vec![url.clone()];
+    for password in state.passwords() {
+        // Terraform may say it as it stands there, and as it is.
+        secrets.push(password.to_owned());
+        secrets.extend(percent_decode_str(password).decode_utf8().ok().map(Cow::into_owned));
+    }
     Some(Connection { name: state.name().to_owned(), variables: vec![(CONN_STR.to_owned(), url)], secrets })
 }
 

@@ -14,6 +14,8 @@ const SCHEMA: &str = "protium_terraform_state";
 /// The file of a state in S3. Terraform looks at one of that name at the top of the bucket, too: it had better not be
 /// somebody's.
 const FILE: &str = "protium.tfstate";
+/// Parameters of a connection string that lead to another database than its address.
+const ELSEWHERE: [&str; 5] = ["host", "hostaddr", "port", "dbname", "service"];
 const WANTED: &str = "give s3://BUCKET/PREFIX, with ?region=…, &role-arn=… and &kms-key-id=… as needed, or postgres://USER:PASSWORD@HOST/NAME";
 
 /// Where the state is of all bundles that do not say where.
@@ -81,11 +83,13 @@ impl ManagedState {
         }
     }
 
-    /// The password in the connection string, as it stands there.
+    /// The passwords in the connection string, as they stand there.
     #[must_use]
-    pub fn password(&self) -> Option<&str> {
-        let (_, rest) = self.connection()?.split_once("://")?;
-        Some(authority(rest).0.rsplit_once('@')?.0.split_once(':')?.1)
+    pub fn passwords(&self) -> Vec<&str> {
+        let Some((_, rest)) = self.connection().and_then(|url| url.split_once("://")) else { return Vec::new() };
+        let user = authority(rest).0.rsplit_once('@').and_then(|(user, _)| Some(user.split_once(':')?.1));
+        let others = parameters(rest).filter(|(name, _)| matches!(*name, "password" | "sslpassword"));
+        user.into_iter().chain(others.map(|(_, value)| value)).filter(|password| !password.is_empty()).collect()
     }
 
     /// The file with the backend, for the resource with that ARN.
@@ -211,7 +215,18 @@ fn database(rest: &str) -> Result<String, String> {
                 .to_owned(),
         );
     }
+    if let Some((other, _)) = parameters(rest).find(|(name, _)| ELSEWHERE.contains(name)) {
+        return Err(format!(
+            "the parameter '{other}' says which database it is; say that in postgres://USER:PASSWORD@HOST:PORT/NAME alone"
+        ));
+    }
     Ok(format!("postgres://{host}/{name}"))
+}
+
+/// The parameters of what follows `postgres://`, by name.
+fn parameters(rest: &str) -> impl Iterator<Item = (&str, &str)> {
+    let all = rest.split_once('?').map_or("", |(_, all)| all);
+    all.split('&').map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
 }
 
 #[cfg(test)]
@@ -253,12 +268,14 @@ mod tests {
         let url = "postgres://protium:p%40ss@DB.internal:5432/states?sslmode=require";
         let state = parsed(url);
         assert_eq!(state.name(), "postgres://db.internal/states");
-        assert_eq!((state.connection(), state.password()), (Some(url), Some("p%40ss")));
+        assert_eq!((state.connection(), state.passwords()), (Some(url), vec!["p%40ss"]));
         let backend = state.backend(TargetKind::Environment, ARN);
         assert_eq!(backend["terraform"]["backend"], json!({ "pg": { "schema_name": "protium_terraform_state" } }));
         assert!(!format!("{state:?}{backend}").contains("p%40ss"));
         assert_eq!(parsed("postgresql://u@h:5433/n").name(), "postgres://h:5433/n");
-        assert_eq!(parsed("postgres://u@h/n").password(), None);
+        assert!(parsed("postgres://u@h/n").passwords().is_empty() && parsed("s3://states").passwords().is_empty());
+        let also = parsed("postgres://u@h/n?password=p1&sslmode=require&sslpassword=p2");
+        assert_eq!((also.name(), also.passwords()), ("postgres://h/n", vec!["p1", "p2"]));
     }
 
     #[test]
@@ -277,6 +294,7 @@ mod tests {
             ("postgres://u:hidden@h", "no name"),
             ("postgres://u:hidden@h/n'", "no name"),
             ("postgres:///n?host=/run&password=hidden", "no host"),
+            ("postgres://u:hidden@h/n?sslmode=disable&dbname=other", "'dbname'"),
         ] {
             let error = ManagedState::parse(text, false).unwrap_err();
             assert!(error.contains(said) && !error.contains("hidden"), "{text}: {error}");
