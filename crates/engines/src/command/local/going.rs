@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::folder::RunFolder;
-use super::folders_in;
+use super::{folders_in, runs_in};
 
 /// A run that somebody runs.
 #[derive(Debug, Clone)]
@@ -15,13 +15,13 @@ pub struct GoingRun {
 }
 
 impl GoingRun {
-    /// Asks for its end, and that of all that it began.
+    /// Asks for its end, and that of all that it began. One that has ended meanwhile is left as it is.
     ///
     /// # Errors
     ///
     /// When its folder can't be written.
     pub fn stop(&self) -> io::Result<()> {
-        self.files.stop()
+        if self.files.has_ended() { Ok(()) } else { self.files.stop() }
     }
 }
 
@@ -34,7 +34,7 @@ impl GoingRun {
 pub fn going_runs(folder: &Path) -> io::Result<Vec<GoingRun>> {
     let mut going = Vec::new();
     for resource in folders_in(folder)? {
-        for path in folders_in(&resource)? {
+        for path in runs_in(&resource)? {
             let files = RunFolder::at(&path);
             // What can't be understood is of no run that is known. Most have ended, and are not to be read each time.
             if files.has_ended() || files.is_to_stop() || !files.is_run().unwrap_or_default() {
@@ -53,7 +53,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::command::local::folder::Ended;
+    use crate::command::local::folder::{Ended, STATE};
 
     #[test]
     fn runs_go_on_until_they_have_ended_or_are_asked_to() {
@@ -74,5 +74,23 @@ mod tests {
         assert_eq!(going.iter().map(|run| run.deployment.as_str()).collect::<Vec<_>>(), ["goes-on"]);
         going[0].stop().unwrap();
         assert!(run("goes-on").is_to_stop() && going_runs(folder.path()).unwrap().is_empty(), "it is asked once");
+        assert!(run("ends").claim().unwrap());
+        let going = going_runs(folder.path()).unwrap();
+        run("ends").end(&Ended::Stopped).unwrap();
+        going[0].stop().unwrap();
+        assert!(!run("ends").is_to_stop());
+    }
+
+    #[test]
+    fn what_a_run_puts_where_it_may_write_is_taken_for_no_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("resource").join(STATE);
+        fs::create_dir_all(&state).unwrap();
+        // Whoever opened a pipe would wait for somebody to write there.
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, state.join("supervisor.json"), rustix::fs::FileType::Fifo, mode, 0)
+            .unwrap();
+        assert!(going_runs(folder.path()).unwrap().is_empty());
+        assert!(super::super::stop_runs(folder.path()).unwrap());
     }
 }

@@ -365,7 +365,7 @@ pub fn stop_runs(folder: &Path) -> io::Result<bool> {
     let mut none = true;
     for resource in folders_in(folder)? {
         none &= service::stop(&resource)?;
-        for run in folders_in(&resource)? {
+        for run in runs_in(&resource)? {
             let run = RunFolder::at(&run);
             for held in [run.service(), run] {
                 // What can't be understood is of no process that is known.
@@ -402,6 +402,11 @@ fn folders_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
         }
     }
     Ok(folders)
+}
+
+/// The folders of the runs of a resource: without the one that stays, where runs put what they like.
+fn runs_in(resource: &Path) -> io::Result<impl Iterator<Item = PathBuf>> {
+    Ok(folders_in(resource)?.into_iter().filter(|folder| folder.file_name() != Some(STATE.as_ref())))
 }
 
 /// Holds the run in `folder`; what to run is read from standard input. Returns when the run has ended.

@@ -14,10 +14,10 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use super::folder::{Ended, Look, RunFolder, STATE, folder};
+use super::folder::{Ended, Look, RunFolder, folder};
 use super::removal::remove;
 use super::supervisor::Held;
-use super::{Local, RunId, folders_in, off};
+use super::{Local, RunId, off, runs_in};
 use crate::command::variables::hidden;
 pub(super) use holder::{Plan, hold};
 pub(in crate::command) use place::Kept;
@@ -214,8 +214,8 @@ fn stopped(place: &Place) -> io::Result<bool> {
         return Ok(false);
     }
     // Nobody says whose it is: one that begins, or one that was forgotten by hand.
-    for run in folders_in(place.folder())?.iter().filter(|run| run.file_name() != Some(STATE.as_ref())) {
-        let own = RunFolder::at(run).service();
+    for run in runs_in(place.folder())? {
+        let own = RunFolder::at(&run).service();
         if own.path().is_dir() {
             own.stop()?;
         }
