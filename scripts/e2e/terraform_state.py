@@ -126,11 +126,11 @@ def update(cli, text):
     proton(cli, "update-environment", name="dev", deployment_type="CURRENT_VERSION", spec=spec(text))
 
 
-def ended(cli, status):
+def ended(cli, status, name="dev"):
     """Waits until the deployment has ended so; the message of it."""
     until = time.monotonic() + 120
     while True:
-        found = proton(cli, "get-environment", name="dev")["environment"]
+        found = proton(cli, "get-environment", name=name)["environment"]
         if found["deploymentStatus"] == status:
             return found.get("deploymentStatusMessage", "")
         assert found["deploymentStatus"].endswith("IN_PROGRESS") and time.monotonic() < until, found
@@ -155,8 +155,12 @@ def refused(cli, text):
 
 def delete(cli):
     proton(cli, "delete-environment", name="dev")
+    gone(cli, "dev")
+
+
+def gone(cli, name):
     until = time.monotonic() + 120
-    while (answer := cli.run("proton", "get-environment", "--name", "dev")).returncode == 0:
+    while (answer := cli.run("proton", "get-environment", "--name", name)).returncode == 0:
         assert "DELETE_FAILED" not in answer.stdout and time.monotonic() < until, answer.stdout
         time.sleep(0.1)
     assert "ResourceNotFoundException" in answer.stderr, answer.stderr
@@ -257,6 +261,25 @@ def move(cli, protium, place):
     note("a state of the data folder is moved there")
 
 
+def side_by_side(cli, place):
+    """Several resources are made and destroyed at once: a database has one lock that all of them need for a moment."""
+    names = [f"side-{number}" for number in range(5)]
+    for name in names:
+        proton(
+            cli, "create-environment", name=name, template_name=TEMPLATE, template_major_version="1",
+            codebuild_role_arn=ROLE, spec=spec(name),
+        )  # fmt: skip
+    for name in names:
+        ended(cli, "SUCCEEDED", name)
+    assert len(place.workspaces()) == len(names), place.workspaces()
+    for name in names:
+        proton(cli, "delete-environment", name=name)
+    for name in names:
+        gone(cli, name)
+    assert place.workspaces() == [], place.workspaces()
+    note("several are made side by side")
+
+
 def says(folder, word):
     """The files below a folder that have the word."""
     found = []
@@ -293,6 +316,7 @@ def main():
                 note("the state is in PostgreSQL")
                 live(cli, protium, table)
                 move(cli, protium, table)
+                side_by_side(cli, table)
                 assert says(protium.folder, PASSWORD) == [], says(protium.folder, PASSWORD)
 
 

@@ -67,14 +67,15 @@ const RECOVER: &str = "if [ -e \"$PROTIUM_STATE_DIR/errored.tfstate\" ]; then \
     mv \"$PROTIUM_STATE_DIR/errored.tfstate\" \"$PROTIUM_STATE_DIR/recovered.tfstate\"; \
     echo 'The state that an earlier run could not save is refused, and put aside as recovered.tfstate.' >&2;; \
     esac; false; fi; fi";
-/// Runs what takes the lock of the state first. `$unlock` says what to do where that is another's.
+/// Runs what takes the lock of the state first. `$unlock` says what to do where that is another's
+/// for longer than `$patience`.
 const LOCKING: &str = "locking() { \"$tf\" \"$@\" 2> .terraform/said; _said=$?; cat .terraform/said >&2; \
     if [ -n \"$unlock\" ] && grep -q 'Error acquiring the state lock' .terraform/said; then \
     echo \"Protium runs one Terraform at a time for $STACK_NAME. Unless somebody works on it by hand, this is the lock of a \
     run that was killed. $unlock\" >&2; fi; return $_said; }";
-const PLAN: &str = "locking plan -lock-timeout=30s -input=false -no-color -out=plan.bin";
+const PLAN: &str = "locking plan -lock-timeout=$patience -input=false -no-color -out=plan.bin";
 const SHOW: &str = "\"$tf\" show -no-color plan.bin > proton-plan.txt";
-const APPLY: &str = "\"$tf\" apply -lock-timeout=30s -input=false -no-color plan.bin";
+const APPLY: &str = "\"$tf\" apply -lock-timeout=$patience -input=false -no-color plan.bin";
 const OUTPUT: &str = "\"$tf\" output -no-color -json > proton-outputs.json";
 /// Nothing was ever begun: also a bundle that can't be initialised is deleted.
 const NOTHING: &str = "[ -e \"$PROTIUM_STATE_DIR/backend\" ] || [ -n \"${PROTIUM_DEPLOYED:-}\" ] || \
@@ -84,7 +85,7 @@ const MISSING: &str = "[ -e \"$PROTIUM_STATE_DIR/backend\" ] || [ -z \"${PROTIUM
     { echo \"The state of $STACK_NAME is missing, which was deployed before: bring runs/<resource>/state of the data folder \
     back, which is in no backup of Protium's. To give up what was made, force-delete the resource and retain its \
     infrastructure.\" >&2; exit 1; }";
-const DESTROY: &str = "locking destroy -lock-timeout=30s -auto-approve -input=false -no-color";
+const DESTROY: &str = "locking destroy -lock-timeout=$patience -auto-approve -input=false -no-color";
 
 /// What running a bundle takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,7 +157,9 @@ pub fn run(
         None if in_state_dir => String::new(),
         None => "Release it with terraform force-unlock and the ID above, in the workspace $STACK_NAME.".to_owned(),
     };
-    let locking = format!("unlock=\"{unlock}\"; {LOCKING}");
+    // HCP Terraform queues runs, and gives up those that wait for longer.
+    let patience = if declared.backend == Backend::Cloud { "0s" } else { "30s" };
+    let locking = format!("unlock=\"{unlock}\"; patience={patience}; {LOCKING}");
     let commands = |first: &[&str], then: &[&str]| {
         let all = [first, check, &[BEGIN, &stays], init, &[REMEMBER], work, &[RECOVER, &locking], then].concat();
         all.into_iter().map(str::to_owned).collect()
@@ -252,6 +255,8 @@ mod tests {
             assert_eq!(run.provision[0] == MISSING, is_ours, "{files:?}");
             assert_eq!((run.deprovision[0].as_str(), run.deprovision[1] == MISSING), (NOTHING, is_ours), "{files:?}");
             assert!(run.deprovision.iter().any(|command| command == DESTROY));
+            let patience = if init.contains(&CLOUD_KNOWN) { "patience=0s;" } else { "patience=30s;" };
+            assert!(run.provision.iter().any(|command| command.contains(patience)), "{files:?}");
             assert_eq!(run.deprovision.iter().any(|command| command == LEAVE_WORKSPACE), init.contains(&WORKSPACE));
         }
     }
