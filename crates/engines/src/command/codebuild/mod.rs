@@ -292,6 +292,15 @@ impl Remote for CodeBuild {
         self.patient(order, answer).await
     }
 
+    /// CodeBuild itself masks what it reads from Secrets Manager.
+    async fn hidden(&self, _: &Order, _: &Value) -> Result<Option<Vec<String>>, Transient> {
+        Ok(Some(Vec::new()))
+    }
+
+    fn has_credentials(&self, _: &Order) -> bool {
+        true
+    }
+
     async fn remove(&self, order: &Order, state: &Value) -> Result<(), Transient> {
         let stage = Stage::read(state)?;
         if order.role.is_none() {

@@ -15,6 +15,9 @@ pub(super) const GIVEN: &str = "/protium-files";
 pub(super) const WRITTEN: &str = "/protium";
 /// What is run first.
 pub(super) const ENTRY: &str = "entry";
+/// What must not be shown of what the run prints. It stands with [`ENTRY`] in one Secret, and so is always of the same
+/// session of the role; the pod does not see it.
+const HIDDEN: &str = "hidden";
 const SCRIPT: &str = "script";
 /// Most bytes of one Secret: Kubernetes takes 1 MiB of values.
 const MOST: usize = 1_000_000;
@@ -29,7 +32,8 @@ pub(super) struct Parcels(Vec<Vec<Part>>);
 struct Part {
     key: String,
     bytes: Vec<u8>,
-    mode: i32,
+    /// Its mode in the container; `None` if it is not seen there.
+    mode: Option<i32>,
 }
 
 impl std::fmt::Debug for Part {
@@ -39,7 +43,8 @@ impl std::fmt::Debug for Part {
 }
 
 impl Parcels {
-    /// Packs what a run is given. `variables` are by name, later ones before those of the same name.
+    /// Packs what a run is given. `variables` are by name, later ones before those of the same name; `hidden` is what
+    /// must not be shown of what it prints.
     ///
     /// # Errors
     ///
@@ -48,6 +53,7 @@ impl Parcels {
         files: &BTreeMap<String, Vec<u8>>,
         script: &str,
         variables: &[(String, String)],
+        hidden: &[String],
     ) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut begin = "set -e\numask 022\nmkdir -p".to_owned();
@@ -66,23 +72,31 @@ impl Parcels {
             }
             begin.push_str(&format!("cp {GIVEN}/{key} {}\n", quoted(&format!("./{path}"))));
             let mode = if bytes.starts_with(b"#!") { PROGRAM } else { FILE };
-            parts.push(fitting(path, Part { key, bytes: bytes.clone(), mode })?);
+            fitting(path, bytes.len())?;
+            parts.push(Part { key, bytes: bytes.clone(), mode: Some(mode) });
         }
         begin.push_str(&exports(variables)?);
         begin.push_str(HOLD);
-        let script = Part { key: SCRIPT.to_owned(), bytes: script.as_bytes().to_vec(), mode: FILE };
-        parts.push(fitting("the commands", script)?);
-        let begin = Part { key: ENTRY.to_owned(), bytes: begin.into_bytes(), mode: FILE };
-        parts.push(fitting("the variables and the names of the files", begin)?);
-        Ok(Self(parcelled(parts)))
+        fitting("the commands", script.len())?;
+        parts.push(Part { key: SCRIPT.to_owned(), bytes: script.as_bytes().to_vec(), mode: Some(FILE) });
+        let hidden = serde_json::to_vec(hidden).map_err(|error| error.to_string())?;
+        fitting("the variables and the names of the files", begin.len() + hidden.len())?;
+        // In the first Secret, which is known by its name.
+        let first = vec![
+            Part { key: ENTRY.to_owned(), bytes: begin.into_bytes(), mode: Some(FILE) },
+            Part { key: HIDDEN.to_owned(), bytes: hidden, mode: None },
+        ];
+        Ok(Self(parcelled(first, parts)))
     }
 
     /// What the pod sees of them, in one folder. The names are of a Job that may not be there yet.
     pub(super) fn projections(&self, job: &str) -> Vec<VolumeProjection> {
-        let of_part = |part: &Part| KeyToPath { key: part.key.clone(), path: part.key.clone(), mode: Some(part.mode) };
+        let of_part = |part: &Part| {
+            part.mode.map(|mode| KeyToPath { key: part.key.clone(), path: part.key.clone(), mode: Some(mode) })
+        };
         let parcels = self.0.iter().enumerate().map(|(index, parts)| SecretProjection {
             name: name(job, index),
-            items: Some(parts.iter().map(of_part).collect()),
+            items: Some(parts.iter().filter_map(of_part).collect()),
             optional: None,
         });
         parcels.map(|secret| VolumeProjection { secret: Some(secret), ..VolumeProjection::default() }).collect()
@@ -106,24 +120,34 @@ impl Parcels {
     }
 }
 
+/// The name of the Secret that says what must not be shown.
+pub(super) fn telling(job: &str) -> String {
+    name(job, 0)
+}
+
+/// What must not be shown, as that Secret says; `None` if it says nothing of it.
+pub(super) fn hidden(secret: &Secret) -> Option<Vec<String>> {
+    serde_json::from_slice(&secret.data.as_ref()?.get(HIDDEN)?.0).ok()
+}
+
 fn name(job: &str, index: usize) -> String {
     format!("{job}-{index}")
 }
 
-fn fitting(what: &str, part: Part) -> Result<Part, String> {
-    if part.bytes.len() <= MOST {
-        return Ok(part);
+fn fitting(what: &str, bytes: usize) -> Result<(), String> {
+    if bytes <= MOST {
+        return Ok(());
     }
     Err(format!(
-        "{what}: {} bytes, and runs on Kubernetes are given at most {MOST} bytes in one piece. Let the commands fetch \
-         what is larger, or put it into the image.",
-        part.bytes.len()
+        "{what}: {bytes} bytes, and runs on Kubernetes are given at most {MOST} bytes in one piece. Let the commands \
+         fetch what is larger, or put it into the image."
     ))
 }
 
-/// Each into the first parcel with room for it.
-fn parcelled(parts: Vec<Part>) -> Vec<Vec<Part>> {
-    let mut parcels: Vec<(usize, Vec<Part>)> = Vec::new();
+/// What is first in one parcel; each of the others into the first with room for it.
+fn parcelled(first: Vec<Part>, parts: Vec<Part>) -> Vec<Vec<Part>> {
+    let used = first.iter().map(|part| part.bytes.len()).sum();
+    let mut parcels: Vec<(usize, Vec<Part>)> = vec![(used, first)];
     for part in parts {
         let size = part.bytes.len();
         match parcels.iter_mut().find(|(used, _)| used + size <= MOST) {
@@ -200,7 +224,8 @@ mod tests {
                 ENTRY => fs::write(&path, here(std::str::from_utf8(&part.bytes).unwrap())).unwrap(),
                 _ => fs::write(&path, &part.bytes).unwrap(),
             }
-            fs::set_permissions(&path, fs::Permissions::from_mode(part.mode.cast_unsigned())).unwrap();
+            let Some(mode) = part.mode else { continue };
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode.cast_unsigned())).unwrap();
         }
         let done = Command::new("sh").arg(given.join(ENTRY)).output().unwrap();
         (done.status.code().unwrap(), String::from_utf8(done.stdout).unwrap())
@@ -213,7 +238,7 @@ mod tests {
                       test -x ./-n || echo plain; echo more >> ./-n || exit 3; cd \"$HOME\" && : > x && cd \"$TMPDIR\" \
                       && exit 7";
         let given_variables = variables(&[("COLOR", "red"), ("COLOR", "it's $HOME `blue`")]);
-        let (status, output) = run(&Parcels::pack(&given, script, &given_variables).unwrap());
+        let (status, output) = run(&Parcels::pack(&given, script, &given_variables, &[]).unwrap());
         assert_eq!(output, "source\nodddash\nit's $HOME `blue`\nplain\n");
         assert_eq!(status, 7);
     }
@@ -221,22 +246,37 @@ mod tests {
     #[test]
     fn many_files_are_split_and_one_that_is_too_large_is_refused_by_its_name() {
         let half = "x".repeat(MOST / 2 + 1);
-        let packed = Parcels::pack(&files(&[("a", &half), ("b", &half), ("c", &half)]), "true", &[]).unwrap();
+        let packed = Parcels::pack(&files(&[("a", &half), ("b", &half), ("c", &half)]), "true", &[], &[]).unwrap();
         assert_eq!(packed.0.len(), 3);
         for parcel in &packed.0 {
             assert!(parcel.iter().map(|part| part.bytes.len()).sum::<usize>() <= MOST);
         }
         let large = "x".repeat(MOST + 1);
-        let message = Parcels::pack(&files(&[("big.bin", &large)]), "true", &[]).unwrap_err();
+        let message = Parcels::pack(&files(&[("big.bin", &large)]), "true", &[], &[]).unwrap_err();
         assert!(message.starts_with("big.bin: 1000001 bytes") && message.contains("1000000"), "{message}");
+    }
+
+    #[test]
+    fn what_must_not_be_shown_is_with_what_is_run_first_and_the_pod_does_not_see_it() {
+        let large = "x".repeat(MOST - 1_000);
+        let secrets = ["s3cr3t".to_owned(), "two\nlines".to_owned()];
+        let packed = Parcels::pack(&files(&[("a", &large)]), "true", &[], &secrets).unwrap();
+        let seen = serde_json::to_string(&packed.projections("job")).unwrap();
+        let made = packed.secrets(&crate::command::kubernetes::job::owner("job", "uid"), &BTreeMap::new());
+        assert_eq!(made[0].metadata.name.as_deref(), Some(telling("job").as_str()));
+        assert_eq!(hidden(&made[0]).as_deref(), Some(&secrets[..]));
+        assert!(made[0].data.as_ref().unwrap().contains_key(ENTRY) && seen.contains(ENTRY), "{seen}");
+        assert!(!seen.contains(HIDDEN) && made[1..].iter().all(|secret| hidden(secret).is_none()), "{seen}");
+        let large = ["x".repeat(MOST)];
+        assert!(Parcels::pack(&files(&[]), "true", &[], &large).unwrap_err().starts_with("the variables"));
     }
 
     #[test]
     fn a_variable_that_no_shell_has_is_refused_by_its_name() {
         for name in ["my-var", "a.b", "1A", ""] {
-            let message = Parcels::pack(&files(&[]), "true", &variables(&[(name, "v")])).unwrap_err();
+            let message = Parcels::pack(&files(&[]), "true", &variables(&[(name, "v")]), &[]).unwrap_err();
             assert!(message.starts_with(&format!("{name:?} is no name of a variable")), "{message}");
         }
-        assert!(Parcels::pack(&files(&[]), "true", &variables(&[("A", "\0")])).unwrap_err().contains("NUL"));
+        assert!(Parcels::pack(&files(&[]), "true", &variables(&[("A", "\0")]), &[]).unwrap_err().contains("NUL"));
     }
 }

@@ -85,6 +85,11 @@ pub(super) fn image(manifest: Option<&str>, settings: &KubernetesSettings) -> Re
     })
 }
 
+/// Whether a thing goes when the Job of that id goes.
+pub(super) fn owns(uid: &str, thing: &ObjectMeta) -> bool {
+    thing.owner_references.iter().flatten().any(|owner| owner.uid == uid)
+}
+
 /// What says that a thing goes when the Job goes.
 pub(super) fn owner(name: &str, uid: &str) -> OwnerReference {
     OwnerReference {

@@ -11,10 +11,10 @@
 
 mod api;
 mod files;
+mod hidden;
 mod job;
 mod log;
 mod pod;
-mod session;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -36,7 +36,7 @@ use crate::aws::Aws;
 use crate::{Intent, Order, Transient};
 use api::{Api, Fault, transient};
 use files::Parcels;
-use session::Sessions;
+use hidden::Hidden;
 pub use settings::KubernetesSettings;
 
 /// How long what has ended stays when all of it was read, in seconds: whoever reads it may be killed before that is
@@ -56,7 +56,7 @@ struct Inner {
     settings: KubernetesSettings,
     api: Api,
     id: String,
-    sessions: Sessions,
+    hidden: Hidden,
 }
 
 impl fmt::Debug for Kubernetes {
@@ -101,7 +101,7 @@ impl Kubernetes {
         settings.check()?;
         let api = settings.api().await?;
         let id = format!("kubernetes/{}", api.namespace);
-        Ok(Self { inner: Arc::new(Inner { aws, settings, api, id, sessions: Sessions::default() }) })
+        Ok(Self { inner: Arc::new(Inner { aws, settings, api, id, hidden: Hidden::default() }) })
     }
 
     /// The namespace that runs are made in.
@@ -146,6 +146,17 @@ impl Kubernetes {
                 Err(fault) => return Err(fault),
             }
         }
+        // Now, since nobody would know what to mask if that were not allowed.
+        let telling = api.get::<Secret>(&files::telling(&name)).await?;
+        if !job::owns(&uid, &telling.metadata) {
+            return Err(Fault::Transient(transient(format!(
+                "The Secret {} in the namespace {} is not of this run's Job, and has to be gone first: delete it, if the \
+                 cluster does not.",
+                files::telling(&name),
+                api.namespace
+            ))));
+        }
+        self.inner.hidden.keep(&uid, files::hidden(&telling));
         Ok(Begin::Not { state: Stage::Ready { uid }.state(), after: Duration::ZERO, note: None })
     }
 
@@ -155,15 +166,15 @@ impl Kubernetes {
         let aws = &self.inner.aws;
         // Below all others.
         let mut all = secrets::resolve(aws, &order.region, order.role.as_ref(), &run.commands.secrets).await?;
-        let mut hidden: Vec<String> = all.iter().flat_map(|(_, value)| variables::lines(value)).collect();
+        let mut hidden = run.secrets.to_vec();
+        hidden.extend(all.iter().flat_map(|(_, value)| variables::lines(value)));
         all.extend_from_slice(run.variables);
         if let Some(role) = &order.role {
             let (session, secrets) = variables::of_session(&aws.session(&order.region, role).await?);
             all.extend(session);
             hidden.extend(secrets);
         }
-        self.inner.sessions.keep(&order.deployment_id, hidden);
-        Parcels::pack(run.files, run.script, &all).map_err(Fault::Refused)
+        Parcels::pack(run.files, run.script, &all, &hidden).map_err(Fault::Refused)
     }
 
     /// Lets the Job go. If it is gone, or another one, it is not known whether this one ran: looks say so.
@@ -315,18 +326,34 @@ impl Remote for Kubernetes {
         let Some(pod) = self.begun_pod(order, state).await? else { return Ok(nothing) };
         let name = pod.metadata.name.as_deref().unwrap_or_default();
         let printed = log::read(&self.inner.api, name, pod::is_over(&pod), after).await;
-        let mut printed = unless_gone(&pod, printed)?.unwrap_or(nothing);
-        self.inner.sessions.mask(&order.deployment_id, printed.lines.iter_mut().map(|(_, text)| text));
-        Ok(printed)
+        Ok(unless_gone(&pod, printed)?.unwrap_or(nothing))
     }
 
     async fn tail(&self, order: &Order, state: &Value) -> Result<Vec<String>, Transient> {
         let Some(pod) = self.begun_pod(order, state).await? else { return Ok(Vec::new()) };
         let name = pod.metadata.name.as_deref().unwrap_or_default();
         let lines = log::tail(&self.inner.api, name).await;
-        let mut lines = unless_gone(&pod, lines)?.unwrap_or_default();
-        self.inner.sessions.mask(&order.deployment_id, lines.iter_mut());
-        Ok(lines)
+        Ok(unless_gone(&pod, lines)?.unwrap_or_default())
+    }
+
+    async fn hidden(&self, order: &Order, state: &Value) -> Result<Option<Vec<String>>, Transient> {
+        let Some(Stage::Ready { uid }) = Stage::read(state)? else { return Ok(Some(Vec::new())) };
+        if let Some(hidden) = self.inner.hidden.known(&uid) {
+            return Ok(Some(hidden));
+        }
+        let telling = match self.inner.api.get::<Secret>(&files::telling(&job::name(order))).await {
+            // It went when all was read, or with its Job.
+            Err(Fault::Missing(_)) => return Ok(None),
+            telling => telling?,
+        };
+        if job::owns(&uid, &telling.metadata) {
+            self.inner.hidden.keep(&uid, files::hidden(&telling));
+        }
+        Ok(self.inner.hidden.known(&uid))
+    }
+
+    fn has_credentials(&self, order: &Order) -> bool {
+        order.role.is_some() || self.inner.settings.service_account.is_some()
     }
 
     async fn remove(&self, order: &Order, state: &Value) -> Result<(), Transient> {

@@ -18,9 +18,10 @@ use crate::{Commands, Cursor, End, Engine, Intent, Outcome, ProvisioningEngine, 
 /// More steps than any order takes.
 const ENOUGH: usize = 200;
 /// All that the runner asks for on the way to an end.
-const CALLS: [&str; 7] = [
+const CALLS: [&str; 8] = [
     "create jobs",
     "create secrets",
+    "get secrets",
     "patch jobs",
     "get jobs",
     "list pods",
@@ -257,6 +258,30 @@ async fn every_end_that_is_none_of_the_commands_is_told_and_nothing_is_begun_aga
 }
 
 #[tokio::test]
+async fn what_a_run_prints_is_not_shown_when_nobody_knows_what_to_mask_in_it() {
+    let site = Site::new().await;
+    let mut run = order(&["echo $SECRET_WORD; exit 3"]);
+    run.commands.as_mut().unwrap().variables = vec![("SECRET_WORD".to_owned(), "xyzzy".to_owned())];
+    let cursor = site.advanced(&run, 3).await;
+    // It ends, and its Secrets go, before anybody has read what it printed.
+    site.runner().await.pod(&run).await.unwrap();
+    site.cluster.remove_all("secrets");
+    let message = told(site.end_from(&run, cursor, Mode::Once).await.0);
+    assert!(message.contains("status 3") && message.contains("[left out:"), "{message}");
+    assert!(read_log(&site.folder.path().join("runs"), "r", "d", 0, 1000).unwrap().is_none());
+}
+
+#[tokio::test]
+async fn without_a_role_and_an_account_clients_of_aws_can_sign() {
+    for (account, expected) in [(None, "none none"), (Some("deployer"), "")] {
+        let mut site = Site::new().await;
+        site.settings.service_account = account.map(str::to_owned);
+        site.end(&order(&["echo $AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY"])).await;
+        assert_eq!(site.log()[1], expected);
+    }
+}
+
+#[tokio::test]
 async fn a_job_that_somebody_else_deletes_is_a_lost_run() {
     let site = Site::new().await;
     site.cluster.behave(|| vec![Act::Prints(vec!["one".into()])]);
@@ -318,7 +343,7 @@ async fn what_a_run_waits_for_is_noted() {
 
 #[tokio::test]
 async fn what_can_not_be_begun_says_what_to_change_and_leaves_nothing() {
-    for call in ["create jobs", "create secrets", "patch jobs"] {
+    for call in ["create jobs", "create secrets", "get secrets", "patch jobs"] {
         let site = Site::new().await;
         site.cluster.deny(call, true);
         let message = told(site.end(&order(&GOOD)).await.0);
@@ -410,14 +435,17 @@ async fn a_run_works_in_a_session_of_its_role_and_with_what_the_operator_grants(
         external_id: None,
     };
     aws.put_secret("db", "hunter2!");
-    let commands = ["echo $AWS_ACCESS_KEY_ID; echo key=$AWS_SECRET_ACCESS_KEY; echo ${#DB} $DB"];
+    let outputs = r#"printf '{"Db": "%s"}' "$DB" > proton-outputs.json"#;
+    let commands = ["echo $AWS_ACCESS_KEY_ID; echo key=$AWS_SECRET_ACCESS_KEY; echo ${#DB} $DB", outputs];
     let mut order = Order { role: Some(role), ..order(&commands) };
     order.commands.as_mut().unwrap().secrets = vec![("DB".to_owned(), "db".to_owned())];
     aws.deny_role("arn:aws:iam::123456789012:role/deploy", true);
     assert!(told(site.end(&order).await.0).contains("can't be assumed") && site.is_empty());
     aws.deny_role("arn:aws:iam::123456789012:role/deploy", false);
-    let (end, _) = site.end(&order).await;
+    // No process knows what another has read.
+    let (end, _) = site.end_from(&order, None, Mode::Killed).await;
     assert_eq!(end.outcome, Outcome::Succeeded);
+    assert_eq!(end.outputs, Map::from_iter([("Db".to_owned(), json!("hunter2!"))]), "outputs are as they are");
     assert!(
         site.log()[1].starts_with("ASIA123456789012") && site.log()[2..4] == ["key=***", "8 ***"],
         "{:?}",

@@ -38,6 +38,9 @@ const REMOVALS: u32 = 5;
 /// How many pages of output a step copies.
 const PAGES: u32 = 16;
 
+/// What people are told of an output that can't be masked.
+const UNKNOWN: &str = "[left out: what must not be shown of it is not known any more]";
+
 /// Runs the commands of a template away from this machine.
 #[derive(Debug, Clone)]
 pub struct RemoteEngine {
@@ -115,9 +118,13 @@ impl RemoteEngine {
             Stage::Begins { state } => self.begin(order, commands, state, log).await,
             Stage::Runs { state, looks } => {
                 let look = self.remote.look(order, &state).await?;
-                let log = self.copied(order, commands, &state, log).await;
                 match look {
                     RemoteLook::Runs { note } => {
+                        let hidden = self.remote.hidden(order, &state).await;
+                        let untold = matches!(hidden, Ok(None)).then(|| format!("The output: {UNKNOWN}"));
+                        let copy = self.copy(order, commands, hidden.ok().flatten());
+                        let log = self.copied(order, &state, copy.as_ref(), log).await;
+                        let note = note.or(untold);
                         let stage = Stage::Runs { state, looks: looks.saturating_add(1) };
                         Ok(self.wait(stage, log, pause(looks), note))
                     }
@@ -150,6 +157,7 @@ impl RemoteEngine {
             }
         }
         let mut files = order.bundle.clone();
+        let (variables, secrets) = self.environment(order, commands);
         // What is made for this run takes the place of what the bundle has for trials.
         files.extend(order.files.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())));
         let run = RemoteRun {
@@ -157,7 +165,8 @@ impl RemoteEngine {
             commands,
             files: &files,
             script: &script::script(list, &order.deployment_id),
-            variables: &self.environment(order, commands).0,
+            variables: &variables,
+            secrets: &secrets,
             time_limit: allowed(order),
         };
         Ok(match self.remote.begin(&run, state.as_ref()).await? {
@@ -174,21 +183,29 @@ impl RemoteEngine {
             Ok(lines) => (lines, None),
             Err(transient) => (Vec::new(), Some(transient.message)),
         };
-        let copy = self.copy(order, commands);
-        let end = script::end(&last, &order.deployment_id, &Mask::of(&copy.secrets));
-        if end.is_none() && asked < ASKED && matches!(look, RemoteLook::Ended { .. }) {
+        // Asked for now, and not again when it may be gone.
+        let (hidden, unread) = match self.remote.hidden(order, &state).await {
+            Ok(hidden) => (hidden, unread),
+            Err(transient) => (None, Some(transient.message)),
+        };
+        let copy = self.copy(order, commands, hidden);
+        let end = script::end(&last, &order.deployment_id, copy.as_ref().map(|copy| Mask::of(&copy.secrets)).as_ref());
+        let awaits = unread.is_some() || end.is_none() && matches!(look, RemoteLook::Ended { .. });
+        if awaits && asked < ASKED {
             let stage = Stage::Leaves { state, asked: asked + 1, removals };
             let note = unread.unwrap_or_else(|| "The run has ended; the end of its output is awaited.".to_owned());
             return Ok(self.wait(stage, log, LONGEST_PAUSE, Some(note)));
         }
         for _ in 0..PAGES {
             let after = log.after.clone();
-            log = self.copied(order, commands, &state, log).await;
+            log = self.copied(order, &state, copy.as_ref(), log).await;
             if log.after == after {
                 break;
             }
         }
-        let _ = copy.finish(&mut log, &last);
+        if let Some(copy) = &copy {
+            let _ = copy.finish(&mut log, &last);
+        }
         if self.remote.remove(order, &state).await.is_err() && removals < REMOVALS {
             let stage = Stage::Leaves { state, asked, removals: removals + 1 };
             return Ok(self.wait(stage, log, LONGEST_PAUSE, None));
@@ -240,30 +257,39 @@ impl RemoteEngine {
 
     /// The variables of a run, and what must not be shown among them. Where a run finds credentials is its runner's.
     fn environment(&self, order: &Order, commands: &Commands) -> (Vec<(String, String)>, Vec<String>) {
-        let (mut variables, secrets) =
-            variables::of(order, commands, &self.settings.variables, None, self.aws.endpoint_url());
-        let placeholders = variables::placeholders();
-        variables.retain(|variable| !placeholders.contains(variable));
+        // What the template takes from Secrets Manager comes from the runner, and stands above the operator's.
+        let is_secret = |name: &String| commands.secrets.iter().any(|(secret, _)| secret == name);
+        let given: Vec<_> = self.settings.variables.iter().filter(|(name, _)| !is_secret(name)).cloned().collect();
+        let (mut variables, secrets) = variables::of(order, commands, &given, None, self.aws.endpoint_url());
+        if self.remote.has_credentials(order) {
+            let placeholders = variables::placeholders();
+            variables.retain(|variable| !placeholders.contains(variable));
+        }
         (variables, secrets)
     }
 
-    /// Copies what was printed since. A deployment does not depend on its log: what can't be copied now is, later.
-    async fn copied(&self, order: &Order, commands: &Commands, state: &Value, log: Place) -> Place {
+    /// Copies what was printed since, if it is known what must be masked. A deployment does not depend on its log: what
+    /// can't be copied now is, later.
+    async fn copied(&self, order: &Order, state: &Value, copy: Option<&Copy<'_>>, log: Place) -> Place {
+        let Some(copy) = copy else { return log };
         let Ok(printed) = self.remote.read(order, state, log.after.as_deref()).await else { return log };
         let mut copied = log.clone();
-        match self.copy(order, commands).add(&mut copied, printed) {
+        match copy.add(&mut copied, printed) {
             Ok(()) => copied,
             Err(_) => log,
         }
     }
 
-    fn copy<'a>(&self, order: &'a Order, commands: &'a Commands) -> Copy<'a> {
-        Copy {
+    /// What copies the output of a run whose runner says what is `hidden` of it; nothing if that is not known.
+    fn copy<'a>(&self, order: &'a Order, commands: &'a Commands, hidden: Option<Vec<String>>) -> Option<Copy<'a>> {
+        let mut secrets = hidden?;
+        secrets.extend(self.environment(order, commands).1);
+        Some(Copy {
             path: log_file(&self.settings.folder, &RunId::of(order)),
             commands: list(order, commands),
             word: &order.deployment_id,
-            secrets: self.environment(order, commands).1,
-        }
+            secrets,
+        })
     }
 }
 

@@ -28,6 +28,8 @@ pub(in crate::command) struct RemoteRun<'a> {
     pub script: &'a str,
     /// Its environment, later ones before those of the same name; without the session of its role.
     pub variables: &'a [(String, String)],
+    /// What must not be shown among them.
+    pub secrets: &'a [String],
     /// How long it may take.
     pub time_limit: Duration,
 }
@@ -110,6 +112,17 @@ pub(in crate::command) trait Remote: fmt::Debug + Send + Sync {
     ///
     /// As [`Self::begin`].
     async fn tail(&self, order: &Order, state: &Value) -> Result<Vec<String>, Transient>;
+
+    /// What must not be shown of what was printed, beside what is known of its order: what the runner has given it.
+    /// `None` if that is not known any more; then nothing of it is shown.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::begin`].
+    async fn hidden(&self, order: &Order, state: &Value) -> Result<Option<Vec<String>>, Transient>;
+
+    /// Whether clients of AWS find credentials in a run: those of its role, or what else the runner gives it.
+    fn has_credentials(&self, order: &Order) -> bool;
 
     /// Removes what only the run needed, when all that was printed is read: its files, its secrets.
     ///

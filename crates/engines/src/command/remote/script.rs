@@ -62,8 +62,8 @@ pub(super) fn line<'a>(text: &'a str, word: &str) -> Line<'a> {
 }
 
 /// What the last lines of an output say of its end; `None` if that is not among them. What must not be shown is masked
-/// in what people read.
-pub(super) fn end(lines: &[String], word: &str, mask: &Mask<'_>) -> Option<End> {
+/// in what people read; where that is not known, they read nothing of it.
+pub(super) fn end(lines: &[String], word: &str, mask: Option<&Mask<'_>>) -> Option<End> {
     let last = lines.iter().rposition(|text| matches!(line(text, word), Line::End(..)))?;
     let Line::End(before, status) = line(&lines[last], word) else { return None };
     let mut end = End { status, command: None, outputs: None, tail: String::new() };
@@ -93,9 +93,15 @@ pub(super) fn end(lines: &[String], word: &str, mask: &Mask<'_>) -> Option<End> 
         end.outputs = Some(Ok(output.join("\n")));
     }
     printed.reverse();
-    // Also a secret of several colours is none in a message.
-    let printed: Vec<String> = printed.into_iter().map(|text| mask.masked(&plain(text))).collect();
-    end.tail = end_of_lines(&printed);
+    end.tail = match mask {
+        Some(mask) => {
+            // Also a secret of several colours is none in a message.
+            let printed: Vec<String> = printed.into_iter().map(|text| mask.masked(&plain(text))).collect();
+            end_of_lines(&printed)
+        }
+        None if printed.is_empty() => String::new(),
+        None => super::UNKNOWN.to_owned(),
+    };
     Some(end)
 }
 
@@ -109,7 +115,7 @@ mod tests {
     use std::process::Command;
 
     fn end(lines: &[String], word: &str) -> Option<End> {
-        super::end(lines, word, &Mask::of(&["s3cr3t".to_owned()]))
+        super::end(lines, word, Some(&Mask::of(&["s3cr3t".to_owned()])))
     }
 
     fn run(commands: &[&str]) -> (i32, Vec<String>) {
@@ -142,6 +148,8 @@ mod tests {
         assert_eq!((status, end(&lines, "WORD")), (7, Some(expected)));
         assert_eq!(end(&lines[..lines.len() - 1], "WORD"), None);
         assert_eq!(end(&lines, "OTHER"), None);
+        let unmasked = super::end(&lines, "WORD", None).unwrap();
+        assert_eq!((unmasked.status, unmasked.tail.as_str()), (7, crate::command::remote::UNKNOWN));
     }
 
     #[test]

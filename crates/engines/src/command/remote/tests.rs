@@ -20,6 +20,10 @@ struct Faults {
     late: u32,
     unreadable: u32,
     unremovable: u32,
+    /// It is not known any more what must not be shown.
+    forgotten: bool,
+    /// Runs find no credentials.
+    poor: bool,
     /// The run ends in this way, whatever its commands do.
     end: Option<RemoteLook>,
 }
@@ -103,6 +107,14 @@ impl Remote for Shell {
             true => Ok(Vec::new()),
             false => Ok(self.ran.lock().unwrap().1.clone()),
         }
+    }
+
+    async fn hidden(&self, _: &Order, _: &Value) -> Result<Option<Vec<String>>, Transient> {
+        Ok((!self.faults.lock().unwrap().forgotten).then(|| vec!["0wn".to_owned()]))
+    }
+
+    fn has_credentials(&self, _: &Order) -> bool {
+        !self.faults.lock().unwrap().poor
     }
 
     async fn remove(&self, _: &Order, _: &Value) -> Result<(), Transient> {
@@ -199,7 +211,7 @@ fn failure_of(end: End) -> String {
 
 #[tokio::test]
 async fn commands_run_once_with_their_files_and_what_they_print_and_leave_is_known() {
-    let site = site(Faults { late: 3, unreadable: 2, unremovable: 2, end: None }).await;
+    let site = site(Faults { late: 3, unreadable: 2, unremovable: 2, ..Faults::default() }).await;
     let commands = ["cat greeting; echo", "echo $COLOR $API_TOKEN", "printf '{\"Size\": 3}' > proton-outputs.json"];
     let (end, notes) = site.end_of(&order(Intent::Apply, &commands)).await;
     assert_eq!(end.outcome, Outcome::Succeeded, "{notes:?}");
@@ -218,6 +230,46 @@ async fn what_fails_names_the_command_its_status_and_its_last_lines() {
     let message = failure_of(end);
     assert!(message.starts_with("Command 2 of 2 ended with status 3: echo $API_TOKEN; exit 3"), "{message}");
     assert!(message.ends_with("***\nthe shell is done"), "{message}");
+}
+
+#[tokio::test]
+async fn what_the_runner_gives_a_run_is_masked_but_for_its_outputs_and_where_that_is_not_known_nothing_is_shown() {
+    let commands = ["echo 0wn", "printf '{\"Key\": \"0wn\"}' > proton-outputs.json"];
+    for forgotten in [false, true] {
+        let site = site(Faults { forgotten, ..Faults::default() }).await;
+        let (end, _) = site.end_of(&order(Intent::Apply, &commands)).await;
+        assert_eq!(end.outputs, Map::from_iter([("Key".to_owned(), json!("0wn"))]), "as the commands have it");
+        match forgotten {
+            true => assert!(read_log(site.logs.path(), "r", "d", 0, 1000).unwrap().is_none()),
+            false => assert_eq!(site.log()[..2], ["$ echo ***", "***"]),
+        }
+    }
+    let site = site(Faults { forgotten: true, ..Faults::default() }).await;
+    let message = failure_of(site.end_of(&order(Intent::Apply, &["echo 0wn; exit 3"])).await.0);
+    assert!(message.starts_with("Command 1 of 1 ended with status 3") && message.contains(UNKNOWN), "{message}");
+    assert!(!message.contains("output:\n0wn"), "{message}");
+    site.shell.faults.lock().unwrap().end = Some(RemoteLook::Runs { note: None });
+    let mut cursor = None;
+    for _ in 0..3 {
+        let step = site.engine.step(&order(Intent::Apply, &["true"]), cursor.as_ref()).await;
+        let Ok(Step::Wait { cursor: next, note, .. }) = step else { panic!() };
+        assert_eq!(
+            note.is_some_and(|note| note.contains(UNKNOWN)),
+            cursor.is_some() && next.0.to_string().contains("looks\":1")
+        );
+        cursor = Some(next);
+    }
+}
+
+#[tokio::test]
+async fn a_run_without_credentials_can_sign_and_the_operators_variables_stand_below_the_templates_secrets() {
+    for (poor, expected) in [(true, "none"), (false, "")] {
+        let site = site(Faults { poor, ..Faults::default() }).await;
+        let mut order = order(Intent::Apply, &["echo key=$AWS_ACCESS_KEY_ID; echo ${API_TOKEN:-is left out}"]);
+        order.commands.as_mut().unwrap().secrets = vec![("API_TOKEN".to_owned(), "arn".to_owned())];
+        site.end_of(&order).await;
+        assert_eq!(site.log()[1..3], [&format!("key={expected}"), "is left out"]);
+    }
 }
 
 #[tokio::test]

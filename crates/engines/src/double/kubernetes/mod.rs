@@ -169,6 +169,14 @@ impl Cluster {
         self.world().remove_job(name);
     }
 
+    /// Removes all things of a kind as somebody else would, at once.
+    pub fn remove_all(&self, kind: &str) {
+        let mut world = self.world();
+        for name in world.objects.names(kind) {
+            world.objects.remove(kind, &name);
+        }
+    }
+
     /// How many pods have ever begun their container.
     #[must_use]
     pub fn begun(&self) -> usize {

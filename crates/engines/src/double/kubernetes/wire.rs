@@ -193,10 +193,9 @@ impl World {
             "delete jobs" => self.delete(asked),
             "get jobs" => {
                 self.collect(&asked.name);
-                self.objects
-                    .get("jobs", &asked.name)
-                    .map_or_else(|| Answer::missing(asked), |job| Answer::of(job, false))
+                self.get(asked)
             }
+            "get secrets" => self.get(asked),
             "list pods" => {
                 self.advance();
                 self.list(asked)
@@ -206,6 +205,11 @@ impl World {
             "deletecollection secrets" => self.delete_all(asked),
             _ => Answer::failure(405, "MethodNotAllowed", &format!("the double does not {what}")),
         }
+    }
+
+    fn get(&self, asked: &Asked) -> Answer {
+        let thing = self.objects.get(&asked.kind, &asked.name);
+        thing.map_or_else(|| Answer::missing(asked), |thing| Answer::of(thing, false))
     }
 
     fn create(&mut self, asked: &Asked) -> Answer {

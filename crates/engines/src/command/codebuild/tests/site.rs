@@ -47,6 +47,7 @@ impl Given {
             files: &self.files,
             script: "echo hello\n",
             variables: &self.variables,
+            secrets: &[],
             time_limit: self.order.time_limit,
         }
     }
