@@ -1,7 +1,8 @@
 //! What a run of commands may ask of the API: to notify its own deployment, while that is under way.
 //!
 //! Owns the token that stands for a deployment. It is the deployment's id, sealed under the master key: nothing is
-//! stored of it, nobody else can make one, and it opens nothing once its deployment has ended.
+//! stored of it, nobody else can make one, and it opens nothing once its deployment has ended. It is the same each time
+//! that it is made, so that whoever copies the output of a run knows what to mask there.
 
 use super::{Caller, Context, notification};
 use crate::app::App;
@@ -25,7 +26,7 @@ pub(crate) fn url(app: &App, deployment: &Id) -> Result<Option<String>> {
         false => Some(&app.own_url),
     };
     let Some(reached) = reached else { return Ok(None) };
-    let token = app.store.master_key().seal(deployment.as_str().as_bytes(), PURPOSE)?;
+    let token = app.store.master_key().seal_alike(deployment.as_str().as_bytes(), PURPOSE)?;
     Ok(Some(format!("{reached}{PATH}{}", hex::encode(token))))
 }
 

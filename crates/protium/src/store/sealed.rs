@@ -14,7 +14,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 
 use super::db::Db;
 use super::db_error::{DbError, DbErrorKind, DbResult};
-use crate::sha256::sha256_hex;
+use crate::sha256::{sha256, sha256_hex};
 use crate::{params, transaction};
 
 const KEY_BYTES: usize = 32;
@@ -77,6 +77,20 @@ impl MasterKey {
     pub fn seal(&self, secret: &[u8], identity: &str) -> DbResult<Vec<u8>> {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|error| DbError::other(format!("no random numbers: {error}")))?;
+        self.seal_with(nonce, secret, identity)
+    }
+
+    /// Seals what need not be hidden and what nobody else shall be able to make. The same is sealed in the same way each
+    /// time, by every process that has the key.
+    pub fn seal_alike(&self, text: &[u8], identity: &str) -> DbResult<Vec<u8>> {
+        let parts = [b"protium sealed alike\0".as_slice(), identity.as_bytes(), b"\0", text];
+        let mut nonce = [0; NONCE_BYTES];
+        // No two texts have the same.
+        nonce.copy_from_slice(&sha256(&parts.concat())[..NONCE_BYTES]);
+        self.seal_with(nonce, text, identity)
+    }
+
+    fn seal_with(&self, nonce: [u8; NONCE_BYTES], secret: &[u8], identity: &str) -> DbResult<Vec<u8>> {
         let payload = Payload { msg: secret, aad: identity.as_bytes() };
         let sealed = self
             .cipher

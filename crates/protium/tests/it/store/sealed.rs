@@ -24,6 +24,19 @@ fn a_secret_opens_with_its_key_and_its_row_only() {
     assert_ne!(key.id(), other.id());
 }
 
+#[test]
+fn what_is_sealed_alike_is_the_same_each_time_and_nobody_elses() {
+    let key = MasterKey::from_bytes(&[7; 32]);
+    let sealed = key.seal_alike(b"deployment", "run").unwrap();
+    assert_eq!(sealed, MasterKey::from_bytes(&[7; 32]).seal_alike(b"deployment", "run").unwrap());
+    assert_eq!(key.open(&sealed, "run").unwrap(), b"deployment");
+    let other = MasterKey::from_bytes(&[8; 32]);
+    for another in [key.seal_alike(b"another", "run").unwrap(), key.seal_alike(b"deployment", "row").unwrap()] {
+        assert_ne!(sealed[..24], another[..24], "each text has a nonce of its own");
+    }
+    assert_eq!(other.open(&sealed, "run").unwrap_err().kind(), DbErrorKind::Corrupt);
+}
+
 on_both! {
     the_first_start_makes_a_key_file_for_its_owner_only, async |db| {
         let path = &db.options().master_key_file;
