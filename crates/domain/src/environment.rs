@@ -130,7 +130,7 @@ pub fn check_engine(
             field,
             format_args!(
                 "{what} is provisioned with terraform, and the environment '{name}' has no provisioningRepository, \
-                 which that needs on a server that runs no commands; choose a self-managed environment, a version that \
+                 which that needs on a server without --runner local; choose a self-managed environment, a version that \
                  is provisioned with cloudformation, or start the server with --runner local"
             ),
         )),

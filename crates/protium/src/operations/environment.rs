@@ -6,7 +6,7 @@ use super::page::Page;
 use super::quota::{Places, Quota};
 use super::template::existing;
 use super::upgrade::Update;
-use super::usable_version::{self, check_built, check_same_engine};
+use super::usable_version::{self, check_built, check_same_engine, runs_terraform};
 use super::{Context, account_connection, repository, spec, wire};
 use crate::app::new_id;
 use crate::error::{Result, conflict, not_found};
@@ -329,7 +329,7 @@ async fn reconnect(
 /// Whether the engine of the version is built, and the members fit it.
 pub(super) fn check_provisioning(cx: &Context, access: &Access, version: &TemplateVersion) -> Result<()> {
     check_built(cx, version.infrastructure())?;
-    Ok(check_access(access, engine(version), cx.app.engines.commands.is_some())?)
+    Ok(check_access(access, engine(version), runs_terraform(cx))?)
 }
 
 /// Whether the repository that the members name is linked.

@@ -71,8 +71,8 @@ pub(super) fn check_built(cx: &Context, part: Option<&RegisteredPart>) -> Result
     match Method::of_part(&part.engine, true, None) {
         Some(Method::Commands) if cx.app.engines.commands.is_none() => Err(invalid(
             FIELD,
-            "the version is provisioned with codebuild, and this server runs no commands; start it with --runner local, \
-             or use a version that is provisioned with cloudformation or terraform",
+            "the version is provisioned with codebuild, and this server runs no commands; start it with a --runner \
+             (docs/runs.md), or use a version that is provisioned with cloudformation or terraform",
         )),
         Some(_) => Ok(()),
         None => Err(invalid(
@@ -84,6 +84,11 @@ pub(super) fn check_built(cx: &Context, part: Option<&RegisteredPart>) -> Result
             ),
         )),
     }
+}
+
+/// Whether this server runs Terraform itself: that needs the runner of its own machine, where the state is.
+pub(super) fn runs_terraform(cx: &Context) -> bool {
+    cx.app.engines.commands.is_some() && !cx.app.config.runner.is_remote()
 }
 
 /// Whether what exists goes on with its engine: another would leave behind what that made.

@@ -4,7 +4,7 @@ use crate::app::new_id;
 use crate::error::{Error, Result, conflict, invalid, not_found};
 use crate::operations::Context;
 use crate::operations::deploy::{self, Start};
-use crate::operations::usable_version::{check_built, check_same_engine};
+use crate::operations::usable_version::{check_built, check_same_engine, runs_terraform};
 use crate::store::{
     Reader, Target, Tx, account_settings_get, environment_get, instance_insert, pipeline_insert, tag_set,
 };
@@ -53,8 +53,7 @@ pub(in crate::operations) fn check_environment(
     version: &TemplateVersion,
 ) -> Result<()> {
     if let Some(part) = version.infrastructure() {
-        let runs = cx.app.engines.commands.is_some();
-        check_engine(environment, field, &format!("instance '{instance}'"), &part.engine, runs)?;
+        check_engine(environment, field, &format!("instance '{instance}'"), &part.engine, runs_terraform(cx))?;
     }
     let Some(deployed) = &environment.track.deployed else {
         return Err(conflict(format!(
@@ -114,7 +113,8 @@ pub(in crate::operations) async fn check_pipeline_engine(
     let before = pipeline.and_then(|pipeline| Method::parse(pipeline.track.engine.as_deref()?));
     let provided = match Method::of_part(&part.engine, settings.pipeline_repository.is_some(), before) {
         // What runs here needs no role.
-        Some(Method::Commands | Method::Terraform) => cx.app.engines.commands.is_some(),
+        Some(Method::Commands) => cx.app.engines.commands.is_some(),
+        Some(Method::Terraform) => runs_terraform(cx),
         Some(Method::CloudFormation | Method::SelfManaged) | None => settings.provision_pipelines_of(&part.engine),
     };
     if provided {
