@@ -81,12 +81,14 @@ impl Parcels {
         parts.push(Part { key: SCRIPT.to_owned(), bytes: script.as_bytes().to_vec(), mode: Some(FILE) });
         let hidden = serde_json::to_vec(hidden).map_err(|error| error.to_string())?;
         fitting("the variables and the names of the files", begin.len() + hidden.len())?;
-        // In the first Secret, which is known by its name.
-        let first = vec![
+        // In the first Secret, which is known by its name, and alone: what the others have is the same each time that a
+        // run is packed, and these two are not, since a session is another each time.
+        let mut parcels = vec![vec![
             Part { key: ENTRY.to_owned(), bytes: begin.into_bytes(), mode: Some(FILE) },
             Part { key: HIDDEN.to_owned(), bytes: hidden, mode: None },
-        ];
-        Ok(Self(parcelled(first, parts)))
+        ]];
+        parcels.extend(parcelled(parts));
+        Ok(Self(parcels))
     }
 
     /// What the pod sees of them, in one folder. The names are of a Job that may not be there yet.
@@ -144,10 +146,9 @@ fn fitting(what: &str, bytes: usize) -> Result<(), String> {
     ))
 }
 
-/// What is first in one parcel; each of the others into the first with room for it.
-fn parcelled(first: Vec<Part>, parts: Vec<Part>) -> Vec<Vec<Part>> {
-    let used = first.iter().map(|part| part.bytes.len()).sum();
-    let mut parcels: Vec<(usize, Vec<Part>)> = vec![(used, first)];
+/// Each into the first parcel with room for it.
+fn parcelled(parts: Vec<Part>) -> Vec<Vec<Part>> {
+    let mut parcels: Vec<(usize, Vec<Part>)> = Vec::new();
     for part in parts {
         let size = part.bytes.len();
         match parcels.iter_mut().find(|(used, _)| used + size <= MOST) {
@@ -247,7 +248,7 @@ mod tests {
     fn many_files_are_split_and_one_that_is_too_large_is_refused_by_its_name() {
         let half = "x".repeat(MOST / 2 + 1);
         let packed = Parcels::pack(&files(&[("a", &half), ("b", &half), ("c", &half)]), "true", &[], &[]).unwrap();
-        assert_eq!(packed.0.len(), 3);
+        assert_eq!(packed.0.len(), 4);
         for parcel in &packed.0 {
             assert!(parcel.iter().map(|part| part.bytes.len()).sum::<usize>() <= MOST);
         }
@@ -258,7 +259,7 @@ mod tests {
 
     #[test]
     fn what_must_not_be_shown_is_with_what_is_run_first_and_the_pod_does_not_see_it() {
-        let large = "x".repeat(MOST - 1_000);
+        let large = "x".repeat(1_000);
         let secrets = ["s3cr3t".to_owned(), "two\nlines".to_owned()];
         let packed = Parcels::pack(&files(&[("a", &large)]), "true", &[], &secrets).unwrap();
         let seen = serde_json::to_string(&packed.projections("job")).unwrap();
@@ -267,6 +268,9 @@ mod tests {
         assert_eq!(hidden(&made[0]).as_deref(), Some(&secrets[..]));
         assert!(made[0].data.as_ref().unwrap().contains_key(ENTRY) && seen.contains(ENTRY), "{seen}");
         assert!(!seen.contains(HIDDEN) && made[1..].iter().all(|secret| hidden(secret).is_none()), "{seen}");
+        let again = Parcels::pack(&files(&[("a", &large)]), "true", &variables(&[("A", "b")]), &[]).unwrap();
+        let names = |parcels: &Parcels| serde_json::to_string(&parcels.projections("job")).unwrap();
+        assert_eq!(names(&again), seen, "whatever is given, it is found in the same places");
         let large = ["x".repeat(MOST)];
         assert!(Parcels::pack(&files(&[]), "true", &[], &large).unwrap_err().starts_with("the variables"));
     }

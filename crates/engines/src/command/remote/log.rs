@@ -31,6 +31,13 @@ pub(super) struct Place {
     full: bool,
 }
 
+impl Place {
+    /// Whether the copy takes no more: what follows need not be read, but for its end.
+    pub(super) fn is_full(&self) -> bool {
+        self.full
+    }
+}
+
 /// What must be known to write a copy.
 pub(super) struct Copy<'a> {
     /// The file, if its folder could be made.

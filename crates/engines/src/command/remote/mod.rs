@@ -123,7 +123,7 @@ impl RemoteEngine {
                         let hidden = self.remote.hidden(order, &state).await;
                         let untold = matches!(hidden, Ok(None)).then(|| format!("The output: {UNKNOWN}"));
                         let copy = self.copy(order, commands, hidden.ok().flatten());
-                        let log = self.copied(order, &state, copy.as_ref(), log).await;
+                        let log = self.copied(order, &state, copy.as_ref(), &log).await.unwrap_or(log);
                         let note = note.or(untold);
                         let stage = Stage::Runs { state, looks: looks.saturating_add(1) };
                         Ok(self.wait(stage, log, pause(looks), note))
@@ -196,12 +196,9 @@ impl RemoteEngine {
             let note = unread.unwrap_or_else(|| "The run has ended; the end of its output is awaited.".to_owned());
             return Ok(self.wait(stage, log, LONGEST_PAUSE, Some(note)));
         }
-        for _ in 0..PAGES {
-            let after = log.after.clone();
-            log = self.copied(order, &state, copy.as_ref(), log).await;
-            if log.after == after {
-                break;
-            }
+        if !self.copied_all(order, &state, copy.as_ref(), &mut log).await && asked < ASKED {
+            let stage = Stage::Leaves { state, asked: asked + 1, removals };
+            return Ok(self.wait(stage, log, FIRST_PAUSE, Some("The rest of the output is copied.".to_owned())));
         }
         if let Some(copy) = &copy {
             let _ = copy.finish(&mut log, &last);
@@ -268,16 +265,28 @@ impl RemoteEngine {
         (variables, secrets)
     }
 
-    /// Copies what was printed since, if it is known what must be masked. A deployment does not depend on its log: what
-    /// can't be copied now is, later.
-    async fn copied(&self, order: &Order, state: &Value, copy: Option<&Copy<'_>>, log: Place) -> Place {
-        let Some(copy) = copy else { return log };
-        let Ok(printed) = self.remote.read(order, state, log.after.as_deref()).await else { return log };
+    /// Copies what was printed since, if it is known what must be masked, and there is room. A deployment does not depend
+    /// on its log: what can't be copied now (`None`) is, later.
+    async fn copied(&self, order: &Order, state: &Value, copy: Option<&Copy<'_>>, log: &Place) -> Option<Place> {
         let mut copied = log.clone();
-        match copy.add(&mut copied, printed) {
-            Ok(()) => copied,
-            Err(_) => log,
+        if let Some(copy) = copy.filter(|_| !log.is_full()) {
+            let printed = self.remote.read(order, state, log.after.as_deref()).await.ok()?;
+            copy.add(&mut copied, printed).ok()?;
         }
+        Some(copied)
+    }
+
+    /// Copies what is left of an output that has ended. `false` if there is more, or it can't be copied now.
+    async fn copied_all(&self, order: &Order, state: &Value, copy: Option<&Copy<'_>>, log: &mut Place) -> bool {
+        for _ in 0..PAGES {
+            let Some(copied) = self.copied(order, state, copy, log).await else { return false };
+            let is_all = copied.after == log.after;
+            *log = copied;
+            if is_all {
+                return true;
+            }
+        }
+        false
     }
 
     /// What copies the output of a run whose runner says what is `hidden` of it; nothing if that is not known.

@@ -224,6 +224,17 @@ async fn commands_run_once_with_their_files_and_what_they_print_and_leave_is_kno
 }
 
 #[tokio::test]
+async fn a_long_output_is_copied_whole_also_when_it_can_not_be_read_at_times() {
+    let site = site(Faults { unreadable: 5, ..Faults::default() }).await;
+    // A page of this runner has two lines: one step does not copy them all.
+    let (end, _) =
+        site.end_of(&order(Intent::Apply, &["i=0; while [ $i -lt 90 ]; do echo $i; i=$((i+1)); done"])).await;
+    assert_eq!(end.outcome, Outcome::Succeeded);
+    let expected: Vec<String> = (0..90).map(|line| line.to_string()).collect();
+    assert_eq!(site.log()[1..], expected);
+}
+
+#[tokio::test]
 async fn what_fails_names_the_command_its_status_and_its_last_lines() {
     let site = site(Faults::default()).await;
     let (end, _) = site.end_of(&order(Intent::Apply, &["true", "echo $API_TOKEN; exit 3"])).await;
