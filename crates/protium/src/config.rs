@@ -402,6 +402,14 @@ impl Config {
                 )));
             }
         }
+        // Whoever gave it relies on it.
+        if self.deny_run_network && self.runner.is_remote() {
+            return Err(ConfigError(
+                "deny-run-network: is for --runner local; what runs elsewhere reach, a NetworkPolicy of the cluster or the \
+                 VPC of the build project says. Leave it out"
+                    .into(),
+            ));
+        }
         Ok(())
     }
 }
@@ -537,6 +545,9 @@ mod tests {
         assert!(error(url).contains("http://HOST:PORT"));
         let url = ServeArgs { public_url: Some("protium.internal".into()), ..ServeArgs::default() };
         assert!(error(url).contains("public-url: 'protium.internal'"));
+        let runs = |runner| ServeArgs { runner: Some(runner), deny_run_network: true, ..ServeArgs::default() };
+        assert!(error(runs(Runner::Kubernetes)).contains("deny-run-network: is for --runner local"));
+        assert!(Config::new(runs(Runner::Local)).is_ok());
         let key = ServeArgs { root_access_key_id: Some("AKIAIOSFODNN7EXAMPLE".into()), ..ServeArgs::default() };
         assert!(error(key).contains("PROTIUM_ROOT_SECRET_ACCESS_KEY"));
     }

@@ -29,12 +29,6 @@ pub(super) struct Runs {
 pub(super) async fn start(config: &Config, aws: &Aws) -> anyhow::Result<Runs> {
     let aws = aws.clone();
     let remote = || -> anyhow::Result<RemoteSettings> {
-        // Whoever gave it relies on it.
-        anyhow::ensure!(
-            !config.deny_run_network,
-            "deny-run-network: is for --runner local; what runs elsewhere reach, a NetworkPolicy of the cluster or the VPC \
-             of the build project says. Leave it out"
-        );
         if config.public_url.is_none() {
             tracing::warn!(
                 "runner: runs elsewhere can't notify their deployments; give --public-url, where they reach this server"
