@@ -9,6 +9,7 @@ mod runner;
 
 pub use client::ClientSettings;
 pub use runner::{CodeBuildSection, KubernetesSection, Runner};
+use runner::{run_keep, run_variables};
 
 use crate::store::DatabaseUrl;
 use protium_domain::bundle::Limits;
@@ -218,12 +219,6 @@ impl BundleStore {
 /// The least and the most that a deadline can be: a second, and a year.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// The days that runs are kept for, where nobody says otherwise.
-const RUN_KEEP_DAYS: u64 = 30;
-/// The longest that runs can be kept for, in days: a hundred years.
-const LONGEST_RUN_KEEP_DAYS: u64 = 36_500;
 
 /// A file in the data folder while a backup is being restored into it: nothing may be started on that.
 pub const UNFINISHED: &str = "restore-unfinished";
@@ -455,50 +450,12 @@ fn root_key(id: Option<String>, secret: Option<String>) -> Result<Option<(String
     }
 }
 
-fn run_keep(days: Option<u64>) -> Result<Duration, ConfigError> {
-    match days.unwrap_or(RUN_KEEP_DAYS) {
-        days @ 1..=LONGEST_RUN_KEEP_DAYS => Ok(DAY * u32::try_from(days).unwrap_or(u32::MAX)),
-        days => Err(ConfigError(format!("run-keep-days: {days} is not from 1 to {LONGEST_RUN_KEEP_DAYS} days"))),
-    }
-}
-
 fn account_id(given: Option<String>) -> Result<String, ConfigError> {
     let id = given.unwrap_or_else(|| "000000000000".into());
     if is_account(&id) {
         Ok(id)
     } else {
         Err(ConfigError(format!("account-id: '{id}' is not an AWS account id; give twelve digits")))
-    }
-}
-
-/// What the operator gives every run. Terraform's program is given the same way.
-fn run_variables(
-    given: BTreeMap<String, String>,
-    terraform: Option<String>,
-) -> Result<BTreeMap<String, String>, ConfigError> {
-    let legal = |name: &str| {
-        !name.starts_with(|c: char| c.is_ascii_digit())
-            && !name.is_empty()
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-    };
-    if let Some(name) = given.keys().find(|name| !legal(name)) {
-        return Err(ConfigError(format!(
-            "run-variables: '{name}' is no name of a variable; use letters, digits and _, and no digit first"
-        )));
-    }
-    if let Some((name, _)) = given.iter().find(|(_, value)| value.contains('\0')) {
-        return Err(ConfigError(format!("run-variables.{name}: no variable can hold U+0000; remove it")));
-    }
-    let mut variables = given;
-    match terraform {
-        Some(program) if program.is_empty() || program.contains('\0') => {
-            Err(ConfigError("terraform: no program; give its name or path, as in tofu".into()))
-        }
-        Some(program) => {
-            variables.insert("PROTIUM_TERRAFORM".to_owned(), program);
-            Ok(variables)
-        }
-        None => Ok(variables),
     }
 }
 
