@@ -19,8 +19,8 @@ const FEW_SERVICES: usize = 50;
 const PAGE: usize = 100;
 /// How many pages of a list are read in a walk.
 const PAGES: usize = 5;
-/// How many pages of each list are measured in a round, at least.
-const SAMPLES: usize = 20;
+/// How many pages of each list are measured in a round, at least: from five rounds on, a p99 is not one slow answer.
+const SAMPLES: usize = 100;
 /// How often a call is made, while the host takes processors away.
 const STOLEN_TRIES: usize = 50;
 /// How often the kernel tells what was taken away, at least.
@@ -37,12 +37,11 @@ const SORTS: [&str; 7] = [
 
 pub(crate) async fn measure(database: Database, effort: Effort) -> Result<Vec<Figure>> {
     let name = database.name();
+    let mut small = Site::start(database).await?;
+    Crowd::begin(&mut small).await?.grow(&mut small, FEW_SERVICES).await?;
     let mut site = Site::start(database).await?;
-    let mut crowd = Crowd::begin(&mut site).await?;
-    crowd.grow(&mut site, FEW_SERVICES).await?;
-    let few = Measured::of(&site, effort).await?;
-    crowd.grow(&mut site, effort.services.max(FEW_SERVICES)).await?;
-    let many = Measured::of(&site, effort).await?;
+    Crowd::begin(&mut site).await?.grow(&mut site, effort.services.max(FEW_SERVICES)).await?;
+    let [few, many] = measured([&small, &site], effort).await?;
     let instances = effort.services * INSTANCES;
     let mut figures = Vec::new();
     for (group, bound) in [
@@ -71,31 +70,40 @@ pub(crate) async fn measure(database: Database, effort: Effort) -> Result<Vec<Fi
 }
 
 /// The p99 of each list, by group and list, in milliseconds.
+#[derive(Default)]
 struct Measured(BTreeMap<(&'static str, String), f64>);
 
-impl Measured {
-    async fn of(site: &Site, effort: Effort) -> Result<Self> {
-        let samples = SAMPLES * effort.rounds;
-        let mut measured = BTreeMap::new();
-        for (group, list, inputs) in lists(site).await? {
-            let mut times = Vec::new();
-            while times.len() < samples {
-                for input in &inputs {
-                    times.extend(walk(site, input).await?);
-                }
+/// The same lists in both stores, in turns: whatever else the machine does, it does to both.
+async fn measured(sites: [&Site; 2], effort: Effort) -> Result<[Measured; 2]> {
+    let samples = SAMPLES * effort.rounds;
+    let mut measured = [Measured::default(), Measured::default()];
+    for ((group, list, few), (_, _, many)) in lists(sites[0]).await?.into_iter().zip(lists(sites[1]).await?) {
+        let mut times = [Vec::new(), Vec::new()];
+        while times.iter().any(|times| times.len() < samples) {
+            for inputs in few.iter().zip(&many) {
+                times[0].extend(walk(sites[0], inputs.0).await?);
+                times[1].extend(walk(sites[1], inputs.1).await?);
             }
-            let (median, p99) = (quantile(&mut times, 0.5), quantile(&mut times, 0.99));
-            note(format!("{}: {group}: {list}: {median:.1} ms, p99 {p99:.1} ms", site.database.name()));
-            measured.insert((group, list), p99);
         }
+        for ((site, measured), times) in sites.iter().zip(&mut measured).zip(&mut times) {
+            measured.take(site, group, list.clone(), times);
+        }
+    }
+    for (site, measured) in sites.iter().zip(&mut measured) {
         let mut times = Vec::new();
         for _ in 0..samples {
             times.push(timed(site, "GetResourcesSummary", &json!({})).await?.1);
         }
-        let (median, p99) = (quantile(&mut times, 0.5), quantile(&mut times, 0.99));
-        note(format!("{}: GetResourcesSummary: {median:.1} ms, p99 {p99:.1} ms", site.database.name()));
-        measured.insert(("summary", String::new()), p99);
-        Ok(Self(measured))
+        measured.take(site, "summary", String::new(), &mut times);
+    }
+    Ok(measured)
+}
+
+impl Measured {
+    fn take(&mut self, site: &Site, group: &'static str, list: String, times: &mut [f64]) {
+        let (median, p99) = (quantile(times, 0.5), quantile(times, 0.99));
+        note(format!("{}: {group}: {list}: {median:.2} ms, p99 {p99:.2} ms of {}", site.database.name(), times.len()));
+        self.0.insert((group, list), p99);
     }
 
     fn group(&self, group: &str) -> impl Iterator<Item = (&str, f64)> {
