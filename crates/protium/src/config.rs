@@ -481,7 +481,7 @@ mod tests {
         let config = Config::new(ServeArgs::default()).expect("defaults are right");
         assert_eq!(config.listen.to_string(), "127.0.0.1:8420");
         assert_eq!(config.account_id, "000000000000");
-        assert_eq!(config.run_keep, DAY * 30);
+        assert_eq!(config.run_keep, Duration::from_secs(30 * 24 * 60 * 60));
         assert_eq!(config.database_url, DatabaseUrl::Sqlite("protium-data/protium.db".into()));
         assert_eq!(config.master_key_file, PathBuf::from("protium-data/master.key"));
     }
