@@ -185,7 +185,9 @@ class AwsCli:
 
     @staticmethod
     def moment(value):
-        assert isinstance(value, float), f"{value!r} is no moment as version 1 of the CLI shows it"
+        # A number as it came in the answer, which has no fraction in one of a thousand milliseconds.
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        assert is_number, f"{value!r} is no moment as version 1 of the CLI shows it"
         return value
 
     # ---- its neighbours -------------------------------------------------------------------------
