@@ -8,13 +8,14 @@ pub(crate) mod environment;
 mod runner;
 
 pub use client::ClientSettings;
-pub use runner::{CodeBuildSection, KubernetesSection, Runner};
+pub use runner::Runner;
 use runner::{run_keep, run_variables};
 
 use crate::store::DatabaseUrl;
 use protium_domain::bundle::Limits;
 use protium_domain::bundle::terraform::ManagedState;
 use protium_domain::quota::Quotas;
+use protium_engines::command::{CodeBuildSettings, KubernetesSettings};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -145,8 +146,8 @@ struct File {
     deadlines: DeadlineSeconds,
     #[serde(rename = "run-variables")]
     run_variables: BTreeMap<String, String>,
-    codebuild: CodeBuildSection,
-    kubernetes: KubernetesSection,
+    codebuild: CodeBuildSettings,
+    kubernetes: KubernetesSettings,
     #[serde(rename = "bundle-store")]
     bundle_stores: Vec<BundleStore>,
 }
@@ -252,8 +253,8 @@ pub struct Config {
     pub run_keep: Duration,
     /// Variables of every run, by name. They may hold secrets.
     pub run_variables: BTreeMap<String, String>,
-    pub codebuild: CodeBuildSection,
-    pub kubernetes: KubernetesSection,
+    pub codebuild: CodeBuildSettings,
+    pub kubernetes: KubernetesSettings,
     /// Where the state of Terraform is kept, if not in the data folder.
     pub terraform_state: Option<ManagedState>,
     pub quotas: Quotas,

@@ -7,6 +7,7 @@ use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 
+use super::CredentialsFailure;
 use crate::Transient;
 
 /// Codes that mean "later", whatever the status says.
@@ -53,6 +54,18 @@ impl Refusal {
 impl From<Transient> for Fault {
     fn from(transient: Transient) -> Self {
         Self::Transient(transient)
+    }
+}
+
+/// AWS was not asked at all: in whose name is not known, or not allowed.
+impl From<CredentialsFailure> for Fault {
+    fn from(failure: CredentialsFailure) -> Self {
+        match failure {
+            CredentialsFailure::Transient(transient) => Self::Transient(transient),
+            CredentialsFailure::Refused(message) => {
+                Self::Refused(Refusal { code: "NoCredentials".to_owned(), message })
+            }
+        }
     }
 }
 

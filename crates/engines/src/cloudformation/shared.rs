@@ -7,7 +7,7 @@ use super::CloudFormation;
 use super::progress::{Phase, Progress};
 use super::stack::{Found, Target};
 use super::status::Condition;
-use crate::aws::{CredentialsFailure, Fault, Refusal};
+use crate::aws::Fault;
 use crate::{Cursor, Order, Outcome, Step, Transient};
 
 /// Whether a stack with these outputs is as an order wants it.
@@ -27,7 +27,7 @@ impl CloudFormation {
 
     /// The outputs of the stack of an order, if it is there and is not being deleted already.
     pub(crate) async fn outputs(&self, order: &Order) -> Result<Option<Vec<(String, String)>>, Fault> {
-        match self.target(order).await.map_err(fault)?.find(None).await? {
+        match self.target(order).await?.find(None).await? {
             Found::Ours(stack) if stack.status.condition() != Condition::Deleting => Ok(Some(stack.outputs)),
             Found::Ours(_) | Found::None | Found::Foreign(_) => Ok(None),
         }
@@ -36,14 +36,7 @@ impl CloudFormation {
     /// Asks that the stack of an order be deleted, and does not wait for it.
     pub(crate) async fn release(&self, order: &Order) -> Result<(), Fault> {
         let token = Progress::begin(order, Phase::Survey).token(order, "release");
-        self.target(order).await.map_err(fault)?.call_delete(&order.physical_name, &token).await
-    }
-}
-
-fn fault(failure: CredentialsFailure) -> Fault {
-    match failure {
-        CredentialsFailure::Transient(transient) => Fault::Transient(transient),
-        CredentialsFailure::Refused(message) => Fault::Refused(Refusal { code: "NoCredentials".to_owned(), message }),
+        self.target(order).await?.call_delete(&order.physical_name, &token).await
     }
 }
 

@@ -153,7 +153,7 @@ impl Double {
             advanced: Duration::ZERO,
         };
         let world = Arc::new(Mutex::new(world));
-        let server = tokio::spawn(wire::serve(listener, world.clone())).abort_handle();
+        let server = tokio::spawn(wire::serve(listener, world.clone(), wire::answer)).abort_handle();
         Ok(Self { address, world, server })
     }
 

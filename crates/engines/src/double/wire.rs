@@ -56,7 +56,12 @@ impl Answer {
     }
 }
 
-pub(super) async fn serve(listener: TcpListener, world: Shared) {
+/// Answers what comes until it is dropped. An error closes the connection without an answer.
+pub(super) async fn serve<S, A>(listener: TcpListener, world: S, answer: fn(Request<Incoming>, S) -> A)
+where
+    S: Clone + Send + Sync + 'static,
+    A: Future<Output = Result<Response<Full<Bytes>>, String>> + Send + 'static,
+{
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let world = world.clone();
@@ -69,8 +74,7 @@ pub(super) async fn serve(listener: TcpListener, world: Shared) {
     }
 }
 
-/// An error closes the connection without an answer.
-async fn answer(request: Request<Incoming>, world: Shared) -> Result<Response<Full<Bytes>>, String> {
+pub(super) async fn answer(request: Request<Incoming>, world: Shared) -> Result<Response<Full<Bytes>>, String> {
     let (call, body) = read(request).await?;
     let error = |status: u16, code: &str, message: &str| match call.is_json() {
         true => Answer { status, ..Answer::json_error(code, message) },

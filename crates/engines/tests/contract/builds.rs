@@ -32,16 +32,7 @@ impl Builds {
             "StopBuild",
             "GetLogEvents",
         ];
-        for call in calls {
-            match mode {
-                Mode::AnswersLost => builds.site.double.disturb(call, Disturbance::AnswerLost),
-                Mode::Throttled => {
-                    builds.site.double.disturb(call, Disturbance::Throttled);
-                    builds.site.double.disturb(call, Disturbance::ServerError);
-                }
-                Mode::Once | Mode::EachStepTwice | Mode::KilledAtEachStep => {}
-            }
-        }
+        builds.site.disturb(mode, &calls);
         builds
     }
 

@@ -24,13 +24,7 @@ async fn cancel_at(status: &str, prepare: impl AsyncFn(&Site) -> Order, check: i
         let site = Site::new().await;
         let order = prepare(&site).await;
         let cursor = site.go_until(&order, status).await;
-        for action in ["DeleteStack", "CancelUpdateStack", "DescribeStacks"] {
-            match mode {
-                Mode::AnswersLost => site.double.disturb(action, Disturbance::AnswerLost),
-                Mode::Throttled => site.double.disturb(action, Disturbance::Throttled),
-                Mode::Once | Mode::EachStepTwice | Mode::KilledAtEachStep => {}
-            }
-        }
+        site.disturb(mode, &["DeleteStack", "CancelUpdateStack", "DescribeStacks"]);
         let end = site.go(&cancelled(&order), cursor, mode).await;
         eprintln!("{mode:?}: {:?}", end.outcome);
         check(&site, &end);

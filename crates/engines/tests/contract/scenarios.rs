@@ -23,16 +23,7 @@ async fn in_every_mode(prepare: impl AsyncFn(&Site) -> Order, check: impl Fn(&Si
             "DescribeStacks",
             "DescribeStackEvents",
         ];
-        for action in actions {
-            match mode {
-                Mode::AnswersLost => site.double.disturb(action, Disturbance::AnswerLost),
-                Mode::Throttled => {
-                    site.double.disturb(action, Disturbance::Throttled);
-                    site.double.disturb(action, Disturbance::ServerError);
-                }
-                Mode::Once | Mode::EachStepTwice | Mode::KilledAtEachStep => {}
-            }
-        }
+        site.disturb(mode, &actions);
         let end = site.run_in(&order, mode).await;
         eprintln!("{mode:?}: {:?}", end.outcome);
         check(&site, &end);

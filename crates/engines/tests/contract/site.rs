@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use protium_engines::aws::{Aws, Credentials, Settings};
 use protium_engines::cloudformation::{CloudFormation, TemplateBucket};
-use protium_engines::double::Double;
+use protium_engines::double::{Disturbance, Double};
 use protium_engines::{Cursor, End, Engine, Intent, Order, Step};
 
 /// More steps than any order of the suite takes.
@@ -51,6 +51,20 @@ impl Site {
         let settings =
             Settings { endpoint_url: Some(self.double.url()), credentials: Some(credentials), profile: None };
         CloudFormation::new(Aws::new(settings).await, self.bucket.clone())
+    }
+
+    /// Disturbs the next call of each of these, as the mode says.
+    pub(crate) fn disturb(&self, mode: Mode, actions: &[&str]) {
+        for action in actions {
+            match mode {
+                Mode::AnswersLost => self.double.disturb(action, Disturbance::AnswerLost),
+                Mode::Throttled => {
+                    self.double.disturb(action, Disturbance::Throttled);
+                    self.double.disturb(action, Disturbance::ServerError);
+                }
+                Mode::Once | Mode::EachStepTwice | Mode::KilledAtEachStep => {}
+            }
+        }
     }
 
     /// Carries out an order to its end, however long it takes.

@@ -1,15 +1,12 @@
 //! What runs commands for this server, as its settings say.
 
-use crate::config::{CodeBuildSection, Config, KubernetesSection, Runner};
+use crate::config::{Config, Runner};
 use anyhow::Context as _;
 use percent_encoding::percent_decode_str;
 use protium_domain::bundle::terraform::{CONN_STR, ManagedState};
 use protium_engines::Engine;
 use protium_engines::aws::Aws;
-use protium_engines::command::{
-    CodeBuildSettings, CommandEngine, Connection, KubernetesSettings, Local, LocalSettings, RemoteEngine,
-    RemoteSettings,
-};
+use protium_engines::command::{CommandEngine, Connection, Local, LocalSettings, RemoteEngine, RemoteSettings};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,10 +40,9 @@ pub(super) async fn start(config: &Config, aws: &Aws) -> anyhow::Result<Runs> {
             let local = Arc::new(local(config, aws)?);
             return Ok(Runs { engine: Some(Arc::clone(&local) as Arc<dyn Engine>), attended: Some(local) });
         }
-        Runner::CodeBuild => Arc::new(RemoteEngine::on_codebuild(aws, codebuild(&config.codebuild), remote()?)),
+        Runner::CodeBuild => Arc::new(RemoteEngine::on_codebuild(aws, config.codebuild.clone(), remote()?)),
         Runner::Kubernetes => {
-            let settings = kubernetes(&config.kubernetes);
-            let engine = RemoteEngine::on_kubernetes(aws, settings, remote()?).await;
+            let engine = RemoteEngine::on_kubernetes(aws, config.kubernetes.clone(), remote()?).await;
             Arc::new(engine.map_err(anyhow::Error::msg).context("runner: kubernetes")?)
         }
     };
@@ -80,23 +76,6 @@ fn connection(state: &ManagedState) -> Option<Connection> {
         secrets.extend(percent_decode_str(password).decode_utf8().ok().map(Cow::into_owned));
     }
     Some(Connection { name: state.name().to_owned(), variables: vec![(CONN_STR.to_owned(), url)], secrets })
-}
-
-fn codebuild(section: &CodeBuildSection) -> CodeBuildSettings {
-    let CodeBuildSection { image, compute_type } = section.clone();
-    let default = CodeBuildSettings::default();
-    CodeBuildSettings {
-        image: image.unwrap_or(default.image),
-        compute_type: compute_type.unwrap_or(default.compute_type),
-    }
-}
-
-fn kubernetes(section: &KubernetesSection) -> KubernetesSettings {
-    let KubernetesSection { namespace, service_account, image, kubeconfig, context, user, requests, limits } =
-        section.clone();
-    let default = KubernetesSettings::default();
-    let user = user.map_or(default.user, |user| (user >= 0).then_some(user));
-    KubernetesSettings { namespace, service_account, image, kubeconfig, context, user, requests, limits, ..default }
 }
 
 /// Looks from time to time whether all processes are up that runs have left behind. What goes wrong is told once.

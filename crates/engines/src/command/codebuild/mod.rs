@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::remote::{Begin, Printed, Remote, RemoteLook, RemoteRun};
-use crate::aws::{Aws, Bucket, CredentialsFailure, Fault, Refusal};
+use crate::aws::{Aws, Bucket, Fault, Refusal};
 use crate::cloudformation::CloudFormation;
 use crate::{Cursor, Intent, Order, Transient};
 use builds::{Build, Started};
@@ -29,8 +29,9 @@ use properties::Properties;
 /// How long to wait when the account has as many builds as it may.
 const CROWDED: Duration = Duration::from_secs(30);
 
-/// What an operator sets about builds. A template may say otherwise.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What an operator sets about builds, as a file says it. A template may say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CodeBuildSettings {
     /// The image of templates that name none.
     pub image: String,
@@ -126,13 +127,7 @@ impl CodeBuild {
     }
 
     async fn session<'a>(&'a self, order: &'a Order) -> Result<Session<'a>, Fault> {
-        let credentials =
-            self.aws.credentials(&order.region, order.role.as_ref()).await.map_err(|failure| match failure {
-                CredentialsFailure::Transient(transient) => Fault::Transient(transient),
-                CredentialsFailure::Refused(message) => {
-                    Fault::Refused(Refusal { code: "NoCredentials".to_owned(), message })
-                }
-            })?;
+        let credentials = self.aws.credentials(&order.region, order.role.as_ref()).await?;
         Ok(Session {
             order,
             builds: self.aws.codebuild(&order.region, credentials.clone()),

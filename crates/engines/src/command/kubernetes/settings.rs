@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use serde::{Deserialize, Deserializer};
 
 use super::api::Api;
 
@@ -16,8 +17,9 @@ const USER: i64 = 1000;
 /// How long a connection to the cluster may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// What an operator sets about runs on Kubernetes.
-#[derive(Debug, Clone)]
+/// What an operator sets about runs on Kubernetes, as a file says it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct KubernetesSettings {
     /// Where runs are made; without one, the namespace of the kubeconfig's context or of the server's own pod.
     pub namespace: Option<String>,
@@ -30,13 +32,16 @@ pub struct KubernetesSettings {
     pub kubeconfig: Option<PathBuf>,
     /// Which context of that file; without one, its current one.
     pub context: Option<String>,
-    /// The number of the user that commands run as; 0 is root. `None` leaves it to the image and to the cluster.
+    /// The number of the user that commands run as; 0 is root. `None`, in a file -1, leaves it to the image and to the
+    /// cluster.
+    #[serde(deserialize_with = "user")]
     pub user: Option<i64>,
     /// What is asked of a node for each run, as `cpu: 500m`, `memory: 1Gi`.
     pub requests: BTreeMap<String, String>,
     /// What a run may take at most.
     pub limits: BTreeMap<String, String>,
-    /// How long a Job that has ended stays when no server comes to remove it.
+    /// How long a Job that has ended stays when no server comes to remove it. No file says it.
+    #[serde(skip)]
     pub keep: Duration,
 }
 
@@ -54,6 +59,10 @@ impl Default for KubernetesSettings {
             keep: KEEP,
         }
     }
+}
+
+fn user<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    i64::deserialize(from).map(|user| (user >= 0).then_some(user))
 }
 
 impl KubernetesSettings {

@@ -202,9 +202,14 @@ impl<W: Write> Kept<W> {
     }
 }
 
-/// A line of a log, with its time.
+/// A line of a log, printed now.
 pub(super) fn as_line(text: String) -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    line_of(SystemTime::now(), text)
+}
+
+/// A line of a log, printed at that time.
+pub(in crate::command) fn line_of(at: SystemTime, text: String) -> String {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let line = LogLine { at: i64::try_from(since.as_millis()).unwrap_or(i64::MAX), text };
     let mut json = serde_json::to_string(&line).unwrap_or_default();
     json.push('\n');

@@ -7,11 +7,11 @@ use std::fs::OpenOptions;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::local::{LogLine, Mask};
+use super::super::local::{Mask, line_of};
 use super::Printed;
 use super::script::{Line, line};
 
@@ -51,11 +51,11 @@ pub(super) struct Copy<'a> {
 impl Copy<'_> {
     /// Adds what was printed.
     pub(super) fn add(&self, place: &mut Place, printed: Printed) -> io::Result<()> {
-        let mut text = String::new();
+        let (mut text, mask) = (String::new(), Mask::of(&self.secrets));
         if !place.full {
             for (at, line) in &printed.lines {
-                let shown = self.shown(line);
-                text.extend(shown.map(|shown| as_line(*at, shown)));
+                let shown = self.shown(line, &mask);
+                text.extend(shown.map(|shown| as_lines(*at, &shown)));
                 if place.bytes + text.len() as u64 > HEAD {
                     place.full = true;
                     break;
@@ -73,17 +73,18 @@ impl Copy<'_> {
             return Ok(());
         }
         let now = SystemTime::now();
+        let mask = Mask::of(&self.secrets);
         let mut lines = Vec::new();
         let mut held = 0;
-        for line in last.iter().rev().filter_map(|line| self.shown(line)) {
-            let line = as_line(now, line);
+        for line in last.iter().rev().filter_map(|line| self.shown(line, &mask)) {
+            let line = as_lines(now, &line);
             held += line.len();
             if held > END {
                 break;
             }
             lines.push(line);
         }
-        lines.push(as_line(now, "[a part of the log is left out; the runner may have it]".to_owned()));
+        lines.push(as_lines(now, "[a part of the log is left out; the runner may have it]"));
         lines.reverse();
         self.write(place, &lines.concat())?;
         place.full = false;
@@ -91,8 +92,7 @@ impl Copy<'_> {
     }
 
     /// A line as people see it. There is none of what only this program reads.
-    fn shown(&self, text: &str) -> Option<String> {
-        let mask = Mask::of(&self.secrets);
+    fn shown(&self, text: &str, mask: &Mask<'_>) -> Option<String> {
         match line(text, self.word) {
             Line::Text(text) => Some(mask.masked(text)),
             Line::End(text, _) | Line::Output(text, _) => Some(mask.masked(text)).filter(|text| !text.is_empty()),
@@ -120,18 +120,16 @@ impl Copy<'_> {
 }
 
 /// Lines of a log, all printed at that time.
-fn as_line(at: SystemTime, text: String) -> String {
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let at = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-    let lines = text.split('\n').map(|text| LogLine { at, text: text.to_owned() });
-    lines.map(|line| serde_json::to_string(&line).unwrap_or_default() + "\n").collect()
+fn as_lines(at: SystemTime, text: &str) -> String {
+    text.split('\n').map(|text| line_of(at, text.to_owned())).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::LogLine;
     use std::path::Path;
-    use std::time::Duration;
+    use std::time::{Duration, UNIX_EPOCH};
 
     fn printed(lines: &[&str], next: &str) -> Printed {
         let at = UNIX_EPOCH + Duration::from_millis(5);

@@ -222,12 +222,11 @@ impl RemoteEngine {
         self.remote.stop(order, &state).await?;
         match self.remote.look(order, &state).await? {
             RemoteLook::Runs { .. } => Ok(self.wait(Stage::Leaves { state, asked, removals }, log, FIRST_PAUSE, None)),
-            // Nothing was begun that could be lost, or nothing is left of it.
-            RemoteLook::Lost(_) => {
-                let look = RemoteLook::Stopped;
+            look => {
+                // Nothing was begun that could be lost, or nothing is left of it.
+                let look = if matches!(look, RemoteLook::Lost(_)) { RemoteLook::Stopped } else { look };
                 self.over(order, commands, Left { state, asked, removals, log, look }).await
             }
-            look => self.over(order, commands, Left { state, asked, removals, log, look }).await,
         }
     }
 

@@ -22,6 +22,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
+use super::wire::serve;
 use objects::Objects;
 use pods::Played;
 use schema::Schemas;
@@ -97,7 +98,7 @@ impl Cluster {
             calls: Vec::new(),
         };
         let world = Arc::new(Mutex::new(world));
-        let server = tokio::spawn(wire::serve(listener, world.clone())).abort_handle();
+        let server = tokio::spawn(serve(listener, world.clone(), wire::answer)).abort_handle();
         Ok(Self { address, world, server })
     }
 

@@ -5,13 +5,10 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use k8s_openapi::jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use super::objects::{merge, text};
 use super::play::Trouble;
@@ -58,21 +55,8 @@ impl Answer {
     }
 }
 
-pub(super) async fn serve(listener: TcpListener, world: Shared) {
-    let mut connections = tokio::task::JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let world = world.clone();
-        connections.spawn(async move {
-            let service = service_fn(|request| answer(request, world.clone()));
-            // An error here is a trouble of our own or a client that went away.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-        });
-        while connections.try_join_next().is_some() {}
-    }
-}
-
 /// An error closes the connection without an answer.
-async fn answer(request: Request<Incoming>, world: Shared) -> Result<Response<Full<Bytes>>, String> {
+pub(super) async fn answer(request: Request<Incoming>, world: Shared) -> Result<Response<Full<Bytes>>, String> {
     let asked = read(request).await?;
     let answer = act(&mut lock(&world), &asked)?;
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
