@@ -5,6 +5,7 @@
 
 pub mod archive;
 pub mod manifest;
+pub mod policy_documents;
 pub mod request;
 pub mod schema;
 pub mod signature;
@@ -18,9 +19,10 @@ use serde_json::Value;
 pub type Check = fn(&[u8]);
 
 /// Every target by its name, which is also that of its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Check); 7] = [
+pub const TARGETS: [(&str, Check); 8] = [
     ("archive", archive::check),
     ("manifest", manifest::check),
+    ("policy_documents", policy_documents::check),
     ("request", request::check),
     ("schema", schema::check),
     ("signature", signature::check),

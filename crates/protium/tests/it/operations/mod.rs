@@ -1,5 +1,6 @@
 //! Operations, one file a noun.
 
+mod access;
 mod account;
 mod account_connection;
 mod account_settings;
