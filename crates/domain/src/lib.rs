@@ -1,4 +1,4 @@
-//! What is true in Protium: names, versions, states, template bundles, specs and rendering.
+//! What is true in Protium: names, versions, states, template bundles, specs, rendering and policies.
 //!
 //! Nothing here does I/O, is async, or reads the clock: every function takes what it needs and
 //! answers a value. The application stores and executes what this crate decides.
