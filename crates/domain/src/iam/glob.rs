@@ -160,6 +160,8 @@ impl Glob {
                     rest = end;
                     index += 1;
                 }
+                // Another place for what is before it would only leave less of the text.
+                (None, _) if *reach == Reach::Anything => return false,
                 (None, Some((wide, next))) => {
                     // Whether this one finds something decides where the next try begins.
                     (index, rest) = (wide, next);
