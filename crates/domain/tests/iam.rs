@@ -271,7 +271,8 @@ fn context() -> impl Strategy<Value = Vec<(&'static str, Given)>> {
     let text = |key: &'static str, values: &'static [&'static str]| {
         prop::option::of(select(values)).prop_map(move |value| value.map(|value| (key, Given::Text(value))))
     };
-    let tags = prop::option::of(subsequence(vec!["team", "cost", "Cost"], 0..=3));
+    // An empty list is among the differences.
+    let tags = prop::option::of(subsequence(vec!["team", "cost", "Cost"], 1..=3));
     (
         text("AWS:requesttag/TEAM", &["blue", "Blue", "red", "ada"]),
         text("x:size", &["10", "9.50", "-3.0", "11", "many"]),
