@@ -213,7 +213,7 @@ impl Glob {
         prefix
             .chars()
             .all(|c| characters.next().is_some_and(|other| same_letter(c, other)))
-            .then(|| characters.as_str())
+            .then_some(characters.as_str())
     }
 }
 
@@ -221,7 +221,7 @@ impl Glob {
 fn after_one(text: &str, reach: Reach) -> Option<&str> {
     let mut characters = text.chars();
     let first = characters.next()?;
-    (reach == Reach::Anything || first != ':').then(|| characters.as_str())
+    (reach == Reach::Anything || first != ':').then_some(characters.as_str())
 }
 
 fn same_letter(a: char, b: char) -> bool {
