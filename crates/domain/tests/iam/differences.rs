@@ -285,7 +285,7 @@ fn each_difference_is_there_and_has_its_reason() {
     for difference in DIFFERENCES {
         let statement: Value = serde_json::from_str(difference.statement).expect(difference.statement);
         let given = difference.context.iter().map(|(key, value)| match value {
-            Fixed::Text(text) => (*key, Given::Text(*text)),
+            Fixed::Text(text) => (*key, Given::Text(text)),
             Fixed::Texts(texts) => (*key, Given::Texts(texts.to_vec())),
         });
         let case = Case {
