@@ -9,13 +9,15 @@ use crate::auth::Keys;
 use crate::bundle_source::BundleSources;
 use crate::clock::Clock;
 use crate::config::{Config, UNFINISHED, environment};
-use crate::http::{Front, Metrics, router, s3};
+use crate::http::{Front, Metrics, Peer, router, s3};
 use crate::root_key;
 use crate::store::{DbOptions, NewJob, Store, StoreOptions, account_ensure, job_enqueue};
 use crate::tls;
 use crate::transaction;
 use crate::worker::Worker;
 use anyhow::{Context as _, bail};
+use axum::extract::connect_info::Connected;
+use axum::serve::IncomingStream;
 use protium_domain::job::Job;
 use protium_engines::SelfManaged;
 use protium_engines::aws::{Aws, Settings};
@@ -150,6 +152,7 @@ fn serve(
     service: axum::Router,
     stopped: oneshot::Receiver<()>,
 ) -> anyhow::Result<JoinHandle<std::io::Result<()>>> {
+    let service = service.into_make_service_with_connect_info::<Peer>();
     Ok(match &app.config.tls {
         Some(files) => {
             let listener = tls::Listener::new(listener, files)?;
@@ -157,6 +160,12 @@ fn serve(
         }
         None => tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(ended(stopped)).into_future()),
     })
+}
+
+impl Connected<IncomingStream<'_, tls::Listener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, tls::Listener>) -> Self {
+        Self(*stream.remote_addr())
+    }
 }
 
 async fn ended(stopped: oneshot::Receiver<()>) {

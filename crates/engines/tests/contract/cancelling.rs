@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protium_engines::double::{Behaviour, Disturbance, Takes};
+use protium_engines::double::{Behaviour, Takes};
 use protium_engines::{Cursor, End, Engine, Intent, Order, Outcome, Step};
 
 use crate::site::{MODES, Mode, STACK, Site, apply, change, destroy};

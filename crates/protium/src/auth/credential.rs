@@ -43,9 +43,10 @@ pub struct Credential {
     /// The token that must come with a temporary key; a permanent key has none and must not
     /// come with one.
     pub session_token: Option<Secret>,
-    /// The account and user.
-    pub identity: Identity,
-    pub(super) derived: DerivedKeys,
+    /// Whom it stands for.
+    pub identity: Arc<Identity>,
+    /// The same for all that is known of this secret.
+    pub(super) derived: Arc<DerivedKeys>,
 }
 
 impl Credential {
@@ -55,15 +56,18 @@ impl Credential {
             access_key_id: access_key_id.into(),
             secret,
             session_token: None,
-            identity,
-            derived: DerivedKeys::default(),
+            identity: Arc::new(identity),
+            derived: Arc::default(),
         }
     }
 
-    fn is_same(&self, other: &Self) -> bool {
-        self.secret.expose() == other.secret.expose()
-            && self.session_token.as_ref().map(Secret::expose) == other.session_token.as_ref().map(Secret::expose)
-            && self.identity == other.identity
+    /// Takes over what was derived from the same secret.
+    fn derived_as(self, known: &Self) -> Self {
+        if self.secret.expose() == known.secret.expose() {
+            Self { derived: Arc::clone(&known.derived), ..self }
+        } else {
+            self
+        }
     }
 
     /// The same key, valid only together with `token`.
@@ -78,7 +82,7 @@ impl fmt::Debug for Credential {
         f.debug_struct("Credential")
             .field("access_key_id", &self.access_key_id)
             .field("secret", &self.secret)
-            .field("identity", &self.identity)
+            .field("principal", &self.identity.principal)
             .finish_non_exhaustive()
     }
 }
@@ -128,13 +132,12 @@ impl Keys {
     /// derived from it is kept if it is the same still.
     pub fn believe(&self, credential: Credential, until_ms: i64) {
         let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
-        match by_id.get_mut(&credential.access_key_id) {
-            Some(known) if known.credential.is_same(&credential) => known.until_ms = until_ms,
-            _ => {
-                let id = credential.access_key_id.clone();
-                by_id.insert(id, Known { credential: Arc::new(credential), until_ms });
-            }
-        }
+        let id = credential.access_key_id.clone();
+        let credential = match by_id.get(&id) {
+            Some(known) => credential.derived_as(&known.credential),
+            None => credential,
+        };
+        by_id.insert(id, Known { credential: Arc::new(credential), until_ms });
     }
 
     /// Forgets a key. Requests that were already let in go on.
@@ -188,9 +191,10 @@ mod tests {
         assert!(!keys.is_believed("B", 0));
         let known = keys.lookup("A").unwrap();
         keys.believe(credential("A"), 20);
-        assert!(keys.is_believed("A", 19) && Arc::ptr_eq(&known, &keys.lookup("A").unwrap()));
+        let shares = |known: &Credential| Arc::ptr_eq(&known.derived, &keys.lookup("A").unwrap().derived);
+        assert!(keys.is_believed("A", 19) && shares(&known));
         keys.believe(Credential { secret: Secret::new("other"), ..credential("A") }, 30);
-        assert!(keys.is_believed("A", 29) && !Arc::ptr_eq(&known, &keys.lookup("A").unwrap()));
+        assert!(keys.is_believed("A", 29) && !shares(&known));
         keys.insert(credential("A"));
         assert!(keys.is_believed("A", i64::MAX - 1));
     }

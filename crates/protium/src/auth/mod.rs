@@ -9,5 +9,5 @@ mod new_key;
 pub mod sigv4;
 
 pub use credential::{Credential, Keys, Secret};
-pub use identity::{Identity, Principal};
+pub use identity::Identity;
 pub use new_key::{new_access_key_id, new_secret};

@@ -1,12 +1,12 @@
 //! The Proton API on the wire: awsJson 1.0 in, one call of `operations`, awsJson 1.0 out.
 
-use super::{Front, JSON_LIMIT};
+use super::{Front, JSON_LIMIT, Peer};
 use crate::auth::sigv4;
 use crate::config::Role;
 use crate::error::{Error, Result};
-use crate::operations::{Caller, Context, dispatch, run_token};
+use crate::operations::{Caller, Context, Origin, dispatch, run_token};
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderValue, StatusCode, header, request::Parts};
 use axum::response::Response;
 use bytes::Bytes;
@@ -25,13 +25,14 @@ const DISCARDED: usize = 16 * 1024 * 1024;
 /// its signature is not looked at.
 pub(super) async fn answer(front: &Front, request: Request, token: Option<String>) -> Response {
     let started = Instant::now();
-    let request_id = uuid::Uuid::new_v4();
     let (parts, body) = request.into_parts();
+    let origin = origin(front, &parts);
+    let request_id = origin.request_id;
     let named = target(&parts).ok();
     let result = match &token {
-        None => call(front, &parts, body).await,
+        None => call(front, &parts, body, origin).await,
         // Its future is large: apart, so that all other requests needn't carry its size.
-        Some(token) => Box::pin(call_of_run(front, &parts, body, token)).await,
+        Some(token) => Box::pin(call_of_run(front, &parts, body, token, origin)).await,
     };
     let name = named.map_or("unknown", Operation::name);
     let (status, code, body) = match result {
@@ -57,6 +58,18 @@ pub(super) async fn answer(front: &Front, request: Request, token: Option<String
     response
 }
 
+/// Where a request came from, under a new id.
+fn origin(front: &Front, parts: &Parts) -> Origin {
+    let peer = parts.extensions.get::<ConnectInfo<Peer>>();
+    let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    Origin {
+        request_id: uuid::Uuid::new_v4(),
+        source_ip: peer.map(|ConnectInfo(Peer(address))| address.ip().to_canonical()),
+        is_secure: front.app.config.tls.is_some(),
+        user_agent: agent.unwrap_or_default().to_owned(),
+    }
+}
+
 /// Internal faults with their cause, once; what a caller did wrong only for who asks for detail.
 fn log(error: &Error, operation: &str, request_id: &uuid::Uuid) {
     match &error.source {
@@ -65,7 +78,7 @@ fn log(error: &Error, operation: &str, request_id: &uuid::Uuid) {
     }
 }
 
-async fn call(front: &Front, parts: &Parts, body: Body) -> Result<Vec<u8>> {
+async fn call(front: &Front, parts: &Parts, body: Body, origin: Origin) -> Result<Vec<u8>> {
     let body = read(body).await?;
     let app = &front.app;
     if app.config.role == Role::Worker {
@@ -75,17 +88,17 @@ async fn call(front: &Front, parts: &Parts, body: Body) -> Result<Vec<u8>> {
     let request = sigv4::Request::new(parts, sigv4::Payload::Whole(&body));
     let signed = sigv4::verify(&request, sigv4::PROTON, &app.keys, app.clock.now_ms()).map_err(refused)?;
     let request = parse(parts, &body)?;
-    let identity = signed.credential.identity.clone();
-    let scope = Scope::new(identity.account.clone(), signed.region);
-    let cx = Context::new(Arc::clone(app), Caller { identity, scope });
+    let identity = Arc::clone(&signed.credential.identity);
+    let scope = Scope::new(identity.principal.account.clone(), signed.region);
+    let cx = Context::new(Arc::clone(app), Caller { identity, scope, origin });
     Ok(dispatch(&cx, request).await?.to_json())
 }
 
 /// A run may notify its deployment, and nothing else.
-async fn call_of_run(front: &Front, parts: &Parts, body: Body, token: &str) -> Result<Vec<u8>> {
+async fn call_of_run(front: &Front, parts: &Parts, body: Body, token: &str, origin: Origin) -> Result<Vec<u8>> {
     let body = read(body).await?;
     if let protium_api::Request::NotifyResourceDeploymentStatusChange(input) = parse(parts, &body)? {
-        let answer = run_token::notify(&front.app, token, input).await?;
+        let answer = run_token::notify(&front.app, token, input, origin).await?;
         return Ok(protium_api::Response::from(answer).to_json());
     }
     let why = format!(

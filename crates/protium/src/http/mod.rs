@@ -15,10 +15,14 @@ use crate::auth::sigv4::ClaimedCredential;
 use crate::config::Role;
 use crate::operations::run_token;
 use axum::body::Body;
+use axum::extract::connect_info::Connected;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use axum::serve::IncomingStream;
 use axum::{Router, routing};
+use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::net::TcpListener;
 
 pub use metrics::Metrics;
 
@@ -31,6 +35,16 @@ pub struct Front {
     pub app: Arc<App>,
     pub s3: Arc<s3::S3>,
     pub metrics: Metrics,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+impl Connected<IncomingStream<'_, TcpListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+        Self(*stream.remote_addr())
+    }
 }
 
 /// The service of the listener.

@@ -3,12 +3,14 @@
 //! The query protocol: a form in, XML out. Does not hand out credentials.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
+use protium_domain::iam::Principal;
 
 use crate::app::App;
 use crate::auth::Identity;
@@ -43,7 +45,7 @@ impl From<Refusal> for Fault {
 pub(super) async fn answer(app: &App, request: Request<Body>) -> Response<Body> {
     let id = uuid::Uuid::new_v4().to_string();
     let (status, body) = match call(app, request).await {
-        Ok(identity) => (StatusCode::OK, identity_xml(&identity, &id)),
+        Ok(identity) => (StatusCode::OK, identity_xml(&identity.principal, &id)),
         Err(fault) => {
             let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::BAD_REQUEST);
             (status, fault_xml(&fault, &id))
@@ -59,7 +61,7 @@ pub(super) async fn answer(app: &App, request: Request<Body>) -> Response<Body> 
     response
 }
 
-async fn call(app: &App, request: Request<Body>) -> Result<Identity, Fault> {
+async fn call(app: &App, request: Request<Body>) -> Result<Arc<Identity>, Fault> {
     let (parts, body) = request.into_parts();
     let body = read(body).await?;
     let signed =
@@ -74,7 +76,7 @@ async fn call(app: &App, request: Request<Body>) -> Result<Identity, Fault> {
     };
     let version = parameter(&form, "Version").unwrap_or_default();
     if action == "GetCallerIdentity" && version == VERSION {
-        return Ok(signed.credential.identity.clone());
+        return Ok(Arc::clone(&signed.credential.identity));
     }
     let message =
         format!("Could not find operation {action} for version {version}; there is GetCallerIdentity of {VERSION}.");
@@ -101,14 +103,14 @@ fn parameter(form: &str, name: &str) -> Option<String> {
         .map(|(_, value)| decoded(value))
 }
 
-fn identity_xml(identity: &Identity, request_id: &str) -> String {
+fn identity_xml(principal: &Principal, request_id: &str) -> String {
     format!(
         "<GetCallerIdentityResponse xmlns=\"{NAMESPACE}\"><GetCallerIdentityResult><Arn>{}</Arn>\
          <UserId>{}</UserId><Account>{}</Account></GetCallerIdentityResult><ResponseMetadata>\
          <RequestId>{request_id}</RequestId></ResponseMetadata></GetCallerIdentityResponse>\n",
-        escaped(&identity.arn()),
-        escaped(identity.user_id()),
-        escaped(&identity.account),
+        escaped(&principal.arn),
+        escaped(&principal.id),
+        escaped(&principal.account),
     )
 }
 

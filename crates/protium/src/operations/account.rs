@@ -3,12 +3,13 @@
 use super::Context;
 use super::page::Page;
 use super::wire::time;
-use crate::auth::{Identity, new_access_key_id, new_secret};
+use crate::auth::{new_access_key_id, new_secret};
 use crate::error::{Error, Result, conflict, internal};
 use crate::store::{AccessKey, AccountRow, ROOT_USER, account_insert, account_list};
 use crate::transaction;
 use protium_api::ErrorCode;
 use protium_api::types::{self as api, CreateAccountInput, CreateAccountOutput, ListAccountsInput, ListAccountsOutput};
+use protium_domain::iam::Principal;
 
 /// `CreateAccount`: answers the key of the account's root user, this once.
 pub(super) async fn create(cx: &Context, input: CreateAccountInput) -> Result<CreateAccountOutput> {
@@ -46,11 +47,12 @@ pub(super) async fn list(cx: &Context, input: ListAccountsInput) -> Result<ListA
 }
 
 fn check_operator(cx: &Context) -> Result<()> {
-    let operator = Identity::root(&cx.app.config.account_id);
-    if cx.caller.identity == operator {
+    let operator = Principal::root(&cx.app.config.account_id);
+    let caller = &cx.caller.identity.principal;
+    if *caller == operator {
         return Ok(());
     }
-    let (caller, operator) = (cx.caller.identity.arn(), operator.arn());
+    let (caller, operator) = (&caller.arn, &operator.arn);
     let why = format!("{caller} may not manage accounts; sign with a key of {operator}, the server's own account");
     Err(Error::new(ErrorCode::AccessDenied, why))
 }

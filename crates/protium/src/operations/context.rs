@@ -4,14 +4,29 @@ use crate::app::App;
 use crate::auth::Identity;
 use crate::store::Store;
 use protium_domain::arn::Scope;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The caller, as the signature proved it.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     /// The account of the key and the region that was signed.
     pub scope: Scope,
+    pub origin: Origin,
+}
+
+/// Where a request came from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The one that the answer carries.
+    pub request_id: uuid::Uuid,
+    /// The client's address; none if it is not known, as within the process.
+    pub source_ip: Option<IpAddr>,
+    /// Whether it came over HTTPS.
+    pub is_secure: bool,
+    /// The header, as the client sent it; empty if it sent none.
+    pub user_agent: String,
 }
 
 /// What one request works with.

@@ -44,7 +44,7 @@ mod upgrade;
 mod usable_version;
 mod wire;
 
-pub use context::{Caller, Context};
+pub use context::{Caller, Context, Origin};
 
 use crate::error::Result;
 use protium_api::{Request, Response};

@@ -4,13 +4,14 @@
 //! stored of it, nobody else can make one, and it opens nothing once its deployment has ended. It is the same each time
 //! that it is made, so that whoever copies the output of a run knows what to mask there.
 
-use super::{Caller, Context, notification};
+use super::{Caller, Context, Origin, notification};
 use crate::app::App;
 use crate::auth::Identity;
 use crate::error::{Error, Result, internal, invalid};
 use crate::store::deployment_by_id;
 use protium_api::ErrorCode;
 use protium_api::types::{NotifyResourceDeploymentStatusChangeInput, NotifyResourceDeploymentStatusChangeOutput};
+use protium_domain::iam::{Policies, Principal};
 use protium_domain::id::Id;
 use std::sync::Arc;
 
@@ -39,6 +40,7 @@ pub(crate) async fn notify(
     app: &Arc<App>,
     token: &str,
     mut input: NotifyResourceDeploymentStatusChangeInput,
+    origin: Origin,
 ) -> Result<NotifyResourceDeploymentStatusChangeOutput> {
     let record = deployment_by_id(&mut app.store.reader().await?, &opened(app, token)?).await?;
     let record = record.filter(|record| record.status.is_active()).ok_or_else(|| denied("its deployment has ended"))?;
@@ -49,8 +51,9 @@ pub(crate) async fn notify(
         return Err(invalid("deploymentId", format_args!("is '{named}'; this run is of '{}'", record.id)));
     }
     input.deployment_id = Some(record.id.to_string());
-    let identity = Identity::user(record.scope.account.clone(), "run", record.id.as_str());
-    let cx = Context::new(Arc::clone(app), Caller { identity, scope: record.scope });
+    let principal = Principal::user(record.scope.account.clone(), "run", record.id.as_str());
+    let identity = Arc::new(Identity { principal, policies: Policies::default() });
+    let cx = Context::new(Arc::clone(app), Caller { identity, scope: record.scope, origin });
     notification::notify(&cx, input).await
 }
 

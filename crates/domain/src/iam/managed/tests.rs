@@ -1,3 +1,5 @@
+//! What the built-in policies allow, and that they say what AWS's do.
+
 use super::*;
 use crate::iam::actions::{self, Access};
 use crate::iam::{Attachment, Context, IdentityPolicy, NamedPolicy, Policies, Principal, Request};

@@ -32,7 +32,7 @@ const UNSUPPORTED: [&str; 5] = [
 pub(super) fn admit(parts: &Parts, keys: &Keys, now_ms: i64) -> Result<Caller, S3Error> {
     let request = Request::new(parts, Payload::Declared);
     let signed = sigv4::verify(&request, sigv4::S3, keys, now_ms).map_err(|refusal| answer(&refusal))?;
-    let account = signed.credential.identity.account.clone();
+    let account = signed.credential.identity.principal.account.clone();
     check_owner(&parts.headers, &account)?;
     check_headers(&parts.headers)?;
     check_version(parts.uri.query())?;

@@ -12,6 +12,7 @@ use protium::auth::sigv4::{
 use protium::auth::{Credential, Identity, Keys, Secret};
 
 use crate::support::sign::Signer;
+use protium_domain::iam::Principal;
 
 const ID: &str = "AKIDTESTS";
 const SECRET: &str = "a secret/with+signs";
@@ -224,7 +225,7 @@ fn with_authorization(change: impl Fn(&str) -> String) -> http::Request<Vec<u8>>
 fn a_signed_call_is_let_in_as_its_key_and_for_its_region() {
     let signed = check(&signer("proton").sign(call()), PROTON).expect("let in");
     assert_eq!(signed.credential.access_key_id, ID);
-    assert_eq!(signed.credential.identity, Identity::root("000000000000"));
+    assert_eq!(signed.credential.identity.principal, Principal::root("000000000000"));
     assert_eq!(signed.region, "eu-west-1");
 }
 
