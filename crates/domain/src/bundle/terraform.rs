@@ -267,9 +267,10 @@ mod tests {
         let script = "#!/bin/sh\ncase \"$1 $2\" in\nversion*) cat \"$0.version\" 2>/dev/null || :;;\n\
                       \"workspace list\") cat \"$0.workspaces\" 2>/dev/null || echo '* AWSProton-dev';;\n\
                       state*) cat \"$0.says\" >&2; [ ! -s \"$0.says\" ];;\n*) :;;\nesac\n";
-        std::fs::write(&program, script).unwrap();
-        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&program, executable).unwrap();
+        // Not written here: a process that a test beside this one starts would hold it open, and it could not be run.
+        let write = ["-c", "printf %s \"$1\" >\"$2\" && chmod 755 \"$2\"", "sh", script];
+        let written = std::process::Command::new("/bin/sh").args(write).arg(&program).status().unwrap();
+        assert!(written.success());
         let until = commands.iter().position(|command| command == RECOVER).unwrap();
         let script = commands[..=until].join("\n_s=$?; [ $_s -eq 0 ] || exit $_s\n");
         let done = std::process::Command::new("/bin/sh")

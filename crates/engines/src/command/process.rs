@@ -207,9 +207,9 @@ mod tests {
     use super::*;
     use crate::aws::{Aws, Settings};
     use crate::command::{Local, LocalSettings, Progress};
+    use crate::double::write_program;
     use crate::{Cursor, Engine as _, ProvisioningEngine};
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
     fn commands() -> Commands {
@@ -258,8 +258,7 @@ mod tests {
         let program = programs.path().join("supervisor");
         let script = "#!/bin/sh\n[ \"$1\" = run-supervisor ] || exit 0\ncat >/dev/null\ncd \"$2/..\" && touch begun\n\
                       for other in ../*/; do until [ -e \"$other/begun\" ]; do sleep 0.02; done; done\necho ready\n";
-        fs::write(&program, script).unwrap();
-        fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        write_program(&program, script).unwrap();
         let engine = engine(folder.path(), program.to_str().unwrap()).await;
         for resource in ["a", "b"] {
             let resource = folder.path().join(resource);

@@ -26,6 +26,7 @@ mod builds;
 mod events;
 pub mod kubernetes;
 mod objects;
+mod program;
 mod query;
 mod secrets;
 mod stacks;
@@ -34,6 +35,7 @@ mod wire;
 
 pub use behaviour::{Behaviour, Disturbance, Ending, Operation, Takes};
 pub use builds::BuildRun;
+pub use program::write_program;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::World;
 use super::objects::{NOW, text};
 use super::play::Act;
+use crate::double::write_program;
 
 /// A pod, as it is played.
 #[derive(Default)]
@@ -299,7 +300,7 @@ fn run(container: &Value, secrets: &[(Secret, &Value)]) -> io::Result<(i32, Vec<
 
 fn show(path: &Path, bytes: &[u8], item: &Value, here: impl Fn(&Path, &str) -> Option<String>) -> io::Result<()> {
     let changed = std::str::from_utf8(bytes).ok().and_then(|text| here(path, text));
-    fs::write(path, changed.as_deref().map_or(bytes, str::as_bytes))?;
+    write_program(path, changed.as_deref().map_or(bytes, str::as_bytes))?;
     let mode = item["mode"].as_u64().and_then(|mode| u32::try_from(mode).ok()).unwrap_or(0o644);
     fs::set_permissions(path, Permissions::from_mode(mode))
 }

@@ -1,9 +1,9 @@
 //! The example bundles of commands, as they are in the checkout: registered and run by the program as it is shipped.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use protium_engines::double::write_program;
 use serde_json::{Value, json};
 
 use super::program::{Program, Start, until};
@@ -241,8 +241,7 @@ on_both! {
         let tools = tempfile::tempdir().unwrap();
         let helm = "#!/bin/sh\necho \"$@\" >>\"$PROTIUM_STATE_DIR/calls\"\n[ \"$1\" != status ] || cat \"$PROTIUM_STATE_DIR/status\"\n\
             [ \"$1\" != upgrade ] || { [ -r ./chart/Chart.yaml ] && cat \"$KUBECONFIG\" && cp proton-inputs.json \"$PROTIUM_STATE_DIR/values\"; }\n";
-        fs::write(tools.path().join("helm"), helm).unwrap();
-        fs::set_permissions(tools.path().join("helm"), PermissionsExt::from_mode(0o755)).unwrap();
+        write_program(&tools.path().join("helm"), helm).unwrap();
         let kubeconfig = tools.path().join("kubeconfig");
         free(db);
         let folder = tools.path().to_str().unwrap();

@@ -2,9 +2,10 @@
 //! they are, run up to the first program that is missing, and run through where none is.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use protium_engines::double::write_program;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -172,8 +173,7 @@ async fn program(db: &mut TestDb, fakes: &[(&str, &str)]) -> (Program, TempDir) 
         symlink(found.unwrap_or_else(|| panic!("no {name}")), tools.path().join(name)).unwrap();
     }
     for (name, text) in fakes {
-        fs::write(tools.path().join(name), text).unwrap();
-        fs::set_permissions(tools.path().join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&tools.path().join(name), text).unwrap();
     }
     let folder = tools.path().to_str().unwrap();
     let settings = tools.path().join("protium.toml");

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use protium_engines::double::write_program;
 use serde_json::{Value, json};
 
 use super::program::{Program, Start, until};
@@ -230,9 +231,8 @@ python3 call.py"#;
         let state = db.folder().join("state");
         fs::create_dir(&state).unwrap();
         for name in ["bwrap", "sh", "protium"] {
-            let path = state.join(name);
-            fs::write(&path, format!("#!/bin/sh\necho escaped > {}\nexit 0\n", marker.display())).unwrap();
-            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+            let program = format!("#!/bin/sh\necho escaped > {}\nexit 0\n", marker.display());
+            write_program(&state.join(name), program).unwrap();
         }
         let manifest = manifest(&["echo \"mine $PATH $LD_PRELOAD\""], &[])
             .replace("        env: {variables: {COLOR: blue}}\n", &variables(&state.display().to_string()));
