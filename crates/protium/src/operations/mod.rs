@@ -8,6 +8,7 @@ mod account;
 mod account_connection;
 mod account_settings;
 pub(crate) mod attachment;
+mod authorize;
 mod by_arn;
 mod component;
 mod context;
@@ -44,6 +45,8 @@ mod upgrade;
 mod usable_version;
 mod wire;
 
+#[expect(unused_imports, reason = "what asks for it comes with the next commit")]
+pub(crate) use authorize::resource_of;
 pub use context::{Caller, Context, Origin};
 
 use crate::error::Result;
