@@ -151,12 +151,13 @@ pub fn parse(text: &str) -> Option<(Scope, Resource)> {
     Some((Scope::new(account, region), Resource::parse(resource)?))
 }
 
-/// The account of an IAM role's ARN.
-pub fn account_of_role(role: &str) -> Option<&str> {
-    role.split(':').nth(4).filter(|account| account.len() == 12)
+/// The account of an ARN of any service, such as an IAM role's.
+pub fn account_of(arn: &str) -> Option<&str> {
+    arn.split(':').nth(4).filter(|account| account.len() == 12)
 }
 
-fn partition(region: &str) -> &'static str {
+/// The partition that a region is in.
+pub fn partition(region: &str) -> &'static str {
     if region.starts_with("cn-") {
         "aws-cn"
     } else if region.starts_with("us-gov-") {

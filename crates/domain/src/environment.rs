@@ -1,7 +1,7 @@
 //! Environments: what they are, and who provisions them.
 
 use crate::account_connection::AccountConnection;
-use crate::arn::{Scope, account_of_role};
+use crate::arn::{Scope, account_of};
 use crate::deployment::{State, Target, TargetKind};
 use crate::id::Id;
 use crate::provisioning::Method;
@@ -78,7 +78,7 @@ impl Roles {
 
     /// The account that things are provisioned in: that of the role that provisions them.
     pub fn account(&self) -> Option<&str> {
-        account_of_role(self.service.as_deref().or(self.codebuild.as_deref())?)
+        account_of(self.service.as_deref().or(self.codebuild.as_deref())?)
     }
 }
 

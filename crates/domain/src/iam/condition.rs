@@ -141,6 +141,12 @@ impl Condition {
         }
     }
 
+    /// The keys whose values it looks at: its own, and those of its variables.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        let globs = if let Test::Text(globs) = &self.test { globs.as_slice() } else { &[] };
+        std::iter::once(self.key.as_str()).chain(globs.iter().flat_map(Glob::keys))
+    }
+
     /// What the request has in place of what is wanted, for people.
     pub(super) fn explain(&self, request: &Request<'_>) -> String {
         let found = match request.values(self.key.as_str()) {

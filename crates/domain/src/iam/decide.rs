@@ -4,8 +4,9 @@
 //! permissions boundary and the policies of the session, where there are any, must allow it too: "the resulting
 //! permissions are the intersection". The root user of an account has no policies and may do everything in it.
 
+use super::key::same;
 use super::policy::IdentityPolicy;
-use super::request::{PrincipalKind, Request};
+use super::request::Request;
 use super::statement::{Effect, Outcome};
 use std::fmt;
 use std::sync::Arc;
@@ -103,7 +104,7 @@ impl Decision<'_> {
 impl Policies {
     /// Decides a request.
     pub fn decide(&self, request: &Request<'_>) -> Decision<'_> {
-        if matches!(request.principal.kind, PrincipalKind::Root) {
+        if request.principal.is_root() {
             return Decision::Allowed { by: None };
         }
         let mut allowed = [None; 3];
@@ -133,6 +134,26 @@ impl Policies {
         } else {
             Decision::Allowed { by: identity }
         }
+    }
+
+    /// Whether a statement about `action` looks at a condition key that begins with `prefix`, such as
+    /// `aws:ResourceTag/`. If none does, no value of such a key matters to the decision, and none need be looked up.
+    pub fn look_at(&self, action: &str, prefix: &str) -> bool {
+        let is_meant = |key: &str| key.get(..prefix.len()).is_some_and(|start| same(start, prefix));
+        let mut statements = self.all().flat_map(|(_, policy)| policy.policy.statements());
+        statements.any(|statement| statement.keys().any(is_meant) && statement.is_about(action))
+    }
+
+    /// Whether `action` may be allowed on some resource in some circumstances. If not, there is nothing to look for
+    /// that is.
+    pub fn could_allow(&self, action: &str) -> bool {
+        let any = |policies: &[Arc<NamedPolicy>]| {
+            let mut statements = policies.iter().flat_map(|policy| policy.policy.statements());
+            statements.any(|statement| statement.effect == Effect::Allow && statement.is_about(action))
+        };
+        any(&self.identity)
+            && self.boundary.as_ref().is_none_or(|boundary| any(std::slice::from_ref(boundary)))
+            && self.session.as_ref().is_none_or(|session| any(session))
     }
 
     /// Decides a request and tells what each statement said to it.

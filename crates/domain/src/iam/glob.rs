@@ -89,6 +89,15 @@ impl Glob {
         &self.source
     }
 
+    /// The condition keys that its variables stand for.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        let rest = self.rest.iter().flat_map(|(_, chunk)| chunk);
+        self.first.iter().chain(rest).filter_map(|atom| match atom {
+            Atom::Variable(variable) => Some(variable.key.as_str()),
+            Atom::Text(_) | Atom::One(_) => None,
+        })
+    }
+
     /// Reads a variable whose `$` was just read; answers what follows it.
     fn variable<'t>(&mut self, rest: &'t str, is_fixed: bool) -> Result<&'t str, Wrong> {
         let Some((inner, rest)) = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) else {

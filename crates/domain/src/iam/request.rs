@@ -55,6 +55,11 @@ impl Principal {
         Self { account, arn, id: id.into(), kind: PrincipalKind::User { name }, tags: Vec::new() }
     }
 
+    /// Whether it is the root user of its account, who may do everything in it.
+    pub fn is_root(&self) -> bool {
+        self.kind == PrincipalKind::Root
+    }
+
     /// The value of a key that follows from who asks (IAM User Guide, "AWS global condition context keys", properties
     /// of the principal). The outer `None` is a key of another kind.
     fn value(&self, key: &str) -> Option<Option<&str>> {

@@ -119,6 +119,18 @@ impl Statement {
         }
     }
 
+    /// Whether it is about an action, on whatever resource.
+    pub(super) fn is_about(&self, action: &str) -> bool {
+        // An action has no variables.
+        self.actions.globs.iter().any(|glob| glob.matches(action, &|_| None)) != self.actions.is_not
+    }
+
+    /// The condition keys whose values it looks at.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        let resources = self.resources.iter().flat_map(|resources| &resources.globs);
+        resources.flat_map(Glob::keys).chain(self.conditions.iter().flat_map(Condition::keys))
+    }
+
     pub(super) fn print(&self) -> Value {
         let mut members = Map::new();
         if let Some(sid) = &self.sid {

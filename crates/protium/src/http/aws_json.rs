@@ -1,12 +1,13 @@
 //! The Proton API on the wire: awsJson 1.0 in, one call of `operations`, awsJson 1.0 out.
 
-use super::{Front, JSON_LIMIT, Peer};
+use super::origin::origin;
+use super::{Front, JSON_LIMIT};
 use crate::auth::sigv4;
 use crate::config::Role;
 use crate::error::{Error, Result};
 use crate::operations::{Caller, Context, Origin, dispatch, run_token};
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header, request::Parts};
 use axum::response::Response;
 use bytes::Bytes;
@@ -26,7 +27,7 @@ const DISCARDED: usize = 16 * 1024 * 1024;
 pub(super) async fn answer(front: &Front, request: Request, token: Option<String>) -> Response {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
-    let origin = origin(front, &parts);
+    let origin = origin(&front.app.config, &parts.headers, &parts.extensions);
     let request_id = origin.request_id;
     let named = target(&parts).ok();
     let result = match &token {
@@ -56,18 +57,6 @@ pub(super) async fn answer(front: &Front, request: Request, token: Option<String
         headers.insert(ERROR_TYPE, HeaderValue::from_static(code.as_str()));
     }
     response
-}
-
-/// Where a request came from, under a new id.
-fn origin(front: &Front, parts: &Parts) -> Origin {
-    let peer = parts.extensions.get::<ConnectInfo<Peer>>();
-    let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-    Origin {
-        request_id: uuid::Uuid::new_v4(),
-        source_ip: peer.map(|ConnectInfo(Peer(address))| address.ip().to_canonical()),
-        is_secure: front.app.config.tls.is_some(),
-        user_agent: agent.unwrap_or_default().to_owned(),
-    }
 }
 
 /// Internal faults with their cause, once; what a caller did wrong only for who asks for detail.

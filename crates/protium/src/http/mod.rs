@@ -7,6 +7,7 @@ mod aws_json;
 mod health;
 mod keys;
 mod metrics;
+mod origin;
 pub mod s3;
 mod sts;
 
@@ -68,7 +69,10 @@ async fn route(State(front): State<Front>, request: Request) -> Response {
         Destination::Proton => aws_json::answer(&front, request, None).await,
         Destination::Run(token) => Box::pin(aws_json::answer(&front, request, Some(token))).await,
         Destination::Sts => Box::pin(sts::answer(&front.app, request)).await,
-        Destination::S3 => Box::pin(front.s3.answer(request)).await,
+        Destination::S3 => {
+            let origin = origin::origin(&front.app.config, request.headers(), request.extensions());
+            Box::pin(front.s3.answer(request, origin)).await
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! the browser to run nothing. Does not do: versions, ACLs, tags, encryption, public access; what asks for
 //! them is refused, not ignored.
 
+mod access;
 mod answer;
 mod blob;
 mod bucket;
@@ -35,6 +36,7 @@ use s3s::{S3Error, S3Result};
 
 use crate::auth::Keys;
 use crate::clock::Clock;
+use crate::operations::{self, Origin};
 use crate::store::Store;
 pub use blob::{Blobs, blob_path};
 use host::Domain;
@@ -42,9 +44,13 @@ pub use sweep::sweep;
 
 /// Who calls, as the signature says.
 #[derive(Clone, Debug)]
-pub(in crate::http) struct Caller {
-    pub(in crate::http) account: String,
-    pub(in crate::http) region: String,
+struct Caller {
+    account: String,
+    region: String,
+    /// The same as policies see it.
+    caller: operations::Caller,
+    /// When the request came in, in milliseconds since 1970.
+    now: i64,
 }
 
 /// The bundle store, shared by all requests.
@@ -61,6 +67,7 @@ impl S3 {
         let shelves = service::Shelves { store, blobs, clock: clock.clone() };
         let mut builder = S3ServiceBuilder::new(shelves);
         builder.set_auth(service::KnownKeys(Arc::clone(&keys)));
+        builder.set_access(access::Access);
         let domain = domain.map(Domain::new);
         if let Some(domain) = &domain {
             builder.set_host(domain.clone());
@@ -69,17 +76,17 @@ impl S3 {
     }
 
     /// Answers any request to S3, whatever is wrong with it.
-    pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        let response = match self.call(request).await {
+    pub async fn answer(&self, request: Request<Body>, origin: Origin) -> Response<Body> {
+        let response = match self.call(request, origin).await {
             Ok(response) => response,
             Err(error) => answer::error(error),
         };
         answer::sandboxed(response)
     }
 
-    async fn call(&self, request: Request<Body>) -> S3Result<s3s::HttpResponse> {
+    async fn call(&self, request: Request<Body>, origin: Origin) -> S3Result<s3s::HttpResponse> {
         let (parts, body) = request.into_parts();
-        let caller = gate::admit(&parts, &self.keys, self.clock.now_ms())?;
+        let caller = gate::admit(&parts, &self.keys, self.clock.now_ms(), origin)?;
         let body = if gate::carries_object(&parts, self.names_bucket(&parts)) {
             s3s::Body::http_body_unsync(body)
         } else {

@@ -1,4 +1,5 @@
-//! Accounts of this server: create, list. One user may: the root user of the server's own account.
+//! Accounts of this server: create, list. Only callers of the server's own account may, its root user and those whom a
+//! policy allows it.
 
 use super::Context;
 use super::page::Page;
@@ -9,7 +10,6 @@ use crate::store::{AccessKey, AccountRow, ROOT_USER, account_insert, account_lis
 use crate::transaction;
 use protium_api::ErrorCode;
 use protium_api::types::{self as api, CreateAccountInput, CreateAccountOutput, ListAccountsInput, ListAccountsOutput};
-use protium_domain::iam::Principal;
 
 /// `CreateAccount`: answers the key of the account's root user, this once.
 pub(super) async fn create(cx: &Context, input: CreateAccountInput) -> Result<CreateAccountOutput> {
@@ -47,13 +47,12 @@ pub(super) async fn list(cx: &Context, input: ListAccountsInput) -> Result<ListA
 }
 
 fn check_operator(cx: &Context) -> Result<()> {
-    let operator = Principal::root(&cx.app.config.account_id);
-    let caller = &cx.caller.identity.principal;
-    if *caller == operator {
+    let (caller, own) = (&cx.caller.identity.principal, &cx.app.config.account_id);
+    if caller.account == *own {
         return Ok(());
     }
-    let (caller, operator) = (&caller.arn, &operator.arn);
-    let why = format!("{caller} may not manage accounts; sign with a key of {operator}, the server's own account");
+    let caller = &caller.arn;
+    let why = format!("{caller} may not manage accounts; sign with a key of {own}, the server's own account");
     Err(Error::new(ErrorCode::AccessDenied, why))
 }
 

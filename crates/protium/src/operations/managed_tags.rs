@@ -8,7 +8,7 @@
 
 use super::template::template_arn;
 use crate::store::Target;
-use protium_domain::arn::{Scope, account_of_role};
+use protium_domain::arn::{Scope, account_of};
 use protium_domain::component::Component;
 use protium_domain::environment::Environment;
 use protium_domain::service::{Service, ServiceInstance};
@@ -61,7 +61,7 @@ pub(crate) fn managed_of_target(scope: &Scope, target: &Target, role: Option<&st
         Target::ServicePipeline(pipeline) => of_service(scope, &pipeline.service, &pipeline.template),
         Target::Component(component) => managed_of_component(scope, component),
     };
-    match role.and_then(account_of_role) {
+    match role.and_then(account_of) {
         Some(account) => Managed { account: account.to_owned(), ..managed },
         None => managed,
     }

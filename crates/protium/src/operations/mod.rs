@@ -45,6 +45,7 @@ mod upgrade;
 mod usable_version;
 mod wire;
 
+pub(crate) use authorize::circumstances;
 #[expect(unused_imports, reason = "what asks for it comes with the next commit")]
 pub(crate) use authorize::resource_of;
 pub use context::{Caller, Context, Origin};
@@ -60,8 +61,9 @@ fn on_heap<F: Future>(operation: impl FnOnce() -> F) -> Pin<Box<F>> {
     Box::pin(operation())
 }
 
-/// Answers a request that is signed, read and valid.
+/// Answers a request that is signed, read and valid, if its caller is allowed to make it.
 pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
+    authorize::check(cx, &request).await?;
     Ok(match request {
         Request::AcceptEnvironmentAccountConnection(input) => {
             on_heap(|| account_connection::accept(cx, input)).await?.into()

@@ -83,6 +83,29 @@ pub(super) async fn list(cx: &Context, input: ListTagsForResourceInput) -> Resul
     Ok(ListTagsForResourceOutput { next_token, tags })
 }
 
+/// The tags that were set on a resource of `scope`, as far as `caller` sees that; none if there is no such resource.
+pub(super) async fn of(
+    rd: &mut Reader,
+    caller: &Scope,
+    scope: &Scope,
+    resource: &Resource,
+) -> Result<Vec<(String, String)>> {
+    let id = match resource {
+        Resource::EnvironmentAccountConnection(id) => {
+            let found = connection_get(rd, &caller.region, id)
+                .await?
+                .filter(|found| found.is_seen_by(&caller.account) && found.environment_account == scope.account);
+            found.filter(|_| scope.region == caller.region).map(|found| found.id)
+        }
+        resource if scope == caller => look_up(rd, scope, resource).await?.map(|found| found.id),
+        _ => None,
+    };
+    match id {
+        Some(id) => Ok(tag_list(rd, scope, id.as_str(), "", ALL).await?),
+        None => Ok(Vec::new()),
+    }
+}
+
 /// A resource that exists.
 struct Tagged {
     id: Id,

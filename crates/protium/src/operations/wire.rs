@@ -6,7 +6,7 @@
 use crate::store::ServiceSummary;
 use protium_api::types::{self as wire, Provisioning};
 use protium_api::{Timestamp, types::DeploymentStatus as WireStatus};
-use protium_domain::arn::{Scope, account_of_role};
+use protium_domain::arn::{Scope, account_of};
 use protium_domain::component::Component;
 use protium_domain::deployment::{Deployment, TargetKind};
 use protium_domain::environment::Environment;
@@ -99,7 +99,7 @@ fn other_account(scope: &Scope, environment: &Environment) -> Option<String> {
         return Some(account.clone());
     }
     let role = environment.access.service_role.as_deref().or(environment.access.codebuild_role.as_deref())?;
-    account_of_role(role).filter(|account| *account != scope.account).map(str::to_owned)
+    account_of(role).filter(|account| *account != scope.account).map(str::to_owned)
 }
 
 /// `spec` is shown by Get and Cancel, not by Create, Update and Delete.

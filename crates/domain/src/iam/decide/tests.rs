@@ -149,3 +149,44 @@ fn an_explanation_goes_through_the_statements() {
     );
     assert_eq!(told, expected);
 }
+
+/// What a caller has to look up before it asks.
+#[test]
+fn keys_matter_where_a_statement_about_the_action_looks_at_them() {
+    let when = |action: &str, condition: Value| json!({ "Effect": "Allow", "Action": action, "Resource": "*", "Condition": condition });
+    let looks = |statement: Value, prefix: &str| {
+        let identity = vec![named("a", json!([allow("s3:*", "*"), statement]))];
+        Policies { identity, ..Policies::default() }.look_at("proton:GetService", prefix)
+    };
+    let tags = "aws:ResourceTag/";
+    let by_tag = json!({ "StringEquals": { "AWS:resourcetag/team": "blue" } });
+    assert!(looks(when("proton:Get*", by_tag.clone()), tags));
+    assert!(!looks(when("proton:Get*", by_tag.clone()), "aws:RequestTag/"));
+    assert!(!looks(when("proton:Update*", by_tag), tags));
+    let variable = "${aws:ResourceTag/team}";
+    assert!(looks(when("*", json!({ "StringEquals": { "aws:PrincipalTag/team": variable } })), tags));
+    assert!(looks(allow("proton:GetService", &format!("arn:aws:proton:*:*:service/{variable}-*")), tags));
+    assert!(looks(
+        json!({ "Effect": "Deny", "NotAction": "s3:*", "NotResource": format!("arn:aws:proton:*:*:*{variable}") }),
+        tags
+    ));
+    assert!(!looks(allow("*", "*"), tags));
+    let of_session = vec![named("s", json!(when("*", json!({ "Null": { "aws:ResourceTag/team": true } }))))];
+    assert!(Policies { session: Some(of_session), ..Policies::default() }.look_at("proton:GetService", tags));
+}
+
+#[test]
+fn what_every_layer_allows_somewhere_could_be_allowed() {
+    let could = |policies: &Policies| policies.could_allow("proton:GetService");
+    let one = |statements: Value| vec![named("a", statements)];
+    let identity = |statements: Value| Policies { identity: one(statements), ..Policies::default() };
+    assert!(!could(&Policies::default()));
+    assert!(!could(&identity(json!([allow("proton:List*", "*"), deny("*", "*")]))));
+    assert!(could(&identity(json!([deny("*", SERVICE), allow("proton:Get*", SERVICE)]))));
+    let within = |session| Policies { session, ..identity(json!(allow("*", "*"))) };
+    assert!(could(&within(None)));
+    assert!(!could(&within(Some(vec![]))));
+    assert!(could(&within(Some(one(json!(allow("proton:GetService", "*")))))));
+    let boundary = Some(named("b", json!(allow("s3:*", "*"))));
+    assert!(!could(&Policies { boundary, ..identity(json!(allow("*", "*"))) }));
+}

@@ -14,7 +14,10 @@ use super::failure::{named, refusal};
 use super::incoming::hash_mismatch;
 use crate::auth::Keys;
 use crate::auth::sigv4::{self, Payload, Protocol, Refusal, Request};
+use crate::operations::{self, Origin};
 use crate::sha256::sha256_hex;
+use protium_domain::arn::Scope;
+use std::sync::Arc;
 
 /// The largest body of a command (a list of keys or of parts), in bytes.
 const COMMAND_LIMIT: usize = 4 * 1024 * 1024;
@@ -29,10 +32,11 @@ const UNSUPPORTED: [&str; 5] = [
 ];
 
 /// Checks the signature, and what it takes no body to see.
-pub(super) fn admit(parts: &Parts, keys: &Keys, now_ms: i64) -> Result<Caller, S3Error> {
+pub(super) fn admit(parts: &Parts, keys: &Keys, now_ms: i64, origin: Origin) -> Result<Caller, S3Error> {
     let request = Request::new(parts, Payload::Declared);
     let signed = sigv4::verify(&request, sigv4::S3, keys, now_ms).map_err(|refusal| answer(&refusal))?;
-    let account = signed.credential.identity.principal.account.clone();
+    let identity = Arc::clone(&signed.credential.identity);
+    let account = identity.principal.account.clone();
     check_owner(&parts.headers, &account)?;
     check_headers(&parts.headers)?;
     check_version(parts.uri.query())?;
@@ -40,7 +44,9 @@ pub(super) fn admit(parts: &Parts, keys: &Keys, now_ms: i64) -> Result<Caller, S
     if is_form && parts.method == Method::POST {
         return Err(unsupported("Uploads from browser forms are not implemented"));
     }
-    Ok(Caller { account, region: signed.region })
+    let scope = Scope::new(&account, &signed.region);
+    let caller = operations::Caller { identity, scope, origin };
+    Ok(Caller { account, region: signed.region, caller, now: now_ms })
 }
 
 /// Whether the body is an object or a part of one, to be streamed; else it is a command's.

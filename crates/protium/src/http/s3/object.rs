@@ -333,7 +333,10 @@ pub(super) async fn delete_many(
         for object in &objects {
             let expectation =
                 Expectation { matches: object.e_tag.clone().map(ETagCondition::ETag), none_matches: None };
-            let refused = if let Err(error) = check_key(&object.key) {
+            let resource = format!("{}/{}", input.bucket, object.key);
+            let refused = if let Err(error) = caller.check("s3:DeleteObject", &resource, &[]) {
+                Some(error)
+            } else if let Err(error) = check_key(&object.key) {
                 Some(error)
             } else if expectation.is_any() {
                 None

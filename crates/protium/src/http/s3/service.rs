@@ -44,7 +44,7 @@ impl S3Auth for KnownKeys {
     }
 }
 
-fn caller<T>(request: &S3Request<T>) -> S3Result<Caller> {
+pub(super) fn caller<T>(request: &S3Request<T>) -> S3Result<Caller> {
     let caller = request.extensions.get::<Caller>();
     caller.cloned().ok_or_else(|| S3Error::new(S3ErrorCode::AccessDenied))
 }

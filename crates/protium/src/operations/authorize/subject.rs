@@ -22,30 +22,23 @@ pub(super) enum About<'r> {
 }
 
 impl About<'_> {
-    /// The ARN as policies know it. A connection is taken for one of `scope`.
+    /// The ARN as policies know it, `*` if there is none. A connection is taken for one of `scope`.
     pub(super) fn arn(&self, scope: &Scope) -> String {
         match self {
             Self::Nothing => "*".to_owned(),
             Self::Own(resource) => scope.arn(resource),
             Self::Connection(id) => scope.arn(&Resource::EnvironmentAccountConnection((*id).to_owned())),
-            Self::Arn(text) => match self.resource() {
-                Some((of, resource)) => of.arn(&resource),
+            Self::Arn(text) => match arn::parse(text) {
+                Some((of, resource)) => of.arn(&asked_about(resource)),
                 // An operation that is given it refuses it.
                 None => (*text).to_owned(),
             },
         }
     }
-
-    /// What an ARN names, as policies know it, and where that is.
-    pub(super) fn resource(&self) -> Option<(Scope, Resource)> {
-        let Self::Arn(text) = self else { return None };
-        let (scope, resource) = arn::parse(text)?;
-        Some((scope, asked_about(resource)))
-    }
 }
 
 /// Versions are asked about as their template, pipelines as their service.
-fn asked_about(resource: Resource) -> Resource {
+pub(super) fn asked_about(resource: Resource) -> Resource {
     match resource {
         Resource::EnvironmentTemplateVersion(name, _) => Resource::EnvironmentTemplate(name),
         Resource::ServiceTemplateVersion(name, _) => Resource::ServiceTemplate(name),
@@ -64,7 +57,6 @@ fn asked_about(resource: Resource) -> Resource {
 
 /// All of a request that a policy can ask about.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "what asks for it comes with the next commit")]
 pub(super) struct Subject<'r> {
     pub(super) about: About<'r>,
     /// The tags that it gives.
@@ -129,7 +121,9 @@ impl<'r> Subject<'r> {
     }
 
     fn with_roles<const N: usize>(self, roles: [&'r Option<String>; N]) -> Self {
-        Self { roles: roles.into_iter().filter_map(|role| role.as_deref()).collect(), ..self }
+        // An empty text takes a role away.
+        let given = roles.into_iter().filter_map(|role| role.as_deref().filter(|role| !role.is_empty()));
+        Self { roles: given.collect(), ..self }
     }
 
     fn connected(self, connection: Option<&'r str>) -> Self {

@@ -1,5 +1,6 @@
 //! The bundle store through a listener, with requests that are really signed.
 
+mod access;
 mod bucket;
 mod client;
 mod hostile;

@@ -6,8 +6,11 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
+use crate::support::app::TestApp;
+use crate::support::database::TestDb;
 use crate::support::server::TestServer;
 use crate::support::sign::Signer;
+use protium_domain::iam::Policies;
 
 const CALL: &str = "Action=GetCallerIdentity&Version=2011-06-15";
 
@@ -88,4 +91,18 @@ async fn the_aws_cli_gets_its_caller_identity() {
     assert_eq!(answer["Arn"], "arn:aws:iam::123456789012:root");
     let refused = server.aws_error(&["sts", "get-session-token"]).await;
     assert!(refused.contains("InvalidAction"), "{refused}");
+}
+
+#[tokio::test]
+async fn nobody_needs_a_permission_to_learn_who_they_are() {
+    let db = TestDb::sqlite().await;
+    let nobody = TestApp::on(&db).await.with_policies("nobody", Policies::default());
+    let request = Request::post("http://127.0.0.1/")
+        .header("host", "127.0.0.1")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(CALL.as_bytes().to_vec())
+        .unwrap();
+    let (status, body) = nobody.send("sts", request).await;
+    let body = String::from_utf8(body).unwrap();
+    assert!(status.is_success() && body.contains("<Arn>arn:aws:iam::000000000000:user/nobody</Arn>"), "{body}");
 }

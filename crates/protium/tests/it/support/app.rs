@@ -19,6 +19,7 @@ use protium::transaction;
 use protium::worker::run_one;
 use protium_api::Operation;
 use protium_domain::arn::Scope;
+use protium_domain::iam::{Attachment, IdentityPolicy, NamedPolicy, Policies, Principal};
 use protium_domain::job::Job;
 use protium_engines::aws::{Aws, Credentials, Settings};
 use protium_engines::cloudformation::CloudFormation;
@@ -42,6 +43,8 @@ pub struct TestApp {
     router: Router,
     account: String,
     region: String,
+    /// The id of the key that signs.
+    key: String,
 }
 
 /// An answer that is an error.
@@ -107,7 +110,8 @@ impl TestApp {
         let app = Arc::new(App { config, store, keys, clock, engines, own_url, bundles });
         let front = Front { app: Arc::clone(&app), s3: Arc::new(s3), metrics: Metrics::new().unwrap() };
         let region = "us-east-1".to_owned();
-        Self { app, router: router(front), account: ACCOUNT.to_owned(), region }.in_account(ACCOUNT)
+        let (account, key) = (ACCOUNT.to_owned(), key_of(ACCOUNT));
+        Self { app, router: router(front), account, region, key }.in_account(ACCOUNT)
     }
 
     /// The same application in another region.
@@ -117,8 +121,25 @@ impl TestApp {
 
     /// The same application, seen by the root user of an account.
     pub fn in_account(&self, account: &str) -> Self {
-        self.app.keys.insert(Credential::new(key_of(account), Secret::new(SECRET), Identity::root(account)));
-        Self { account: account.to_owned(), ..self.clone() }
+        self.signed(key_of(account), Identity::root(account))
+    }
+
+    /// The same application, seen by a user of the account with one policy, which has these statements.
+    pub fn as_user(&self, name: &str, statements: Value) -> Self {
+        let policies = Policies { identity: vec![policy(name, statements)], ..Policies::default() };
+        self.with_policies(name, policies)
+    }
+
+    /// The same application, seen by a user of the account.
+    pub fn with_policies(&self, name: &str, policies: Policies) -> Self {
+        let principal = Principal::user(&self.account, name, format!("AIDA{name}"));
+        self.signed(format!("AKIA{}{name}", self.account), Identity { principal, policies })
+    }
+
+    fn signed(&self, key: String, identity: Identity) -> Self {
+        let account = identity.principal.account.clone();
+        self.app.keys.insert(Credential::new(key.clone(), Secret::new(SECRET), identity));
+        Self { account, key, ..self.clone() }
     }
 
     pub fn store(&self) -> &Store {
@@ -186,10 +207,14 @@ impl TestApp {
 
     /// One signed request to any of the services.
     pub async fn send(&self, service: &str, request: http::Request<Vec<u8>>) -> (http::StatusCode, Vec<u8>) {
+        self.exchange(self.signer(service).sign(request)).await
+    }
+
+    /// What signs requests to one of the services now.
+    pub fn signer(&self, service: &str) -> Signer {
         let now = u64::try_from(self.app.clock.now_ms()).unwrap();
         let at = UNIX_EPOCH + Duration::from_millis(now);
-        let signer = Signer { region: self.region.clone(), at, ..Signer::new(&key_of(&self.account), SECRET, service) };
-        self.exchange(signer.sign(request)).await
+        Signer { region: self.region.clone(), at, ..Signer::new(&self.key, SECRET, service) }
     }
 
     /// One request as it is.
@@ -231,6 +256,13 @@ impl TestApp {
         let mut reader = self.app.store.reader().await.unwrap();
         reader.query_one(&format!("SELECT id FROM {table}"), params![]).await.unwrap().text(0).unwrap()
     }
+}
+
+/// A policy with these statements.
+pub fn policy(name: &str, statements: Value) -> Arc<NamedPolicy> {
+    let document = serde_json::json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+    let policy = IdentityPolicy::parse(&document, Attachment::Managed).unwrap_or_else(|why| panic!("{why:?}"));
+    Arc::new(NamedPolicy { name: name.to_owned(), policy })
 }
 
 fn key_of(account: &str) -> String {

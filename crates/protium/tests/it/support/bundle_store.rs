@@ -11,6 +11,7 @@ use hyper_util::rt::TokioExecutor;
 use protium::auth::{Credential, Identity, Keys, Secret};
 use protium::clock::Clock;
 use protium::http::s3::{Blobs, S3};
+use protium::operations::Origin;
 use protium::store::Store;
 
 use super::database::TestDb;
@@ -36,6 +37,11 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
+/// From nowhere that is known.
+fn origin() -> Origin {
+    Origin { request_id: uuid::Uuid::nil(), source_ip: None, is_secure: false, user_agent: String::new() }
+}
+
 impl BundleStore {
     /// With two accounts, `111111111111` and `222222222222`, whose key ids begin with `AKID`.
     pub async fn on(db: &TestDb) -> Self {
@@ -52,7 +58,7 @@ impl BundleStore {
         let s3 = Arc::new(s3);
         let route = move |request| {
             let s3 = Arc::clone(&s3);
-            async move { s3.answer(request).await }
+            async move { s3.answer(request, origin()).await }
         };
         let router = axum::Router::new().fallback(axum::routing::any(route));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
