@@ -130,8 +130,8 @@ pub fn check_engine(
             field,
             format_args!(
                 "{what} is provisioned with terraform, and the environment '{name}' has no provisioningRepository, \
-                 which that needs on a server without --runner local; choose a self-managed environment, a version that \
-                 is provisioned with cloudformation, or start the server with --runner local"
+                 which that needs on a server without --runner; choose a self-managed environment, a version that \
+                 is provisioned with cloudformation, or start the server with --runner"
             ),
         )),
         ("cloudformation", Some(_)) => Err(Refused::invalid(
@@ -173,7 +173,7 @@ pub fn check_access(access: &Access, engine: Option<&str>, runs: bool) -> Result
         Some("terraform") if access.repository.is_none() && !runs => Err(Refused::invalid(
             "provisioningRepository",
             "is missing; the template is provisioned with terraform, which is self-managed: link a repository with \
-             CreateRepository and name it here (a server that is started with --runner local runs Terraform itself)",
+             CreateRepository and name it here (a server that is started with --runner runs Terraform itself)",
         )),
         _ => Ok(()),
     }

@@ -138,6 +138,9 @@ pub struct RegisteredPart {
     pub manifest: ContentHash,
     /// Paths within the infrastructure folder, and their contents.
     pub files: BTreeMap<String, ContentHash>,
+    /// Whether its commands leave a process behind (`settings.service`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaves_process: bool,
 }
 
 /// A registered bundle: what rendering needs, in the content table.

@@ -17,7 +17,7 @@ mod order;
 mod self_managed;
 mod step;
 
-pub use order::{Commands, Intent, Order, Process, Role};
+pub use order::{Commands, Intent, KeptState, Order, Process, Role};
 pub use self_managed::SelfManaged;
 pub use step::{Artifact, Cursor, End, Outcome, ProvisionedResource, ProvisioningEngine, Step, Transient};
 

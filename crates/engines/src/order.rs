@@ -77,6 +77,22 @@ pub struct Commands {
     /// The name of the one [`Connection`](crate::command::Connection) that they need.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connects_to: Option<String>,
+    /// Where they keep the state of what they make, if they are Terraform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<KeptState>,
+}
+
+/// Where Terraform that is run as commands keeps its state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptState {
+    /// What the place is called: the same as long as it is the same.
+    pub place: String,
+    /// Whether it is the folder that stays from run to run, on the machine that runs them.
+    pub in_folder: bool,
+    /// Where the attempts before kept it, if that was elsewhere and none of them has succeeded: what they made may be
+    /// there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
 }
 
 /// Shows the names of what may be secret, and no command: they may hold secrets too.

@@ -104,6 +104,12 @@ pub struct ServeArgs {
     /// The program that runs Terraform templates, by its name or path. By default terraform, else tofu.
     #[arg(long, env = "PROTIUM_TERRAFORM", value_name = "PROGRAM")]
     pub terraform: Option<String>,
+    /// The image of runs away from this machine that has terraform or tofu. By default that of all runs.
+    #[arg(long, env = "PROTIUM_TERRAFORM_IMAGE", value_name = "IMAGE")]
+    pub terraform_image: Option<String>,
+    /// A command that installs terraform or tofu first in each of its runs away from this machine.
+    #[arg(long, env = "PROTIUM_TERRAFORM_INSTALL", value_name = "COMMAND")]
+    pub terraform_install: Option<String>,
     /// Where the state of Terraform templates is kept that name no backend: s3://BUCKET/PREFIX or
     /// postgres://USER:PASSWORD@HOST/NAME. By default in the data folder.
     #[arg(long, env = "PROTIUM_TERRAFORM_STATE", value_name = "URL", hide_env_values = true)]
@@ -255,6 +261,9 @@ pub struct Config {
     pub run_variables: BTreeMap<String, String>,
     pub codebuild: CodeBuildSettings,
     pub kubernetes: KubernetesSettings,
+    /// The image that has Terraform, and a command that installs it, for runs away from this machine.
+    pub terraform_image: Option<String>,
+    pub terraform_install: Option<String>,
     /// Where the state of Terraform is kept, if not in the data folder.
     pub terraform_state: Option<ManagedState>,
     pub quotas: Quotas,
@@ -312,6 +321,8 @@ impl Config {
                 flag.terraform_state.or(base.terraform_state),
                 aws_endpoint_url.is_some(),
             )?,
+            terraform_image: flag.terraform_image.or(base.terraform_image),
+            terraform_install: flag.terraform_install.or(base.terraform_install),
             aws_endpoint_url,
             aws_profile: flag.aws_profile.or(base.aws_profile),
             aws_template_bucket: flag.aws_template_bucket.or(base.aws_template_bucket),
@@ -395,6 +406,18 @@ impl Config {
             if let Some(url) = url.as_ref().filter(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
                 return Err(ConfigError(format!(
                     "{name}: '{url}' is no URL of an endpoint; give http://HOST:PORT or https://HOST"
+                )));
+            }
+        }
+        let elsewhere = [("terraform-image", &self.terraform_image), ("terraform-install", &self.terraform_install)];
+        for (name, given) in elsewhere.into_iter().filter_map(|(name, given)| Some((name, given.as_ref()?))) {
+            if given.trim().is_empty() || given.contains('\0') {
+                return Err(ConfigError(format!("{name}: '{}' is empty; leave it out", given.escape_debug())));
+            }
+            if !self.runner.is_remote() {
+                return Err(ConfigError(format!(
+                    "{name}: is for --runner codebuild and kubernetes; with --runner local install terraform or tofu on \
+                     this machine, and say which with --terraform. Leave it out"
                 )));
             }
         }
@@ -558,6 +581,8 @@ mod tests {
             ("[kubernetes]\nnamspace = \"runs\"\n", "namspace"),
             ("[codebuild]\ncompute = \"small\"\n", "compute"),
             ("terraform-state = \"file:///srv\"\n", "terraform-state: no place"),
+            ("runner = \"local\"\nterraform-image = \"tf\"\n", "terraform-image: is for --runner codebuild"),
+            ("runner = \"kubernetes\"\nterraform-install = \" \"\n", "terraform-install: ' ' is empty"),
             ("terraform-state = \"s3://states\"\ndeny-run-network = true\n", "terraform-state: runs have no network"),
             ("[[bundle-store]]\nurl = \"gs://a\"\naccounts = []\n", "'gs://a'"),
             ("[[bundle-store]]\nurl = \"s3://\"\naccounts = []\n", "bundle-store.url"),

@@ -73,6 +73,12 @@ impl Part {
             .filter(|(path, _)| self.manifest.infrastructure.takes(path))
             .map(|(path, content)| (path.as_str(), content.as_slice()))
     }
+
+    /// Whether its commands leave a process behind.
+    #[must_use]
+    pub fn leaves_process(&self) -> bool {
+        matches!(&self.manifest.infrastructure, Infrastructure::CodeBuild(settings) if settings.process.is_some())
+    }
 }
 
 /// Checks the files of a bundle.

@@ -24,7 +24,8 @@ pub const PLAN_FILE: &str = "proton-plan.txt";
 /// say where the state is are forgotten: that is decided here.
 const BEGIN: &str = "tf=$(command -v \"${PROTIUM_TERRAFORM:-terraform}\" || command -v \"${PROTIUM_TERRAFORM:-tofu}\") || \
     { echo \"${PROTIUM_TERRAFORM:-terraform or tofu} is not among the programs that runs find: install it for the whole \
-    system, or show its folder with --run-tools\" >&2; exit 127; }; \
+    system, or show its folder with --run-tools; for runs elsewhere name an image that has it with --terraform-image\" \
+    >&2; exit 127; }; \
     trap 'if [ -e errored.tfstate ]; then cp errored.tfstate \"$PROTIUM_STATE_DIR/\"; fi' EXIT; \
     unset TF_WORKSPACE TF_DATA_DIR; rm -rf .terraform; \
     \"$tf\" version";
@@ -98,6 +99,10 @@ pub struct Run {
     pub deprovision: Vec<String>,
     /// The [name](ManagedState::name) of the state whose [connection](ManagedState::connection) they need.
     pub connects_to: Option<String>,
+    /// What the place of the state is called: the same as long as it is the same.
+    pub place: String,
+    /// Whether that place is the folder that stays from run to run.
+    pub in_state_folder: bool,
 }
 
 /// The variable that is set for a resource that was deployed before.
@@ -151,7 +156,8 @@ pub fn run(
         Backend::Operators | Backend::Named => (&[], &[INIT, KNOWN], &[WORKSPACE], &[LEAVE_WORKSPACE]),
         Backend::Cloud => (&[], &[CLOUD_WORKSPACE, INIT, CLOUD_KNOWN], &[], &[]),
     };
-    let stays = stays(&managed.map_or_else(|| declared.place(), |managed| managed.name().to_owned()));
+    let place = managed.map_or_else(|| declared.place(), |managed| managed.name().to_owned());
+    let stays = stays(&place);
     let unlock = match managed {
         Some(managed) => managed.unlock(kind, arn),
         None if in_state_dir => String::new(),
@@ -169,6 +175,8 @@ pub fn run(
         provision: commands(&[], &[PLAN, SHOW, APPLY, OUTPUT]),
         deprovision: commands(&[NOTHING], &[&[DESTROY], last].concat()),
         connects_to: managed.filter(|managed| managed.connection().is_some()).map(|managed| managed.name().to_owned()),
+        place,
+        in_state_folder: in_state_dir,
     })
 }
 
@@ -253,6 +261,7 @@ mod tests {
             assert!(init.iter().all(|command| run.provision.iter().any(|found| found == command)), "{files:?}");
             assert!(run.provision.ends_with(&[PLAN, SHOW, APPLY, OUTPUT].map(str::to_owned)), "{files:?}");
             assert_eq!(run.provision[0] == MISSING, is_ours, "{files:?}");
+            assert_eq!((run.in_state_folder, run.place == "local"), (is_ours, is_ours), "{files:?}");
             assert_eq!((run.deprovision[0].as_str(), run.deprovision[1] == MISSING), (NOTHING, is_ours), "{files:?}");
             assert!(run.deprovision.iter().any(|command| command == DESTROY));
             let patience = if init.contains(&CLOUD_KNOWN) { "patience=0s;" } else { "patience=30s;" };
@@ -359,7 +368,7 @@ mod tests {
             let has = |command: &str| run.provision.iter().any(|found| found == command);
             assert!(has(LOCKS_BY_FILE) && has(INIT) && has(KNOWN) && has(WORKSPACE) && !has(INIT_IN_STATE_DIR));
             assert!(run.deprovision.ends_with(&[DESTROY, LEAVE_WORKSPACE].map(str::to_owned)));
-            assert_eq!(run.connects_to, None);
+            assert_eq!((run.connects_to, run.place.as_str(), run.in_state_folder), (None, place, false));
         }
         let named = managed(&[("main.tf", S3)], place);
         assert!(!named.files.contains_key(BACKEND_FILE) && named == managed(&[("main.tf", S3)], "s3://elsewhere"));

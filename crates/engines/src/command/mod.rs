@@ -22,7 +22,7 @@ pub use local::{
     old_runs, read_log, remove_old_run, stop_runs, supervise,
 };
 pub use plain::plain;
-pub use remote::{RemoteEngine, RemoteSettings};
+pub use remote::{RemoteEngine, RemoteSettings, TerraformSettings};
 
 use std::fmt;
 use std::io;

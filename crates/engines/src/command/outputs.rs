@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 
 /// The file, beside the manifest.
 pub(super) const FILE: &str = "proton-outputs.json";
+/// The file of a plan, beside it.
+pub(super) const PLAN_FILE: &str = "proton-plan.txt";
 /// The most outputs that a resource has, as the API lists them.
 const MOST: usize = 50;
 

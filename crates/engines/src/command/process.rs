@@ -224,6 +224,7 @@ mod tests {
             project_properties: Value::Null,
             listed_as: ProvisioningEngine::default(),
             connects_to: None,
+            state: None,
         }
     }
 

@@ -147,6 +147,7 @@ mod tests {
             project_properties: serde_json::Value::Null,
             listed_as: crate::ProvisioningEngine::default(),
             connects_to: None,
+            state: None,
         }
     }
 

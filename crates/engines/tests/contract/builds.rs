@@ -1,7 +1,7 @@
 //! The engine of commands with builds of AWS CodeBuild: what a deployment sees of them.
 
 use protium_engines::aws::{Aws, Credentials, Settings};
-use protium_engines::command::{CodeBuildSettings, RemoteEngine, RemoteSettings};
+use protium_engines::command::{CodeBuildSettings, RemoteEngine, RemoteSettings, TerraformSettings};
 use protium_engines::double::{BuildRun, Disturbance};
 use protium_engines::{Commands, Cursor, End, Intent, Order, Outcome, Role, Step};
 use tempfile::TempDir;
@@ -41,7 +41,12 @@ impl Builds {
         let credentials = Credentials::from_keys("AKIDEXAMPLE", SECRET, None);
         let endpoint_url = Some(self.site.double.url());
         let aws = Aws::new(Settings { endpoint_url, credentials: Some(credentials), profile: None }).await;
-        let settings = RemoteSettings { folder: self.folder.path().to_owned(), variables: Vec::new() };
+        let settings = RemoteSettings {
+            folder: self.folder.path().to_owned(),
+            variables: Vec::new(),
+            terraform: TerraformSettings::default(),
+            connection: None,
+        };
         RemoteEngine::on_codebuild(aws, CodeBuildSettings::default(), settings)
     }
 

@@ -204,5 +204,10 @@ async fn keep_part(tx: &mut Tx, part: &Part) -> Result<RegisteredPart> {
     let Some(manifest) = files.get(MANIFEST).cloned() else {
         return Err(internal(anyhow::anyhow!("a part of a checked bundle has no {MANIFEST}")));
     };
-    Ok(RegisteredPart { engine: part.engine.as_str().to_owned(), manifest, files })
+    Ok(RegisteredPart {
+        engine: part.engine.as_str().to_owned(),
+        manifest,
+        files,
+        leaves_process: part.leaves_process(),
+    })
 }

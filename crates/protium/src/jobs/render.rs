@@ -128,6 +128,7 @@ impl Reading<'_> {
             engine: engine.as_str().to_owned(),
             manifest: component.manifest.clone(),
             files: BTreeMap::from([(file, self.record.goal.spec.clone())]),
+            leaves_process: false,
         };
         let method = method(&part, environment.access.repository.is_some(), &component.track)?;
         self.render(&part, method, role, tags, namespace, Seen::default()).await
@@ -269,8 +270,8 @@ impl Reading<'_> {
             infrastructure @ Infrastructure::Terraform { .. } if method == Method::Terraform => {
                 let run = self.terraform(part, infrastructure, &prepared.namespace).await?;
                 prepared.sources = terraform_run::sources(part, infrastructure);
-                prepared.files = run.files;
-                let mut commands = terraform_run::commands(run.provision, run.deprovision, run.connects_to);
+                prepared.files.clone_from(&run.files);
+                let mut commands = terraform_run::commands(run, self.first_place().await?);
                 terraform_run::tell(&mut commands, self.target.track());
                 prepared.commands = Some(commands);
             }
@@ -284,6 +285,15 @@ impl Reading<'_> {
             }
         }
         Ok(prepared)
+    }
+
+    /// Where the state of Terraform was begun to be kept, of a target that was attempted and never deployed: of what was
+    /// deployed, the place itself knows.
+    async fn first_place(&mut self) -> Preparing<Option<String>> {
+        let track = self.target.track();
+        let (None, Some(order)) = (&track.deployed, &track.order) else { return Ok(None) };
+        let made: Prepared = serde_json::from_slice(&content_get(self.rd, order).await?).map_err(internal)?;
+        Ok(made.commands.as_ref().and_then(terraform_run::first_place))
     }
 
     /// What destroying needs: the engine that was given work before, today's role, and what the engine's work was made
@@ -396,6 +406,7 @@ async fn commands(settings: CodeBuildSettings, namespace: Value) -> Preparing<Co
         project_properties: rendered.project_properties,
         listed_as: ProvisioningEngine::Cloudformation,
         connects_to: None,
+        state: None,
     })
 }
 

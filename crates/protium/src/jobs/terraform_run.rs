@@ -4,7 +4,7 @@ use protium_domain::bundle::manifest::Infrastructure;
 use protium_domain::bundle::terraform;
 use protium_domain::template::RegisteredPart;
 use protium_domain::track::{ContentHash, Track};
-use protium_engines::{Commands, ProvisioningEngine};
+use protium_engines::{Commands, KeptState, ProvisioningEngine};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -24,8 +24,11 @@ pub(super) fn tell(commands: &mut Commands, track: &Track) {
     }
 }
 
-/// Its commands, as the engine that runs commands takes them.
-pub(super) fn commands(provision: Vec<String>, deprovision: Vec<String>, connects_to: Option<String>) -> Commands {
+/// Its commands, as the engine that runs commands takes them. `before` is where attempts before kept the state, if none
+/// of them succeeded.
+pub(super) fn commands(run: terraform::Run, before: Option<String>) -> Commands {
+    let terraform::Run { provision, deprovision, connects_to, place, in_state_folder: in_folder, .. } = run;
+    let state = KeptState { before: before.filter(|before| *before != place), place, in_folder };
     Commands {
         image: None,
         runtimes: Vec::new(),
@@ -37,5 +40,12 @@ pub(super) fn commands(provision: Vec<String>, deprovision: Vec<String>, connect
         project_properties: Value::Null,
         listed_as: ProvisioningEngine::Terraform,
         connects_to,
+        state: Some(state),
     }
+}
+
+/// Where the state was begun to be kept that those commands keep.
+pub(super) fn first_place(commands: &Commands) -> Option<String> {
+    let state = commands.state.as_ref()?;
+    Some(state.before.as_ref().unwrap_or(&state.place).clone())
 }

@@ -74,6 +74,11 @@ pub(super) fn check_built(cx: &Context, part: Option<&RegisteredPart>) -> Result
             "the version is provisioned with codebuild, and this server runs no commands; start it with a --runner \
              (docs/runs.md), or use a version that is provisioned with cloudformation or terraform",
         )),
+        Some(Method::Commands) if part.leaves_process && cx.app.config.runner.is_remote() => Err(invalid(
+            FIELD,
+            "the version leaves a process behind (settings.service), which only runs on the server's own machine do; use \
+             a version whose manifest has no settings.service, or start the server with --runner local",
+        )),
         Some(_) => Ok(()),
         None => Err(invalid(
             FIELD,
@@ -86,9 +91,10 @@ pub(super) fn check_built(cx: &Context, part: Option<&RegisteredPart>) -> Result
     }
 }
 
-/// Whether this server runs Terraform itself: that needs the runner of its own machine, where the state is.
+/// Whether this server runs Terraform itself. Whether its runner can have the state is told when one is deployed: that
+/// depends on what the bundle says of it.
 pub(super) fn runs_terraform(cx: &Context) -> bool {
-    cx.app.engines.commands.is_some() && !cx.app.config.runner.is_remote()
+    cx.app.engines.commands.is_some()
 }
 
 /// Whether what exists goes on with its engine: another would leave behind what that made.

@@ -6,7 +6,9 @@ use percent_encoding::percent_decode_str;
 use protium_domain::bundle::terraform::{CONN_STR, ManagedState};
 use protium_engines::Engine;
 use protium_engines::aws::Aws;
-use protium_engines::command::{CommandEngine, Connection, Local, LocalSettings, RemoteEngine, RemoteSettings};
+use protium_engines::command::{
+    CommandEngine, Connection, Local, LocalSettings, RemoteEngine, RemoteSettings, TerraformSettings,
+};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +34,11 @@ pub(super) async fn start(config: &Config, aws: &Aws) -> anyhow::Result<Runs> {
             );
         }
         let folder = std::path::absolute(config.runs_folder())?;
-        Ok(RemoteSettings { folder, variables: config.run_variables.clone().into_iter().collect() })
+        let terraform =
+            TerraformSettings { image: config.terraform_image.clone(), install: config.terraform_install.clone() };
+        let variables = config.run_variables.clone().into_iter().collect();
+        let connection = config.terraform_state.as_ref().and_then(connection);
+        Ok(RemoteSettings { folder, variables, terraform, connection })
     };
     let engine: Arc<dyn Engine> = match config.runner {
         Runner::None => return Ok(Runs { engine: None, attended: None }),

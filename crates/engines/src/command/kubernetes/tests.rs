@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::aws::{Credentials, Settings};
 use crate::command::local::read_log;
-use crate::command::remote::{RemoteEngine, RemoteSettings};
+use crate::command::remote::{RemoteEngine, RemoteSettings, TerraformSettings};
 use crate::double::Double;
 use crate::double::kubernetes::{Act, Cluster, Trouble};
 use crate::{Commands, Cursor, End, Engine, Intent, Outcome, ProvisioningEngine, Role, Step};
@@ -66,7 +66,12 @@ impl Site {
     }
 
     async fn engine(&self) -> RemoteEngine {
-        let remote = RemoteSettings { folder: self.folder.path().join("runs"), variables: Vec::new() };
+        let remote = RemoteSettings {
+            folder: self.folder.path().join("runs"),
+            variables: Vec::new(),
+            terraform: TerraformSettings::default(),
+            connection: None,
+        };
         RemoteEngine::on_kubernetes(self.aws().await, self.settings.clone(), remote).await.unwrap()
     }
 
@@ -132,6 +137,7 @@ fn order(commands: &[&str]) -> Order {
         project_properties: Value::Null,
         listed_as: ProvisioningEngine::default(),
         connects_to: None,
+        state: None,
     };
     Order {
         commands: Some(commands),

@@ -26,20 +26,21 @@ impl<'a> Mask<'a> {
 
     /// The text with a mask in the place of every secret; of several that overlap nothing is left.
     pub(in crate::command) fn masked(&self, text: &str) -> String {
+        hide(text, self.found(text.as_bytes()))
+    }
+
+    /// The same of a text whose end was cut off: what may be the beginning of a secret there is masked too.
+    pub(in crate::command) fn masked_of_cut(&self, text: &str) -> String {
+        // What a cut in the middle of a character leaves.
+        let text = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
         let mut found = self.found(text.as_bytes());
-        found.sort_by_key(|secret| secret.start);
-        let (mut masked, mut shown) = (String::with_capacity(text.len()), 0);
-        let mut found = found.into_iter().peekable();
-        while let Some(mut hidden) = found.next() {
-            while let Some(next) = found.next_if(|next| next.start < hidden.end) {
-                hidden.end = hidden.end.max(next.end);
-            }
-            masked.push_str(&text[shown..hidden.start]);
-            masked.push_str(MASK);
-            shown = hidden.end;
-        }
-        masked.push_str(&text[shown..]);
-        masked
+        found.extend(self.secrets.iter().filter_map(|secret| {
+            let most = secret.len().saturating_sub(1).min(text.len());
+            let beginnings = (1..=most).rev().filter(|&size| secret.is_char_boundary(size));
+            let begun = beginnings.map(|size| &secret[..size]).find(|begun| text.ends_with(begun))?;
+            Some(text.len() - begun.len()..text.len())
+        }));
+        hide(text, found)
     }
 
     /// Cuts a line that goes on: what may be shown of it, and what must wait for the bytes that follow. No secret lies
@@ -80,6 +81,23 @@ impl<'a> Mask<'a> {
     }
 }
 
+/// The text with a mask in the place of what was found in it.
+fn hide(text: &str, mut found: Vec<Range<usize>>) -> String {
+    found.sort_by_key(|secret| secret.start);
+    let (mut masked, mut shown) = (String::with_capacity(text.len()), 0);
+    let mut found = found.into_iter().peekable();
+    while let Some(mut hidden) = found.next() {
+        while let Some(next) = found.next_if(|next| next.start < hidden.end) {
+            hidden.end = hidden.end.max(next.end);
+        }
+        masked.push_str(&text[shown..hidden.start]);
+        masked.push_str(MASK);
+        shown = hidden.end;
+    }
+    masked.push_str(&text[shown..]);
+    masked
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +120,23 @@ mod tests {
             (&["long"], "", ""),
         ] {
             assert_eq!(masked(secrets, text), expected, "{secrets:?}");
+        }
+    }
+
+    #[test]
+    fn where_a_text_was_cut_no_half_of_a_secret_is_left() {
+        for (secrets, text, expected) in [
+            (&["s3cr3t"][..], "key=s3cr3", "key=***"),
+            (&["s3cr3t"], "key=s3cr3t", "key=***"),
+            (&["s3cr3t", "3cr3y!"], "key=s3cr3", "key=***"),
+            (&["s3cr3t"], "s", "***"),
+            (&["s3cr3t"], "s3cr3t and more", "*** and more"),
+            (&["né"], "an\u{fffd}", "a***"),
+            (&["abcab"], "xabcab", "x***"),
+            (&[], "all", "all"),
+        ] {
+            let secrets: Vec<String> = secrets.iter().map(|&secret| secret.to_owned()).collect();
+            assert_eq!(Mask::of(&secrets).masked_of_cut(text), expected, "{secrets:?} {text}");
         }
     }
 

@@ -298,11 +298,19 @@ fn folder_of(root: &Path, run: &RunId) -> PathBuf {
     root.join(&run.resource).join(&run.deployment)
 }
 
+/// The files of a run that is not on this machine.
+pub(super) struct Copied {
+    /// Its output.
+    pub log: PathBuf,
+    /// What it said before that it would do.
+    pub plan: PathBuf,
+}
+
 /// Where the output of a run is copied to that is not on this machine; its folder is made.
-pub(super) fn log_file(root: &Path, run: &RunId) -> io::Result<PathBuf> {
+pub(super) fn copied(root: &Path, run: &RunId) -> io::Result<Copied> {
     let run = RunFolder::at(&folder_of(root, run));
     folder::folder(run.path())?;
-    Ok(run.log())
+    Ok(Copied { log: run.log(), plan: run.plan() })
 }
 
 /// The id of a folder of runs, made with it.

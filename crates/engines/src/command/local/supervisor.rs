@@ -31,8 +31,7 @@ use super::watch::Watch;
 const GRACE: Duration = Duration::from_secs(10);
 /// The largest file of outputs that is read, in bytes.
 const OUTPUTS: u64 = 1 << 20;
-/// The file of a plan, beside the manifest, and the most that is kept of it, in bytes.
-const PLAN_FILE: &str = "proton-plan.txt";
+/// The most that is kept of a plan, in bytes.
 const PLAN: u64 = 8 << 20;
 /// Room for the word about the end, taken while there is some.
 pub(super) const RESERVED: usize = 8 << 10;
@@ -258,7 +257,7 @@ fn left(run: &RunFolder, name: &str) -> io::Result<Option<(File, u64)>> {
 
 /// Puts the plan where it stays, the end of a very long one apart.
 fn keep_plan(run: &RunFolder) -> io::Result<()> {
-    let Some((file, _)) = left(run, PLAN_FILE)? else { return Ok(()) };
+    let Some((file, _)) = left(run, outputs::PLAN_FILE)? else { return Ok(()) };
     let mut kept = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(run.plan())?;
     io::copy(&mut file.take(PLAN), &mut kept).map(drop)
 }

@@ -6,6 +6,7 @@
 mod log;
 mod runner;
 mod script;
+mod terraform;
 #[cfg(test)]
 mod tests;
 
@@ -20,13 +21,14 @@ use serde_json::Value;
 
 use super::codebuild::{CodeBuild, CodeBuildSettings};
 use super::kubernetes::{Kubernetes, KubernetesSettings};
-use super::local::{Mask, RunId, log_file};
-use super::{allowed, ended, ended_with, failure, list, outputs, variables};
+use super::local::{Mask, RunId, off};
+use super::{Connection, allowed, ended, ended_with, failure, list, outputs, variables};
 use crate::aws::Aws;
-use crate::{Commands, Cursor, Engine, Intent, Order, Outcome, ProvisioningEngine, Step, Transient};
+use crate::{Commands, Cursor, Engine, Intent, Order, Outcome, Step, Transient};
 use log::{Copy, Place};
 pub(super) use runner::{Begin, Printed, Remote, RemoteLook, RemoteRun, TAIL};
 use script::End;
+pub use terraform::TerraformSettings;
 
 /// The pause before the first look at a run; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -56,6 +58,10 @@ pub struct RemoteSettings {
     pub folder: PathBuf,
     /// Variables of every run, below those of its template.
     pub variables: Vec<(String, String)>,
+    /// How Terraform comes to be where it is run.
+    pub terraform: TerraformSettings,
+    /// Where Terraform keeps its state, if that takes a secret.
+    pub connection: Option<Connection>,
 }
 
 /// Shows where copies are, and not what runs are given: there are secrets among that.
@@ -147,7 +153,7 @@ impl RemoteEngine {
     ) -> Result<Step, Transient> {
         let list = list(order, commands);
         if state.is_none() {
-            if let Some(message) = refusal(order, commands) {
+            if let Some(message) = self.refusal(order, commands) {
                 return Ok(ended(order, Outcome::Failed(message)));
             }
             if list.is_empty() {
@@ -164,7 +170,7 @@ impl RemoteEngine {
             order,
             commands,
             files: &files,
-            script: &script::script(list, &order.deployment_id),
+            script: &script::script(list, &order.deployment_id, terraform::at_end(commands)),
             variables: &variables,
             secrets: &secrets,
             time_limit: allowed(order),
@@ -200,8 +206,10 @@ impl RemoteEngine {
             let stage = Stage::Leaves { state, asked: asked + 1, removals };
             return Ok(self.wait(stage, log, FIRST_PAUSE, Some("The rest of the output is copied.".to_owned())));
         }
-        if let Some(copy) = &copy {
-            let _ = copy.finish(&mut log, &last);
+        if let Some(copy) = copy {
+            let mut finished = log.clone();
+            // A deployment does not depend on its log.
+            log = off(move || copy.finish(&mut finished, &last).map(|()| finished)).await.unwrap_or(log);
         }
         if self.remote.remove(order, &state).await.is_err() && removals < REMOVALS {
             let stage = Stage::Leaves { state, asked, removals: removals + 1 };
@@ -256,27 +264,35 @@ impl RemoteEngine {
         // What the template takes from Secrets Manager comes from the runner, and stands above the operator's.
         let is_secret = |name: &String| commands.secrets.iter().any(|(secret, _)| secret == name);
         let given: Vec<_> = self.settings.variables.iter().filter(|(name, _)| !is_secret(name)).cloned().collect();
-        let (mut variables, secrets) = variables::of(order, commands, &given, None, self.aws.endpoint_url());
+        let (mut variables, mut secrets) = variables::of(order, commands, &given, None, self.aws.endpoint_url());
         if self.remote.has_credentials(order) {
             let placeholders = variables::placeholders();
             variables.retain(|variable| !placeholders.contains(variable));
         }
+        if let Ok(Some(connection)) = self.connection(commands) {
+            variables.extend_from_slice(&connection.variables);
+            secrets.extend_from_slice(&connection.secrets);
+        }
         (variables, secrets)
+    }
+
+    /// What commands need to reach the place that they say, if they do; else why it is not given.
+    fn connection(&self, commands: &Commands) -> Result<Option<&Connection>, String> {
+        variables::connection(commands, self.settings.connection.as_ref())
     }
 
     /// Copies what was printed since, if it is known what must be masked, and there is room. A deployment does not depend
     /// on its log: what can't be copied now (`None`) is, later.
-    async fn copied(&self, order: &Order, state: &Value, copy: Option<&Copy<'_>>, log: &Place) -> Option<Place> {
+    async fn copied(&self, order: &Order, state: &Value, copy: Option<&Arc<Copy>>, log: &Place) -> Option<Place> {
         let mut copied = log.clone();
-        if let Some(copy) = copy.filter(|_| !log.is_full()) {
-            let printed = self.remote.read(order, state, log.after.as_deref()).await.ok()?;
-            copy.add(&mut copied, printed).ok()?;
-        }
-        Some(copied)
+        let Some(copy) = copy.filter(|_| !log.is_full()) else { return Some(copied) };
+        let printed = self.remote.read(order, state, log.after.as_deref()).await.ok()?;
+        let copy = Arc::clone(copy);
+        off(move || copy.add(&mut copied, printed).map(|()| copied)).await.ok()
     }
 
     /// Copies what is left of an output that has ended. `false` if there is more, or it can't be copied now.
-    async fn copied_all(&self, order: &Order, state: &Value, copy: Option<&Copy<'_>>, log: &mut Place) -> bool {
+    async fn copied_all(&self, order: &Order, state: &Value, copy: Option<&Arc<Copy>>, log: &mut Place) -> bool {
         for _ in 0..PAGES {
             let Some(copied) = self.copied(order, state, copy, log).await else { return false };
             let is_all = copied.after == log.after;
@@ -289,15 +305,28 @@ impl RemoteEngine {
     }
 
     /// What copies the output of a run whose runner says what is `hidden` of it; nothing if that is not known.
-    fn copy<'a>(&self, order: &'a Order, commands: &'a Commands, hidden: Option<Vec<String>>) -> Option<Copy<'a>> {
+    fn copy(&self, order: &Order, commands: &Commands, hidden: Option<Vec<String>>) -> Option<Arc<Copy>> {
         let mut secrets = hidden?;
         secrets.extend(self.environment(order, commands).1);
-        Some(Copy {
-            path: log_file(&self.settings.folder, &RunId::of(order)),
-            commands: list(order, commands),
-            word: &order.deployment_id,
+        Some(Arc::new(Copy {
+            root: self.settings.folder.clone(),
+            run: RunId::of(order),
+            commands: list(order, commands).to_vec(),
+            word: order.deployment_id.clone(),
             secrets,
-        })
+        }))
+    }
+
+    /// Why an order can't be carried out by any runner away from the server, if it can't.
+    fn refusal(&self, order: &Order, commands: &Commands) -> Option<String> {
+        if order.intent == Intent::Apply && commands.process.is_some() {
+            return Some(
+                "The template leaves a process behind (settings.service), which only runs on the server's own machine do. \
+                 Take settings.service out of the manifest, or use a server with --runner local."
+                    .to_owned(),
+            );
+        }
+        terraform::refusal(order, commands).or_else(|| self.connection(commands).err())
     }
 }
 
@@ -314,6 +343,7 @@ struct Left {
 impl Engine for RemoteEngine {
     async fn step(&self, order: &Order, cursor: Option<&Cursor>) -> Result<Step, Transient> {
         let progress = self.progress(cursor)?;
+        let order = &*terraform::fitted(order, &self.settings.terraform);
         match order.intent {
             Intent::Plan => Ok(ended(order, Outcome::Failed("Commands can't be planned: order Apply.".to_owned()))),
             Intent::Apply | Intent::Destroy => self.run(order, progress).await,
@@ -324,22 +354,6 @@ impl Engine for RemoteEngine {
     fn wants_bundle(&self, cursor: Option<&Cursor>) -> bool {
         self.progress(cursor).is_ok_and(|progress| matches!(progress.stage, Stage::Begins { .. }))
     }
-}
-
-/// Why an order can't be carried out by any runner away from the server, if it can't.
-fn refusal(order: &Order, commands: &Commands) -> Option<String> {
-    if order.intent == Intent::Apply && commands.process.is_some() {
-        return Some(
-            "The template leaves a process behind (settings.service), which only runs on the server's own machine do. \
-             Take settings.service out of the manifest, or use a server with --runner local."
-                .to_owned(),
-        );
-    }
-    (commands.listed_as == ProvisioningEngine::Terraform).then(|| {
-        "Terraform is run on the server's own machine only, where its state is. Use a server with --runner local, or \
-         a provisioning repository."
-            .to_owned()
-    })
 }
 
 /// What the end of a run means for its order.

@@ -4,7 +4,7 @@
 //! output back brings all of it back.
 
 use super::super::local::{Mask, end_of_lines};
-use super::super::outputs;
+use super::super::outputs::{self, PLAN_FILE};
 use super::super::plain::plain;
 use super::super::script::{begun, script as all};
 
@@ -29,19 +29,22 @@ pub(super) enum Line<'a> {
     Begins(&'a str, usize),
     /// A line of the outputs file; before it likewise.
     Output(&'a str, &'a str),
+    /// A line of the plan; before it likewise.
+    Plan(&'a str, &'a str),
     /// The end, with its status; before it likewise.
     End(&'a str, i32),
 }
 
-/// The text for `sh`, in the folder with the files. `word` is one that nobody prints by chance.
-pub(super) fn script(commands: &[String], word: &str) -> String {
+/// The text for `sh`, in the folder with the files. `word` is one that nobody prints by chance; `at_end` is run when the
+/// commands have ended, and may change their `$_status`.
+pub(super) fn script(commands: &[String], word: &str, at_end: &str) -> String {
     let (commands, mark, file) = (all(commands, word), mark(word), outputs::FILE);
-    // A shell of its own runs the commands: where they go, and what they close, is not where the file is looked for.
+    // A shell of its own runs the commands: where they go, and what they close, is not where the files are looked for.
     format!(
-        "(\n{commands}\n)\n_status=$?\n\
-         if [ $_status -eq 0 ] && [ -f {file} ]; then\n\
-         while IFS= read -r _line || [ -n \"$_line\" ]; do printf '%s\\n' '{mark}out '\"$_line\"; done < {file}\n\
-         fi\n\
+        "(\n{commands}\n)\n_status=$?\n{at_end}\
+         _say() {{ while IFS= read -r _line || [ -n \"$_line\" ]; do printf '%s\\n' '{mark}'\"$1 $_line\"; done; }}\n\
+         if [ -f {PLAN_FILE} ]; then _say plan < {PLAN_FILE}; fi\n\
+         if [ $_status -eq 0 ] && [ -f {file} ]; then _say out < {file}; fi\n\
          printf '%s\\n' '{mark}end '\"$_status\"\nexit $_status\n"
     )
 }
@@ -53,11 +56,12 @@ pub(super) fn line<'a>(text: &'a str, word: &str) -> Line<'a> {
     }
     let mark = mark(word);
     let Some((before, said)) = text.split_once(&mark) else { return Line::Text(text) };
-    let status = said.strip_prefix("end ").and_then(|status| status.trim_end().parse().ok());
-    match (status, said.strip_prefix("out ")) {
-        (Some(status), _) => Line::End(before, status),
-        (None, Some(line)) => Line::Output(before, line),
-        (None, None) => Line::Text(text),
+    let Some((kind, said)) = said.split_once(' ') else { return Line::Text(text) };
+    match (kind, said.trim_end().parse()) {
+        ("end", Ok(status)) => Line::End(before, status),
+        ("out", _) => Line::Output(before, said),
+        ("plan", _) => Line::Plan(before, said),
+        _ => Line::Text(text),
     }
 }
 
@@ -85,6 +89,7 @@ pub(super) fn end(lines: &[String], word: &str, mask: Option<&Mask<'_>>) -> Opti
                 output.push(line);
                 printed.extend(Some(before).filter(|before| !before.is_empty()));
             }
+            Line::Plan(before, _) => printed.extend(Some(before).filter(|before| !before.is_empty())),
             Line::Text(text) | Line::End(text, _) => printed.push(text),
         }
     }
@@ -122,7 +127,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let commands: Vec<String> = commands.iter().map(|&command| command.to_owned()).collect();
         let mut sh = Command::new("/bin/sh");
-        let done = sh.args(["-c", &script(&commands, "WORD")]).current_dir(folder.path()).output().unwrap();
+        let done = sh.args(["-c", &script(&commands, "WORD", "")]).current_dir(folder.path()).output().unwrap();
         let text = String::from_utf8(done.stdout).unwrap();
         (done.status.code().unwrap(), text.lines().map(str::to_owned).collect())
     }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::aws::Settings;
 use crate::command::local::read_log;
-use crate::{End, Process};
+use crate::{End, KeptState, Process, ProvisioningEngine};
 
 /// What goes wrong, and how often still.
 #[derive(Debug, Default)]
@@ -145,10 +145,22 @@ async fn site(faults: Faults) -> Site {
         ..Settings::default()
     });
     let given = vec![("API_TOKEN".to_owned(), "s3cr3t".to_owned())];
+    let url = "postgres://keeper:hidden@h/states".to_owned();
+    let connection = Connection {
+        name: "postgres://h/states".to_owned(),
+        variables: vec![("PG_CONN_STR".to_owned(), url.clone())],
+        secrets: vec![url],
+    };
+    let install = "echo here it is; TOOL=mine".to_owned();
     let engine = RemoteEngine::new(
         aws.await,
         shell.clone(),
-        RemoteSettings { folder: logs.path().to_owned(), variables: given },
+        RemoteSettings {
+            folder: logs.path().to_owned(),
+            variables: given,
+            terraform: TerraformSettings { image: None, install: Some(install) },
+            connection: Some(connection),
+        },
     );
     Site { engine, shell, logs }
 }
@@ -166,6 +178,7 @@ fn order(intent: Intent, commands: &[&str]) -> Order {
         project_properties: Value::Null,
         listed_as: ProvisioningEngine::default(),
         connects_to: None,
+        state: None,
     };
     Order { commands: Some(commands), ..Order::of_test(intent) }
 }
@@ -345,10 +358,59 @@ async fn what_needs_the_servers_own_machine_is_refused() {
     let commands = order.commands.as_mut().unwrap();
     commands.process = Some(Process { command: "serve".into(), port: 1, ready_path: "/".into() });
     assert!(failure_of(site.end_of(&order).await.0).contains("settings.service"));
-    let commands = order.commands.as_mut().unwrap();
-    (commands.process, commands.listed_as) = (None, ProvisioningEngine::Terraform);
-    assert!(failure_of(site.end_of(&order).await.0).contains("--runner local"));
+    for (intent, place, before, told) in [
+        (Intent::Apply, None, None, "--terraform-state s3://BUCKET/PREFIX"),
+        (Intent::Apply, Some("local"), None, "--terraform-state s3://BUCKET/PREFIX"),
+        (Intent::Destroy, Some("local"), None, "force-delete the resource and retain"),
+        (Intent::Apply, Some("s3://a"), Some("s3://b"), "elsewhere than before (s3://a; before: s3://b)"),
+        (Intent::Destroy, Some("s3://a"), Some("s3://b"), "elsewhere than before (s3://a; before: s3://b)"),
+        (Intent::Apply, Some("postgres://h/n"), None, "--terraform-state is postgres://h/states"),
+    ] {
+        let order = terraform(intent, place, before, &["true"]);
+        let message = failure_of(site.end_of(&order).await.0);
+        assert!(message.contains(told), "{message}");
+    }
     assert_eq!(site.shell.ran.lock().unwrap().0, 0);
+}
+
+/// An order of Terraform with these commands, and its state there.
+fn terraform(intent: Intent, place: Option<&str>, before: Option<&str>, commands: &[&str]) -> Order {
+    let mut order = order(intent, commands);
+    let commands = order.commands.as_mut().unwrap();
+    commands.listed_as = ProvisioningEngine::Terraform;
+    commands.connects_to = place.filter(|place| place.starts_with("postgres")).map(str::to_owned);
+    commands.state = place.map(|place| KeptState {
+        place: place.to_owned(),
+        in_folder: place == "local",
+        before: before.map(str::to_owned),
+    });
+    order
+}
+
+#[tokio::test]
+async fn terraform_keeps_its_plan_gives_typed_outputs_and_is_connected_to_its_state() {
+    let site = site(Faults::default()).await;
+    let commands = [
+        "echo \"$PG_CONN_STR ${PROTIUM_STATE_DIR:+a folder} $TOOL\"",
+        "printf '+ one\\n\\n  s3cr3t' > proton-plan.txt",
+        "printf '{\"Zones\": {\"type\": [\"list\", \"string\"], \"value\": [\"a\"]}}' > proton-outputs.json",
+    ];
+    let (end, notes) = site.end_of(&terraform(Intent::Apply, Some("postgres://h/states"), None, &commands)).await;
+    assert_eq!(end.outcome, Outcome::Succeeded, "{notes:?}");
+    assert_eq!(end.outputs, Map::from_iter([("Zones".to_owned(), json!(["a"]))]));
+    assert_eq!(end.resources[0].engine, ProvisioningEngine::Terraform);
+    assert_eq!(site.log()[2..5], ["here it is", &format!("$ {}", commands[0]), "*** a folder mine"]);
+    let plan = std::fs::read_to_string(site.logs.path().join("r/d/plan.txt")).unwrap();
+    assert_eq!(plan, "+ one\n\n  ***\n");
+    assert!(site.log().iter().all(|line| !line.contains("+ one")), "{:?}", site.log());
+}
+
+#[tokio::test]
+async fn what_terraform_deletes_is_looked_for_in_the_place_of_its_state() {
+    let site = site(Faults::default()).await;
+    let order = terraform(Intent::Destroy, Some("s3://it's"), None, &["cat \"$PROTIUM_STATE_DIR/backend\"; exit 4"]);
+    let message = failure_of(site.end_of(&order).await.0);
+    assert!(message.starts_with("Command 2 of 2 ended with status 4") && message.contains("\ns3://it's"), "{message}");
 }
 
 #[tokio::test]

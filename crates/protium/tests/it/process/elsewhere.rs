@@ -9,6 +9,7 @@ use serde_json::json;
 use super::program::{Program, Start, until};
 use super::runs::{Site, manifest};
 use super::site::{expire_leases, free};
+use super::terraform::{self, MAIN, bundle, is_installed};
 use crate::on_both;
 use crate::support::bundle::ENVIRONMENT_SCHEMA;
 use crate::support::database::TestDb;
@@ -25,14 +26,24 @@ async fn site<'a>(
     provision: &[&str],
     deprovision: &[&str],
 ) -> Site<'a> {
-    let config = db.folder().join("protium.toml");
-    fs::write(&config, format!("public-url = \"{PUBLIC}/\"\n{lines}")).unwrap();
     let mut manifest = manifest(provision, deprovision);
     manifest.push_str("        image: debian:12\n");
     let files = [("schema/schema.yaml", ENVIRONMENT_SCHEMA), ("infrastructure/manifest.yaml", manifest.as_str())];
+    site_of(db, lines, more, &files).await
+}
+
+/// The same; the template `env` has these files.
+async fn site_of<'a>(
+    db: &'a mut TestDb,
+    lines: &str,
+    more: impl FnOnce(Start) -> Start,
+    files: &[(&str, &str)],
+) -> Site<'a> {
+    let config = db.folder().join("protium.toml");
+    fs::write(&config, format!("public-url = \"{PUBLIC}/\"\n{lines}")).unwrap();
     free(db);
     let program = more(Start::on(db).flag("--config", config.to_str().unwrap())).ready().await;
-    program.publish_env_of(&files).await;
+    program.publish_env_of(files).await;
     Site { db, program }
 }
 
@@ -44,10 +55,18 @@ async fn printed(program: &Program) -> Vec<String> {
     lines.map(|line| line["message"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn on_kubernetes<'a>(db: &'a mut TestDb, cluster: &Cluster, provision: &[&str], gone: &[&str]) -> Site<'a> {
+/// The lines of the file that say to run on that cluster.
+fn cluster_lines(db: &TestDb, cluster: &Cluster) -> String {
     let kubeconfig = db.folder().join("kubeconfig");
     fs::write(&kubeconfig, cluster.kubeconfig()).unwrap();
-    let lines = format!("runner = \"kubernetes\"\n[kubernetes]\nkubeconfig = {:?}\n", kubeconfig.display().to_string());
+    format!(
+        "runner = \"kubernetes\"\nkubernetes = {{ kubeconfig = {:?}, image = \"debian:12\" }}\n",
+        kubeconfig.display().to_string()
+    )
+}
+
+async fn on_kubernetes<'a>(db: &'a mut TestDb, cluster: &Cluster, provision: &[&str], gone: &[&str]) -> Site<'a> {
+    let lines = cluster_lines(db, cluster);
     site(db, &lines, |start| start, provision, gone).await
 }
 
@@ -95,6 +114,65 @@ on_both! {
         site.program.environment("e", "SUCCEEDED").await;
         assert_eq!((cluster.begun(), cluster.effects("create jobs")), (1, 1));
         assert_eq!(printed(&site.program).await, ["$ echo once", "once"]);
+    }
+
+    terraform_is_applied_updated_and_destroyed_on_kubernetes_with_its_state_in_s3, async |db| {
+        if !is_installed() {
+            return;
+        }
+        let cluster = Cluster::start("runs").await.unwrap();
+        // Another server's store of objects is where the states are.
+        let folder = tempfile::tempdir().unwrap();
+        let store = Start::in_folder(folder.path()).ready().await;
+        store.upload("states", "made", Vec::new()).await;
+        let (id, secret) = &store.key;
+        let lines = format!(
+            "{}aws-endpoint-url = \"{}\"\n[run-variables]\n\
+             AWS_ACCESS_KEY_ID = \"{id}\"\nAWS_SECRET_ACCESS_KEY = \"{secret}\"\n",
+            cluster_lines(db, &cluster), store.url,
+        );
+        let backend = "backend \"s3\" {\nbucket = \"states\"\nkey = \"e\"\nregion = \"us-east-1\"\nuse_path_style = true\n}";
+        let main = MAIN.replace("backend \"s3\" {}", backend);
+        let site = site_of(db, &lines, |start| start, &bundle(&main)).await;
+        let program = &site.program;
+        program.ok("CreateEnvironment", terraform::create("large")).await;
+        program.environment("e", "SUCCEEDED").await;
+        let outputs = site.outputs().await;
+        assert_eq!((&outputs["Zones"], &outputs["Ports"]), (&json!("[\"a\",\"b\"]"), &json!("{\"http\":80}")));
+        let log = printed(program).await.join("\n");
+        assert!(log.contains("Plan: 1 to add, 0 to change, 0 to destroy.") && !log.contains("seen-by-whoever"), "{log}");
+        let runs = fs::read_dir(site.resource()).unwrap().map(|run| run.unwrap().path().join("plan.txt"));
+        let plan = fs::read_to_string(runs.last().unwrap()).unwrap();
+        assert!(plan.contains("terraform_data.site will be created"), "{plan}");
+        program.ok("UpdateEnvironment", resize("e", "huge")).await;
+        program.environment("e", "SUCCEEDED").await;
+        assert_eq!(site.outputs().await["Size"], "huge");
+        let log = printed(program).await.join("\n");
+        assert!(log.contains("Plan: 0 to add, 1 to change, 0 to destroy."), "what was made is known: {log}");
+        program.ok("DeleteEnvironment", json!({ "name": "e" })).await;
+        program.gone("e").await;
+        assert_eq!((cluster.begun(), cluster.there("secrets").len()), (3, 0));
+    }
+
+    terraform_away_from_the_server_says_where_its_state_must_be, async |db| {
+        let cluster = Cluster::start("runs").await.unwrap();
+        let lines = cluster_lines(db, &cluster);
+        let site = site_of(db, &lines, |start| start, &bundle(MAIN)).await;
+        site.program.ok("CreateEnvironment", terraform::create("large")).await;
+        let message = site.message("FAILED").await;
+        assert!(message.contains("Start the server with --terraform-state s3://BUCKET/PREFIX"), "{message}");
+        assert_eq!(cluster.begun(), 0);
+    }
+
+    a_version_that_leaves_a_process_is_refused_before_anything_is_made, async |db| {
+        let cluster = Cluster::start("runs").await.unwrap();
+        let lines = cluster_lines(db, &cluster);
+        let manifest = manifest(&["true"], &[]) + "        service: {command: serve, port: 8080}\n";
+        let files = [("schema/schema.yaml", ENVIRONMENT_SCHEMA), ("infrastructure/manifest.yaml", manifest.as_str())];
+        let site = site_of(db, &lines, |start| start, &files).await;
+        let refused = site.program.call("CreateEnvironment", create("e")).await.unwrap_err();
+        assert!(refused.message.contains("settings.service") && refused.message.contains("--runner local"), "{}", refused.message);
+        assert_eq!(refused.code, "ValidationException");
     }
 
     what_fails_on_kubernetes_is_told_and_a_cancelled_run_ends, async |db| {

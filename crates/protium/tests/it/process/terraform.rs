@@ -14,7 +14,7 @@ use crate::support::database::TestDb;
 use crate::support::double::{resize, spec, version_of};
 
 /// Outputs of every kind, and a backend that whoever runs it is to fill in.
-const MAIN: &str = r#"
+pub(super) const MAIN: &str = r#"
 terraform {
   backend "s3" {}
 }
@@ -77,7 +77,7 @@ resource "terraform_data" "second" {
 output "First" { value = terraform_data.first.id }
 "#;
 
-fn bundle(main: &str) -> [(&str, &str); 3] {
+pub(super) fn bundle(main: &str) -> [(&str, &str); 3] {
     [
         ("schema/schema.yaml", ENVIRONMENT_SCHEMA),
         ("infrastructure/manifest.yaml", TERRAFORM_MANIFEST),
@@ -86,7 +86,7 @@ fn bundle(main: &str) -> [(&str, &str); 3] {
 }
 
 /// Whether the real thing is where runs look for it.
-fn is_installed() -> bool {
+pub(super) fn is_installed() -> bool {
     let found =
         ["/usr/local/bin", "/usr/bin", "/bin"].iter().any(|folder| Path::new(folder).join("terraform").exists());
     if !found {
@@ -95,7 +95,7 @@ fn is_installed() -> bool {
     found
 }
 
-fn create(size: &str) -> Value {
+pub(super) fn create(size: &str) -> Value {
     json!({ "name": "e", "templateName": "env", "templateMajorVersion": "1", "spec": spec(size) })
 }
 
