@@ -27,10 +27,11 @@ pub(crate) async fn ensure(store: &Store, config: &Config, now: i64) -> anyhow::
     };
     // One transaction: of two processes that start for the first time, the second takes the key of the first.
     let key = transaction!(store, async |tx| -> Result<AccessKey, crate::store::DbError> {
-        let known = store.access_key_list(tx, &fresh.account, ROOT_USER).await?.into_iter().find(|key| key.active);
-        match known {
-            Some(known) if config.root_key.is_none() || is_same(&known, &fresh) => Ok(known),
-            Some(_) | None => {
+        let mut known = store.access_key_list(tx, &fresh.account, ROOT_USER).await?;
+        known.retain(|key| key.active);
+        match known.into_iter().find(|known| config.root_key.is_none() || is_same(known, &fresh)) {
+            Some(known) => Ok(known),
+            None => {
                 store.access_key_replace(tx, &fresh).await?;
                 Ok(fresh.clone())
             }

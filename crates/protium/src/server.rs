@@ -1,6 +1,7 @@
 //! A server from its settings to its end: opens the store, finds its keys, listens, works, drains.
 
 mod given_up_runs;
+mod key_uses;
 mod old_runs;
 mod runs;
 
@@ -92,7 +93,8 @@ impl Server {
         let old_runs = app.config.role.works().then(|| tokio::spawn(old_runs::remove_all(Arc::clone(&app))));
         let given_up = app.config.role.works().then(|| tokio::spawn(given_up_runs::stop_all(Arc::clone(&app))));
         let attendance = attended.map(|commands| tokio::spawn(runs::attend(commands)));
-        let chores = old_runs.into_iter().chain(given_up).chain(attendance).collect();
+        let uses = tokio::spawn(key_uses::save_all(Arc::clone(&app)));
+        let chores = [uses].into_iter().chain(old_runs).chain(given_up).chain(attendance).collect();
         tracing::info!(
             account = app.config.account_id,
             database = if app.store.db().is_embedded() { "SQLite" } else { "PostgreSQL" },
@@ -125,6 +127,7 @@ impl Server {
         if drained.is_err() {
             tracing::warn!("some requests had not ended after {} s and are cut off", DRAIN.as_secs());
         }
+        key_uses::save(&self.app).await;
     }
 }
 

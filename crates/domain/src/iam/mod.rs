@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`actions`] | the actions of our services, with their resources, condition keys and dependent actions |
 //! | [`managed`] | the policies that are built in |
+//! | [`holder`] | who holds policies: names, ids, ARNs, quotas |
 //! | `policy` `statement` `principal` `condition` `operator` `key` | a document, read with a place for each problem |
 //! | `glob` `variable` `value` | texts with wildcards and variables, numbers, dates, networks |
 //! | `request` `decide` | who asks for what; allowed or not, and why |
@@ -17,6 +18,7 @@ pub mod actions;
 mod condition;
 mod decide;
 mod glob;
+pub mod holder;
 mod json;
 mod key;
 mod limits;

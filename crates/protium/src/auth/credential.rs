@@ -5,11 +5,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use zeroize::Zeroizing;
 
+use super::compiled::Compiled;
 use super::identity::Identity;
+use super::last_use::{LastUse, Uses};
 use super::sigv4::key::DerivedKeys;
 
 /// A secret text: wiped when dropped, never printed.
@@ -47,6 +50,8 @@ pub struct Credential {
     pub identity: Arc<Identity>,
     /// The same for all that is known of this secret.
     pub(super) derived: Arc<DerivedKeys>,
+    /// The same for all that is known of this key.
+    pub(super) uses: Arc<Uses>,
 }
 
 impl Credential {
@@ -58,15 +63,18 @@ impl Credential {
             session_token: None,
             identity: Arc::new(identity),
             derived: Arc::default(),
+            uses: Arc::default(),
         }
     }
 
-    /// Takes over what was derived from the same secret.
-    fn derived_as(self, known: &Self) -> Self {
-        if self.secret.expose() == known.secret.expose() {
-            Self { derived: Arc::clone(&known.derived), ..self }
+    /// Takes over how the key was used, and what was derived from the same secret.
+    fn known_as(self, known: &Self) -> Self {
+        let uses = Arc::clone(&known.uses);
+        let same = Self { uses, ..self };
+        if same.secret.expose() == known.secret.expose() {
+            Self { derived: Arc::clone(&known.derived), ..same }
         } else {
-            self
+            same
         }
     }
 
@@ -94,7 +102,14 @@ impl fmt::Debug for Credential {
 #[derive(Debug, Default)]
 pub struct Keys {
     by_id: RwLock<HashMap<String, Known>>,
+    /// How often something has changed here that keys stand for.
+    changes: AtomicU64,
+    compiled: Compiled,
 }
+
+/// A moment in the life of [`Keys`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AsOf(u64);
 
 #[derive(Debug)]
 struct Known {
@@ -125,19 +140,50 @@ impl Keys {
 
     /// Adds a key for good, or replaces the one of that id together with what was derived from it.
     pub fn insert(&self, credential: Credential) {
-        self.believe(credential, i64::MAX);
+        self.put(credential, |_| i64::MAX);
     }
 
-    /// Adds a key that the store has, to be looked up again from `until_ms` on (milliseconds since 1970). What was
-    /// derived from it is kept if it is the same still.
-    pub fn believe(&self, credential: Credential, until_ms: i64) {
+    /// What [`Self::believe`] is to be told: the moment before a key is looked up.
+    pub fn as_of(&self) -> AsOf {
+        AsOf(self.changes.load(Ordering::SeqCst))
+    }
+
+    /// Adds a key that the store had since `as_of`, to be looked up again from `until_ms` on (milliseconds since 1970),
+    /// or at once if something has changed meanwhile. What was derived from it is kept if it is the same still.
+    pub fn believe(&self, credential: Credential, until_ms: i64, as_of: AsOf) {
+        self.put(credential, |keys| if keys.as_of() == as_of { until_ms } else { i64::MIN });
+    }
+
+    fn put(&self, credential: Credential, until_ms: impl FnOnce(&Self) -> i64) {
         let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+        let until_ms = until_ms(self);
         let id = credential.access_key_id.clone();
         let credential = match by_id.get(&id) {
-            Some(known) => credential.derived_as(&known.credential),
+            Some(known) => credential.known_as(&known.credential),
             None => credential,
         };
         by_id.insert(id, Known { credential: Arc::new(credential), until_ms });
+    }
+
+    /// To be called when something was stored that changes what keys may do: each one that the store has is looked up
+    /// again before it signs another request.
+    pub fn doubt(&self) {
+        let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        for known in by_id.values_mut().filter(|known| known.until_ms != i64::MAX) {
+            known.until_ms = i64::MIN;
+        }
+    }
+
+    /// The policies of those whom keys stand for.
+    pub fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+
+    /// The last uses of all keys, by their ids, that were not taken before.
+    pub fn take_uses(&self) -> Vec<(String, LastUse)> {
+        let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        by_id.iter().filter_map(|(id, known)| Some((id.clone(), known.credential.uses.take()?))).collect()
     }
 
     /// Forgets a key. Requests that were already let in go on.
@@ -186,16 +232,43 @@ mod tests {
     #[test]
     fn a_key_is_believed_for_a_while_and_keeps_what_was_derived_from_it() {
         let keys = Keys::default();
-        keys.believe(credential("A"), 10);
+        keys.believe(credential("A"), 10, keys.as_of());
         assert_eq!([9, 10].map(|now_ms| keys.is_believed("A", now_ms)), [true, false]);
         assert!(!keys.is_believed("B", 0));
         let known = keys.lookup("A").unwrap();
-        keys.believe(credential("A"), 20);
+        keys.believe(credential("A"), 20, keys.as_of());
         let shares = |known: &Credential| Arc::ptr_eq(&known.derived, &keys.lookup("A").unwrap().derived);
         assert!(keys.is_believed("A", 19) && shares(&known));
-        keys.believe(Credential { secret: Secret::new("other"), ..credential("A") }, 30);
+        keys.believe(Credential { secret: Secret::new("other"), ..credential("A") }, 30, keys.as_of());
         assert!(keys.is_believed("A", 29) && !shares(&known));
         keys.insert(credential("A"));
         assert!(keys.is_believed("A", i64::MAX - 1));
+    }
+
+    #[test]
+    fn what_has_changed_is_looked_up_again() {
+        let keys = Keys::new([credential("given")]);
+        keys.believe(credential("A"), 100, keys.as_of());
+        let before = keys.as_of();
+        keys.doubt();
+        assert_eq!(["A", "given"].map(|id| keys.is_believed(id, 0)), [false, true]);
+        assert!(keys.lookup("A").is_some());
+        // Read before the change, and told after it.
+        keys.believe(credential("A"), 100, before);
+        assert!(!keys.is_believed("A", 0));
+        keys.believe(credential("A"), 100, keys.as_of());
+        assert!(keys.is_believed("A", 0));
+    }
+
+    #[test]
+    fn the_uses_of_a_key_outlive_its_being_looked_up() {
+        let keys = Keys::new([credential("A")]);
+        keys.lookup("A").expect("a key").uses.note(7_000, "us-east-1", "s3");
+        keys.believe(Credential { secret: Secret::new("other"), ..credential("A") }, 30, keys.as_of());
+        assert_eq!(
+            keys.take_uses(),
+            [("A".to_owned(), LastUse { at: 7_000, region: "us-east-1".into(), service: "s3" })]
+        );
+        assert_eq!(keys.take_uses(), []);
     }
 }

@@ -4,10 +4,15 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 /// `AKIA` and 16 capital letters and digits.
 pub fn new_access_key_id() -> String {
+    new_stable_id("AKIA")
+}
+
+/// What AWS calls a unique identifier: a prefix of four letters, such as `AIDA`, and 16 capital letters and digits.
+pub fn new_stable_id(prefix: &str) -> String {
     const DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let random = uuid::Uuid::new_v4().into_bytes();
     let tail: String = random.iter().map(|byte| char::from(DIGITS[usize::from(byte % 32)])).collect();
-    format!("AKIA{tail}")
+    format!("{prefix}{tail}")
 }
 
 /// Forty characters with 240 random bits.

@@ -135,6 +135,7 @@ pub fn verify(request: &Request<'_>, service: Service, keys: &Keys, now_ms: i64)
     if fresh {
         credential.derived.keep(&claim.scope, key);
     }
+    credential.uses.note(now_ms, region, service.name);
     Ok(Signed { region: region.to_owned(), credential })
 }
 

@@ -1,12 +1,15 @@
-//! Access keys from the store: another process may have made them, replaced them or removed them. Does not check
-//! signatures.
+//! Access keys from the store: another process may have made them, replaced them or removed them, or changed what
+//! those may do whom they stand for. Does not check signatures.
 
 use crate::app::App;
-use crate::auth::{Credential, Identity, Secret};
-use crate::store::{AccessKey, DbResult, ROOT_USER};
+use crate::auth::{Credential, Secret};
+use crate::operations::identity_of;
+use crate::store::{DbError, DbResult, KeyUse, access_key_used};
+use crate::transaction;
 
-/// How long a key is believed without being looked up, in milliseconds: so long it works after it was replaced.
-const BELIEVED_MS: i64 = 10_000;
+/// How long a key and its policies are believed without being looked up, in milliseconds: so long they hold in other
+/// processes after they were changed in one.
+const BELIEVED_MS: i64 = 5_000;
 
 /// Sees to it that the key of that id, which a request claims to be signed with, is known as the store has it.
 pub(super) async fn learn(app: &App, id: &str) {
@@ -14,17 +17,37 @@ pub(super) async fn learn(app: &App, id: &str) {
     if app.keys.is_believed(id, now_ms) {
         return;
     }
+    let as_of = app.keys.as_of();
     match look_up(app, id).await {
-        Ok(Some(key)) if key.active && key.user_name == ROOT_USER => {
-            let credential = Credential::new(key.id, Secret::new(key.secret), Identity::root(key.account));
-            app.keys.believe(credential, now_ms.saturating_add(BELIEVED_MS));
-        }
-        Ok(_) => app.keys.remove(id),
+        Ok(Some(credential)) => app.keys.believe(credential, now_ms.saturating_add(BELIEVED_MS), as_of),
+        Ok(None) => app.keys.remove(id),
         // What was known is believed on. Without it, the request is refused for its key.
         Err(error) => tracing::warn!("an access key can't be looked up: {error}"),
     }
 }
 
-async fn look_up(app: &App, id: &str) -> DbResult<Option<AccessKey>> {
-    app.store.access_key_get(&mut app.store.reader().await?, id).await
+/// The key of that id, if it may sign, with what policies say about its user.
+async fn look_up(app: &App, id: &str) -> DbResult<Option<Credential>> {
+    let mut rd = app.store.snapshot().await?;
+    let Some(key) = app.store.access_key_get(&mut rd, id).await?.filter(|key| key.active) else { return Ok(None) };
+    let identity = identity_of(&mut rd, app.keys.compiled(), &key.account, &key.user_name).await?;
+    Ok(identity.map(|identity| Credential::new(key.id, Secret::new(key.secret), identity)))
+}
+
+/// Saves when keys were used last, as far as this process knows and has not saved it before.
+///
+/// # Errors
+/// The store can't be written to; what was to be saved is lost.
+pub async fn save_uses(app: &App) -> DbResult<()> {
+    let uses = app.keys.take_uses();
+    if uses.is_empty() {
+        return Ok(());
+    }
+    transaction!(app.store, async |tx| -> Result<(), DbError> {
+        for (id, last) in &uses {
+            let last = KeyUse { at: last.at, region: last.region.clone(), service: last.service.to_owned() };
+            access_key_used(tx, id, &last).await?;
+        }
+        Ok(())
+    })
 }

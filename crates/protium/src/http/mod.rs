@@ -25,6 +25,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
+pub use keys::save_uses;
 pub use metrics::Metrics;
 
 /// The largest body of a Proton request, in bytes.

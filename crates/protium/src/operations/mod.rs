@@ -17,6 +17,7 @@ mod deployment;
 mod deployment_logs;
 mod environment;
 mod force_delete;
+mod identity;
 mod input;
 pub(crate) mod managed_tags;
 mod notification;
@@ -49,6 +50,7 @@ pub(crate) use authorize::circumstances;
 #[expect(unused_imports, reason = "what asks for it comes with the next commit")]
 pub(crate) use authorize::resource_of;
 pub use context::{Caller, Context, Origin};
+pub(crate) use identity::identity_of;
 
 use crate::error::Result;
 use protium_api::{Request, Response};

@@ -50,6 +50,26 @@ impl std::fmt::Debug for AccessKey {
     }
 }
 
+/// What may be told of an access key: all but its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessKeyInfo {
+    pub id: String,
+    pub active: bool,
+    /// In milliseconds since 1970.
+    pub created_at: i64,
+    pub last_use: Option<KeyUse>,
+}
+
+/// When and for what a key signed, last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyUse {
+    /// In milliseconds since 1970.
+    pub at: i64,
+    pub region: String,
+    /// As in the signature's scope: `proton`, `s3`, `sts`.
+    pub service: String,
+}
+
 const COLUMNS: &str = "id, account, user_name, secret_sealed, key_id, status, created_at";
 
 /// Makes the account. `false`: there is one with that id.
@@ -75,19 +95,53 @@ pub async fn access_key_delete(tx: &mut Tx, id: &str) -> DbResult<bool> {
     Ok(tx.execute("DELETE FROM access_key WHERE id = $1", params![id]).await? > 0)
 }
 
+/// The access keys of a user, oldest first, without their secrets.
+pub async fn access_key_infos(rd: &mut Reader, account: &str, user_name: &str) -> DbResult<Vec<AccessKeyInfo>> {
+    let sql = "SELECT id, status, created_at, last_used_at, last_used_region, last_used_service FROM access_key
+               WHERE account = $1 AND user_name = $2 ORDER BY created_at, id";
+    let rows = rd.query(sql, params![account, user_name]).await?;
+    rows.into_iter().map(info).collect()
+}
+
+fn info(mut row: Row) -> DbResult<AccessKeyInfo> {
+    let last_use = match row.opt_int(3)? {
+        Some(at) => Some(KeyUse { at, region: row.text(4)?, service: row.text(5)? }),
+        None => None,
+    };
+    Ok(AccessKeyInfo { id: row.text(0)?, active: row.text(1)? == ACTIVE, created_at: row.int(2)?, last_use })
+}
+
+/// Lets an access key sign, or not.
+pub async fn access_key_set_active(tx: &mut Tx, id: &str, active: bool) -> DbResult<()> {
+    tx.execute("UPDATE access_key SET status = $2 WHERE id = $1", params![id, status(active)]).await.map(drop)
+}
+
+/// Notes when a key was used last, unless a later use is noted. Keys that are gone are passed over.
+pub async fn access_key_used(tx: &mut Tx, id: &str, last: &KeyUse) -> DbResult<()> {
+    let sql = "UPDATE access_key SET last_used_at = $2, last_used_region = $3, last_used_service = $4
+               WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
+    tx.execute(sql, params![id, last.at, &last.region, &last.service]).await.map(drop)
+}
+
 impl Store {
     /// Stores an access key, in the place of one with the same id.
     pub async fn access_key_put(&self, tx: &mut Tx, key: &AccessKey) -> DbResult<()> {
         let sealed = self.master_key().seal(key.secret.as_bytes(), &identity(&key.id))?;
-        let status = if key.active { "ACTIVE" } else { "INACTIVE" };
         let sql = "INSERT INTO access_key (id, account, user_name, secret_sealed, key_id, status, created_at)
                    VALUES ($1, $2, $3, $4, $5, $6, $7)
                    ON CONFLICT (id) DO UPDATE SET
                        account = excluded.account, user_name = excluded.user_name,
                        secret_sealed = excluded.secret_sealed, key_id = excluded.key_id,
                        status = excluded.status, created_at = excluded.created_at";
-        let params =
-            params![&key.id, &key.account, &key.user_name, &sealed, self.master_key().id(), status, key.created_at];
+        let params = params![
+            &key.id,
+            &key.account,
+            &key.user_name,
+            &sealed,
+            self.master_key().id(),
+            status(key.active),
+            key.created_at
+        ];
         tx.execute(sql, params).await?;
         Ok(())
     }
@@ -131,10 +185,16 @@ fn read(mut row: Row, master_key: &MasterKey) -> DbResult<AccessKey> {
         account: row.text(1)?,
         user_name: row.text(2)?,
         secret,
-        active: row.text(5)? == "ACTIVE",
+        active: row.text(5)? == ACTIVE,
         created_at: row.int(6)?,
         id,
     })
+}
+
+const ACTIVE: &str = "ACTIVE";
+
+fn status(active: bool) -> &'static str {
+    if active { ACTIVE } else { "INACTIVE" }
 }
 
 /// What a sealed secret is bound to.

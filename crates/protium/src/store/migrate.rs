@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0006_list_instances.sql"),
     include_str!("../../migrations/0007_summary.sql"),
     include_str!("../../migrations/0008_covering.sql"),
+    include_str!("../../migrations/0009_identity.sql"),
 ];
 
 /// The schema version that this program reads and writes.

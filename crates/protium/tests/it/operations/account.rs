@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const OTHER: &str = "222222222222";
 /// So long a key is believed without being looked up.
-const BELIEVED_MS: i64 = 10_000;
+const BELIEVED_MS: i64 = 5_000;
 
 /// The error code of a call that is signed with a key, or `OK`.
 async fn signed_with(app: &TestApp, made: &Value) -> String {

@@ -4,6 +4,7 @@ mod account;
 mod collation;
 mod content;
 mod faults;
+mod identity;
 mod isolation;
 mod job;
 mod migration;
