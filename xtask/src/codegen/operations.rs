@@ -9,6 +9,9 @@ use anyhow::{Context, Result, bail};
 use super::names::constant;
 use super::schema::{Operation, Schema};
 
+/// What the names of operations begin with that change nothing.
+const READING: [&str; 3] = ["Get", "List", "Simulate"];
+
 pub(crate) fn operations(schema: &Schema) -> Result<String> {
     let mut out = String::from(
         "//! The operations and the facts about each.
@@ -45,10 +48,10 @@ use super::types::*;
     );
     from_target(&mut out, schema)?;
     let reads: BTreeSet<&str> =
-        names.iter().copied().filter(|n| n.starts_with("Get") || n.starts_with("List")).collect();
+        names.iter().copied().filter(|n| READING.iter().any(|verb| n.starts_with(verb))).collect();
     predicate(
         &mut out,
-        "Whether it may change something: anything but `Get*` and `List*`.",
+        "Whether it may change something: anything but `Get*`, `List*` and `Simulate*`.",
         "is_mutation",
         |name, _| !reads.contains(name),
         schema,

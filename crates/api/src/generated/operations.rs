@@ -8,6 +8,10 @@ use super::types::*;
 pub enum Operation {
     /// `AwsProton20200720.AcceptEnvironmentAccountConnection`
     AcceptEnvironmentAccountConnection,
+    /// `Protium20261201.AddUserToGroup`
+    AddUserToGroup,
+    /// `Protium20261201.AttachPolicy`
+    AttachPolicy,
     /// `AwsProton20200720.CancelComponentDeployment`
     CancelComponentDeployment,
     /// `AwsProton20200720.CancelEnvironmentDeployment`
@@ -16,6 +20,8 @@ pub enum Operation {
     CancelServiceInstanceDeployment,
     /// `AwsProton20200720.CancelServicePipelineDeployment`
     CancelServicePipelineDeployment,
+    /// `Protium20261201.CreateAccessKey`
+    CreateAccessKey,
     /// `Protium20261201.CreateAccount`
     CreateAccount,
     /// `AwsProton20200720.CreateComponent`
@@ -28,6 +34,10 @@ pub enum Operation {
     CreateEnvironmentTemplate,
     /// `AwsProton20200720.CreateEnvironmentTemplateVersion`
     CreateEnvironmentTemplateVersion,
+    /// `Protium20261201.CreateGroup`
+    CreateGroup,
+    /// `Protium20261201.CreatePolicy`
+    CreatePolicy,
     /// `AwsProton20200720.CreateRepository`
     CreateRepository,
     /// `AwsProton20200720.CreateService`
@@ -42,6 +52,10 @@ pub enum Operation {
     CreateServiceTemplateVersion,
     /// `AwsProton20200720.CreateTemplateSyncConfig`
     CreateTemplateSyncConfig,
+    /// `Protium20261201.CreateUser`
+    CreateUser,
+    /// `Protium20261201.DeleteAccessKey`
+    DeleteAccessKey,
     /// `AwsProton20200720.DeleteComponent`
     DeleteComponent,
     /// `AwsProton20200720.DeleteDeployment`
@@ -54,6 +68,12 @@ pub enum Operation {
     DeleteEnvironmentTemplate,
     /// `AwsProton20200720.DeleteEnvironmentTemplateVersion`
     DeleteEnvironmentTemplateVersion,
+    /// `Protium20261201.DeleteGroup`
+    DeleteGroup,
+    /// `Protium20261201.DeleteInlinePolicy`
+    DeleteInlinePolicy,
+    /// `Protium20261201.DeletePolicy`
+    DeletePolicy,
     /// `AwsProton20200720.DeleteRepository`
     DeleteRepository,
     /// `AwsProton20200720.DeleteService`
@@ -66,6 +86,10 @@ pub enum Operation {
     DeleteServiceTemplateVersion,
     /// `AwsProton20200720.DeleteTemplateSyncConfig`
     DeleteTemplateSyncConfig,
+    /// `Protium20261201.DeleteUser`
+    DeleteUser,
+    /// `Protium20261201.DetachPolicy`
+    DetachPolicy,
     /// `Protium20261201.ForceDelete`
     ForceDelete,
     /// `AwsProton20200720.GetAccountSettings`
@@ -84,6 +108,12 @@ pub enum Operation {
     GetEnvironmentTemplate,
     /// `AwsProton20200720.GetEnvironmentTemplateVersion`
     GetEnvironmentTemplateVersion,
+    /// `Protium20261201.GetGroup`
+    GetGroup,
+    /// `Protium20261201.GetInlinePolicy`
+    GetInlinePolicy,
+    /// `Protium20261201.GetPolicy`
+    GetPolicy,
     /// `AwsProton20200720.GetRepository`
     GetRepository,
     /// `AwsProton20200720.GetRepositorySyncStatus`
@@ -108,6 +138,10 @@ pub enum Operation {
     GetTemplateSyncConfig,
     /// `AwsProton20200720.GetTemplateSyncStatus`
     GetTemplateSyncStatus,
+    /// `Protium20261201.GetUser`
+    GetUser,
+    /// `Protium20261201.ListAccessKeys`
+    ListAccessKeys,
     /// `Protium20261201.ListAccounts`
     ListAccounts,
     /// `AwsProton20200720.ListComponentOutputs`
@@ -130,6 +164,10 @@ pub enum Operation {
     ListEnvironmentTemplates,
     /// `AwsProton20200720.ListEnvironments`
     ListEnvironments,
+    /// `Protium20261201.ListGroups`
+    ListGroups,
+    /// `Protium20261201.ListPolicies`
+    ListPolicies,
     /// `AwsProton20200720.ListRepositories`
     ListRepositories,
     /// `AwsProton20200720.ListRepositorySyncDefinitions`
@@ -152,16 +190,26 @@ pub enum Operation {
     ListServices,
     /// `AwsProton20200720.ListTagsForResource`
     ListTagsForResource,
+    /// `Protium20261201.ListUsers`
+    ListUsers,
     /// `AwsProton20200720.NotifyResourceDeploymentStatusChange`
     NotifyResourceDeploymentStatusChange,
+    /// `Protium20261201.PutInlinePolicy`
+    PutInlinePolicy,
     /// `Protium20261201.Redeploy`
     Redeploy,
     /// `AwsProton20200720.RejectEnvironmentAccountConnection`
     RejectEnvironmentAccountConnection,
+    /// `Protium20261201.RemoveUserFromGroup`
+    RemoveUserFromGroup,
+    /// `Protium20261201.SimulatePolicy`
+    SimulatePolicy,
     /// `AwsProton20200720.TagResource`
     TagResource,
     /// `AwsProton20200720.UntagResource`
     UntagResource,
+    /// `Protium20261201.UpdateAccessKey`
+    UpdateAccessKey,
     /// `AwsProton20200720.UpdateAccountSettings`
     UpdateAccountSettings,
     /// `AwsProton20200720.UpdateComponent`
@@ -174,6 +222,8 @@ pub enum Operation {
     UpdateEnvironmentTemplate,
     /// `AwsProton20200720.UpdateEnvironmentTemplateVersion`
     UpdateEnvironmentTemplateVersion,
+    /// `Protium20261201.UpdatePolicy`
+    UpdatePolicy,
     /// `AwsProton20200720.UpdateService`
     UpdateService,
     /// `AwsProton20200720.UpdateServiceInstance`
@@ -190,21 +240,28 @@ pub enum Operation {
     UpdateServiceTemplateVersion,
     /// `AwsProton20200720.UpdateTemplateSyncConfig`
     UpdateTemplateSyncConfig,
+    /// `Protium20261201.UpdateUser`
+    UpdateUser,
 }
 impl Operation {
     /// Every operation, by name.
     pub const ALL: &'static [Self] = &[
         Self::AcceptEnvironmentAccountConnection,
+        Self::AddUserToGroup,
+        Self::AttachPolicy,
         Self::CancelComponentDeployment,
         Self::CancelEnvironmentDeployment,
         Self::CancelServiceInstanceDeployment,
         Self::CancelServicePipelineDeployment,
+        Self::CreateAccessKey,
         Self::CreateAccount,
         Self::CreateComponent,
         Self::CreateEnvironment,
         Self::CreateEnvironmentAccountConnection,
         Self::CreateEnvironmentTemplate,
         Self::CreateEnvironmentTemplateVersion,
+        Self::CreateGroup,
+        Self::CreatePolicy,
         Self::CreateRepository,
         Self::CreateService,
         Self::CreateServiceInstance,
@@ -212,18 +269,25 @@ impl Operation {
         Self::CreateServiceTemplate,
         Self::CreateServiceTemplateVersion,
         Self::CreateTemplateSyncConfig,
+        Self::CreateUser,
+        Self::DeleteAccessKey,
         Self::DeleteComponent,
         Self::DeleteDeployment,
         Self::DeleteEnvironment,
         Self::DeleteEnvironmentAccountConnection,
         Self::DeleteEnvironmentTemplate,
         Self::DeleteEnvironmentTemplateVersion,
+        Self::DeleteGroup,
+        Self::DeleteInlinePolicy,
+        Self::DeletePolicy,
         Self::DeleteRepository,
         Self::DeleteService,
         Self::DeleteServiceSyncConfig,
         Self::DeleteServiceTemplate,
         Self::DeleteServiceTemplateVersion,
         Self::DeleteTemplateSyncConfig,
+        Self::DeleteUser,
+        Self::DetachPolicy,
         Self::ForceDelete,
         Self::GetAccountSettings,
         Self::GetComponent,
@@ -233,6 +297,9 @@ impl Operation {
         Self::GetEnvironmentAccountConnection,
         Self::GetEnvironmentTemplate,
         Self::GetEnvironmentTemplateVersion,
+        Self::GetGroup,
+        Self::GetInlinePolicy,
+        Self::GetPolicy,
         Self::GetRepository,
         Self::GetRepositorySyncStatus,
         Self::GetResourcesSummary,
@@ -245,6 +312,8 @@ impl Operation {
         Self::GetServiceTemplateVersion,
         Self::GetTemplateSyncConfig,
         Self::GetTemplateSyncStatus,
+        Self::GetUser,
+        Self::ListAccessKeys,
         Self::ListAccounts,
         Self::ListComponentOutputs,
         Self::ListComponentProvisionedResources,
@@ -256,6 +325,8 @@ impl Operation {
         Self::ListEnvironmentTemplateVersions,
         Self::ListEnvironmentTemplates,
         Self::ListEnvironments,
+        Self::ListGroups,
+        Self::ListPolicies,
         Self::ListRepositories,
         Self::ListRepositorySyncDefinitions,
         Self::ListServiceInstanceOutputs,
@@ -267,17 +338,23 @@ impl Operation {
         Self::ListServiceTemplates,
         Self::ListServices,
         Self::ListTagsForResource,
+        Self::ListUsers,
         Self::NotifyResourceDeploymentStatusChange,
+        Self::PutInlinePolicy,
         Self::Redeploy,
         Self::RejectEnvironmentAccountConnection,
+        Self::RemoveUserFromGroup,
+        Self::SimulatePolicy,
         Self::TagResource,
         Self::UntagResource,
+        Self::UpdateAccessKey,
         Self::UpdateAccountSettings,
         Self::UpdateComponent,
         Self::UpdateEnvironment,
         Self::UpdateEnvironmentAccountConnection,
         Self::UpdateEnvironmentTemplate,
         Self::UpdateEnvironmentTemplateVersion,
+        Self::UpdatePolicy,
         Self::UpdateService,
         Self::UpdateServiceInstance,
         Self::UpdateServicePipeline,
@@ -286,6 +363,7 @@ impl Operation {
         Self::UpdateServiceTemplate,
         Self::UpdateServiceTemplateVersion,
         Self::UpdateTemplateSyncConfig,
+        Self::UpdateUser,
     ];
     /// The name, as in `GetService`.
     #[must_use]
@@ -294,10 +372,13 @@ impl Operation {
             Self::AcceptEnvironmentAccountConnection => {
                 "AcceptEnvironmentAccountConnection"
             }
+            Self::AddUserToGroup => "AddUserToGroup",
+            Self::AttachPolicy => "AttachPolicy",
             Self::CancelComponentDeployment => "CancelComponentDeployment",
             Self::CancelEnvironmentDeployment => "CancelEnvironmentDeployment",
             Self::CancelServiceInstanceDeployment => "CancelServiceInstanceDeployment",
             Self::CancelServicePipelineDeployment => "CancelServicePipelineDeployment",
+            Self::CreateAccessKey => "CreateAccessKey",
             Self::CreateAccount => "CreateAccount",
             Self::CreateComponent => "CreateComponent",
             Self::CreateEnvironment => "CreateEnvironment",
@@ -306,6 +387,8 @@ impl Operation {
             }
             Self::CreateEnvironmentTemplate => "CreateEnvironmentTemplate",
             Self::CreateEnvironmentTemplateVersion => "CreateEnvironmentTemplateVersion",
+            Self::CreateGroup => "CreateGroup",
+            Self::CreatePolicy => "CreatePolicy",
             Self::CreateRepository => "CreateRepository",
             Self::CreateService => "CreateService",
             Self::CreateServiceInstance => "CreateServiceInstance",
@@ -313,6 +396,8 @@ impl Operation {
             Self::CreateServiceTemplate => "CreateServiceTemplate",
             Self::CreateServiceTemplateVersion => "CreateServiceTemplateVersion",
             Self::CreateTemplateSyncConfig => "CreateTemplateSyncConfig",
+            Self::CreateUser => "CreateUser",
+            Self::DeleteAccessKey => "DeleteAccessKey",
             Self::DeleteComponent => "DeleteComponent",
             Self::DeleteDeployment => "DeleteDeployment",
             Self::DeleteEnvironment => "DeleteEnvironment",
@@ -321,12 +406,17 @@ impl Operation {
             }
             Self::DeleteEnvironmentTemplate => "DeleteEnvironmentTemplate",
             Self::DeleteEnvironmentTemplateVersion => "DeleteEnvironmentTemplateVersion",
+            Self::DeleteGroup => "DeleteGroup",
+            Self::DeleteInlinePolicy => "DeleteInlinePolicy",
+            Self::DeletePolicy => "DeletePolicy",
             Self::DeleteRepository => "DeleteRepository",
             Self::DeleteService => "DeleteService",
             Self::DeleteServiceSyncConfig => "DeleteServiceSyncConfig",
             Self::DeleteServiceTemplate => "DeleteServiceTemplate",
             Self::DeleteServiceTemplateVersion => "DeleteServiceTemplateVersion",
             Self::DeleteTemplateSyncConfig => "DeleteTemplateSyncConfig",
+            Self::DeleteUser => "DeleteUser",
+            Self::DetachPolicy => "DetachPolicy",
             Self::ForceDelete => "ForceDelete",
             Self::GetAccountSettings => "GetAccountSettings",
             Self::GetComponent => "GetComponent",
@@ -336,6 +426,9 @@ impl Operation {
             Self::GetEnvironmentAccountConnection => "GetEnvironmentAccountConnection",
             Self::GetEnvironmentTemplate => "GetEnvironmentTemplate",
             Self::GetEnvironmentTemplateVersion => "GetEnvironmentTemplateVersion",
+            Self::GetGroup => "GetGroup",
+            Self::GetInlinePolicy => "GetInlinePolicy",
+            Self::GetPolicy => "GetPolicy",
             Self::GetRepository => "GetRepository",
             Self::GetRepositorySyncStatus => "GetRepositorySyncStatus",
             Self::GetResourcesSummary => "GetResourcesSummary",
@@ -348,6 +441,8 @@ impl Operation {
             Self::GetServiceTemplateVersion => "GetServiceTemplateVersion",
             Self::GetTemplateSyncConfig => "GetTemplateSyncConfig",
             Self::GetTemplateSyncStatus => "GetTemplateSyncStatus",
+            Self::GetUser => "GetUser",
+            Self::ListAccessKeys => "ListAccessKeys",
             Self::ListAccounts => "ListAccounts",
             Self::ListComponentOutputs => "ListComponentOutputs",
             Self::ListComponentProvisionedResources => {
@@ -365,6 +460,8 @@ impl Operation {
             Self::ListEnvironmentTemplateVersions => "ListEnvironmentTemplateVersions",
             Self::ListEnvironmentTemplates => "ListEnvironmentTemplates",
             Self::ListEnvironments => "ListEnvironments",
+            Self::ListGroups => "ListGroups",
+            Self::ListPolicies => "ListPolicies",
             Self::ListRepositories => "ListRepositories",
             Self::ListRepositorySyncDefinitions => "ListRepositorySyncDefinitions",
             Self::ListServiceInstanceOutputs => "ListServiceInstanceOutputs",
@@ -380,15 +477,20 @@ impl Operation {
             Self::ListServiceTemplates => "ListServiceTemplates",
             Self::ListServices => "ListServices",
             Self::ListTagsForResource => "ListTagsForResource",
+            Self::ListUsers => "ListUsers",
             Self::NotifyResourceDeploymentStatusChange => {
                 "NotifyResourceDeploymentStatusChange"
             }
+            Self::PutInlinePolicy => "PutInlinePolicy",
             Self::Redeploy => "Redeploy",
             Self::RejectEnvironmentAccountConnection => {
                 "RejectEnvironmentAccountConnection"
             }
+            Self::RemoveUserFromGroup => "RemoveUserFromGroup",
+            Self::SimulatePolicy => "SimulatePolicy",
             Self::TagResource => "TagResource",
             Self::UntagResource => "UntagResource",
+            Self::UpdateAccessKey => "UpdateAccessKey",
             Self::UpdateAccountSettings => "UpdateAccountSettings",
             Self::UpdateComponent => "UpdateComponent",
             Self::UpdateEnvironment => "UpdateEnvironment",
@@ -397,6 +499,7 @@ impl Operation {
             }
             Self::UpdateEnvironmentTemplate => "UpdateEnvironmentTemplate",
             Self::UpdateEnvironmentTemplateVersion => "UpdateEnvironmentTemplateVersion",
+            Self::UpdatePolicy => "UpdatePolicy",
             Self::UpdateService => "UpdateService",
             Self::UpdateServiceInstance => "UpdateServiceInstance",
             Self::UpdateServicePipeline => "UpdateServicePipeline",
@@ -405,6 +508,7 @@ impl Operation {
             Self::UpdateServiceTemplate => "UpdateServiceTemplate",
             Self::UpdateServiceTemplateVersion => "UpdateServiceTemplateVersion",
             Self::UpdateTemplateSyncConfig => "UpdateTemplateSyncConfig",
+            Self::UpdateUser => "UpdateUser",
         }
     }
     /// The value of the header `X-Amz-Target`, as in `AwsProton20200720.GetService`.
@@ -576,11 +680,37 @@ impl Operation {
             Self::UpdateTemplateSyncConfig => {
                 "AwsProton20200720.UpdateTemplateSyncConfig"
             }
+            Self::AddUserToGroup => "Protium20261201.AddUserToGroup",
+            Self::AttachPolicy => "Protium20261201.AttachPolicy",
+            Self::CreateAccessKey => "Protium20261201.CreateAccessKey",
             Self::CreateAccount => "Protium20261201.CreateAccount",
+            Self::CreateGroup => "Protium20261201.CreateGroup",
+            Self::CreatePolicy => "Protium20261201.CreatePolicy",
+            Self::CreateUser => "Protium20261201.CreateUser",
+            Self::DeleteAccessKey => "Protium20261201.DeleteAccessKey",
+            Self::DeleteGroup => "Protium20261201.DeleteGroup",
+            Self::DeleteInlinePolicy => "Protium20261201.DeleteInlinePolicy",
+            Self::DeletePolicy => "Protium20261201.DeletePolicy",
+            Self::DeleteUser => "Protium20261201.DeleteUser",
+            Self::DetachPolicy => "Protium20261201.DetachPolicy",
             Self::ForceDelete => "Protium20261201.ForceDelete",
             Self::GetDeploymentLogs => "Protium20261201.GetDeploymentLogs",
+            Self::GetGroup => "Protium20261201.GetGroup",
+            Self::GetInlinePolicy => "Protium20261201.GetInlinePolicy",
+            Self::GetPolicy => "Protium20261201.GetPolicy",
+            Self::GetUser => "Protium20261201.GetUser",
+            Self::ListAccessKeys => "Protium20261201.ListAccessKeys",
             Self::ListAccounts => "Protium20261201.ListAccounts",
+            Self::ListGroups => "Protium20261201.ListGroups",
+            Self::ListPolicies => "Protium20261201.ListPolicies",
+            Self::ListUsers => "Protium20261201.ListUsers",
+            Self::PutInlinePolicy => "Protium20261201.PutInlinePolicy",
             Self::Redeploy => "Protium20261201.Redeploy",
+            Self::RemoveUserFromGroup => "Protium20261201.RemoveUserFromGroup",
+            Self::SimulatePolicy => "Protium20261201.SimulatePolicy",
+            Self::UpdateAccessKey => "Protium20261201.UpdateAccessKey",
+            Self::UpdatePolicy => "Protium20261201.UpdatePolicy",
+            Self::UpdateUser => "Protium20261201.UpdateUser",
         }
     }
     /// What the types of the model's errors begin with, as in `com.amazonaws.proton.v20200720`.
@@ -674,11 +804,37 @@ impl Operation {
             | Self::UpdateServiceTemplate
             | Self::UpdateServiceTemplateVersion
             | Self::UpdateTemplateSyncConfig => "com.amazonaws.proton.v20200720",
-            Self::CreateAccount
+            Self::AddUserToGroup
+            | Self::AttachPolicy
+            | Self::CreateAccessKey
+            | Self::CreateAccount
+            | Self::CreateGroup
+            | Self::CreatePolicy
+            | Self::CreateUser
+            | Self::DeleteAccessKey
+            | Self::DeleteGroup
+            | Self::DeleteInlinePolicy
+            | Self::DeletePolicy
+            | Self::DeleteUser
+            | Self::DetachPolicy
             | Self::ForceDelete
             | Self::GetDeploymentLogs
+            | Self::GetGroup
+            | Self::GetInlinePolicy
+            | Self::GetPolicy
+            | Self::GetUser
+            | Self::ListAccessKeys
             | Self::ListAccounts
-            | Self::Redeploy => "protium.v20261201",
+            | Self::ListGroups
+            | Self::ListPolicies
+            | Self::ListUsers
+            | Self::PutInlinePolicy
+            | Self::Redeploy
+            | Self::RemoveUserFromGroup
+            | Self::SimulatePolicy
+            | Self::UpdateAccessKey
+            | Self::UpdatePolicy
+            | Self::UpdateUser => "protium.v20261201",
         }
     }
     /// The operation that a value of the header `X-Amz-Target` names.
@@ -835,11 +991,37 @@ impl Operation {
                 }
                 "Protium20261201" => {
                     match name {
+                        "AddUserToGroup" => Self::AddUserToGroup,
+                        "AttachPolicy" => Self::AttachPolicy,
+                        "CreateAccessKey" => Self::CreateAccessKey,
                         "CreateAccount" => Self::CreateAccount,
+                        "CreateGroup" => Self::CreateGroup,
+                        "CreatePolicy" => Self::CreatePolicy,
+                        "CreateUser" => Self::CreateUser,
+                        "DeleteAccessKey" => Self::DeleteAccessKey,
+                        "DeleteGroup" => Self::DeleteGroup,
+                        "DeleteInlinePolicy" => Self::DeleteInlinePolicy,
+                        "DeletePolicy" => Self::DeletePolicy,
+                        "DeleteUser" => Self::DeleteUser,
+                        "DetachPolicy" => Self::DetachPolicy,
                         "ForceDelete" => Self::ForceDelete,
                         "GetDeploymentLogs" => Self::GetDeploymentLogs,
+                        "GetGroup" => Self::GetGroup,
+                        "GetInlinePolicy" => Self::GetInlinePolicy,
+                        "GetPolicy" => Self::GetPolicy,
+                        "GetUser" => Self::GetUser,
+                        "ListAccessKeys" => Self::ListAccessKeys,
                         "ListAccounts" => Self::ListAccounts,
+                        "ListGroups" => Self::ListGroups,
+                        "ListPolicies" => Self::ListPolicies,
+                        "ListUsers" => Self::ListUsers,
+                        "PutInlinePolicy" => Self::PutInlinePolicy,
                         "Redeploy" => Self::Redeploy,
+                        "RemoveUserFromGroup" => Self::RemoveUserFromGroup,
+                        "SimulatePolicy" => Self::SimulatePolicy,
+                        "UpdateAccessKey" => Self::UpdateAccessKey,
+                        "UpdatePolicy" => Self::UpdatePolicy,
+                        "UpdateUser" => Self::UpdateUser,
                         _ => return None,
                     }
                 }
@@ -847,34 +1029,40 @@ impl Operation {
             },
         )
     }
-    /// Whether it may change something: anything but `Get*` and `List*`.
+    /// Whether it may change something: anything but `Get*`, `List*` and `Simulate*`.
     #[must_use]
     pub const fn is_mutation(self) -> bool {
         matches!(
-            self, Self::AcceptEnvironmentAccountConnection |
-            Self::CancelComponentDeployment | Self::CancelEnvironmentDeployment |
-            Self::CancelServiceInstanceDeployment | Self::CancelServicePipelineDeployment
-            | Self::CreateAccount | Self::CreateComponent | Self::CreateEnvironment |
+            self, Self::AcceptEnvironmentAccountConnection | Self::AddUserToGroup |
+            Self::AttachPolicy | Self::CancelComponentDeployment |
+            Self::CancelEnvironmentDeployment | Self::CancelServiceInstanceDeployment |
+            Self::CancelServicePipelineDeployment | Self::CreateAccessKey |
+            Self::CreateAccount | Self::CreateComponent | Self::CreateEnvironment |
             Self::CreateEnvironmentAccountConnection | Self::CreateEnvironmentTemplate |
-            Self::CreateEnvironmentTemplateVersion | Self::CreateRepository |
-            Self::CreateService | Self::CreateServiceInstance |
-            Self::CreateServiceSyncConfig | Self::CreateServiceTemplate |
-            Self::CreateServiceTemplateVersion | Self::CreateTemplateSyncConfig |
+            Self::CreateEnvironmentTemplateVersion | Self::CreateGroup |
+            Self::CreatePolicy | Self::CreateRepository | Self::CreateService |
+            Self::CreateServiceInstance | Self::CreateServiceSyncConfig |
+            Self::CreateServiceTemplate | Self::CreateServiceTemplateVersion |
+            Self::CreateTemplateSyncConfig | Self::CreateUser | Self::DeleteAccessKey |
             Self::DeleteComponent | Self::DeleteDeployment | Self::DeleteEnvironment |
             Self::DeleteEnvironmentAccountConnection | Self::DeleteEnvironmentTemplate |
-            Self::DeleteEnvironmentTemplateVersion | Self::DeleteRepository |
+            Self::DeleteEnvironmentTemplateVersion | Self::DeleteGroup |
+            Self::DeleteInlinePolicy | Self::DeletePolicy | Self::DeleteRepository |
             Self::DeleteService | Self::DeleteServiceSyncConfig |
             Self::DeleteServiceTemplate | Self::DeleteServiceTemplateVersion |
-            Self::DeleteTemplateSyncConfig | Self::ForceDelete |
-            Self::NotifyResourceDeploymentStatusChange | Self::Redeploy |
-            Self::RejectEnvironmentAccountConnection | Self::TagResource |
-            Self::UntagResource | Self::UpdateAccountSettings | Self::UpdateComponent |
-            Self::UpdateEnvironment | Self::UpdateEnvironmentAccountConnection |
-            Self::UpdateEnvironmentTemplate | Self::UpdateEnvironmentTemplateVersion |
+            Self::DeleteTemplateSyncConfig | Self::DeleteUser | Self::DetachPolicy |
+            Self::ForceDelete | Self::NotifyResourceDeploymentStatusChange |
+            Self::PutInlinePolicy | Self::Redeploy |
+            Self::RejectEnvironmentAccountConnection | Self::RemoveUserFromGroup |
+            Self::TagResource | Self::UntagResource | Self::UpdateAccessKey |
+            Self::UpdateAccountSettings | Self::UpdateComponent | Self::UpdateEnvironment
+            | Self::UpdateEnvironmentAccountConnection | Self::UpdateEnvironmentTemplate
+            | Self::UpdateEnvironmentTemplateVersion | Self::UpdatePolicy |
             Self::UpdateService | Self::UpdateServiceInstance |
             Self::UpdateServicePipeline | Self::UpdateServiceSyncBlocker |
             Self::UpdateServiceSyncConfig | Self::UpdateServiceTemplate |
-            Self::UpdateServiceTemplateVersion | Self::UpdateTemplateSyncConfig
+            Self::UpdateServiceTemplateVersion | Self::UpdateTemplateSyncConfig |
+            Self::UpdateUser
         )
     }
     /// Whether the model promises that a repeated call does nothing more.
@@ -922,22 +1110,24 @@ impl Operation {
                     Self::CreateComponent | Self::CreateEnvironment |
                     Self::CreateEnvironmentAccountConnection |
                     Self::CreateEnvironmentTemplate |
-                    Self::CreateEnvironmentTemplateVersion | Self::CreateRepository |
-                    Self::CreateService | Self::CreateServiceInstance |
-                    Self::CreateServiceSyncConfig | Self::CreateServiceTemplate |
-                    Self::CreateServiceTemplateVersion | Self::CreateTemplateSyncConfig |
-                    Self::DeleteComponent | Self::DeleteEnvironment |
-                    Self::DeleteEnvironmentAccountConnection |
+                    Self::CreateEnvironmentTemplateVersion | Self::CreateGroup |
+                    Self::CreatePolicy | Self::CreateRepository | Self::CreateService |
+                    Self::CreateServiceInstance | Self::CreateServiceSyncConfig |
+                    Self::CreateServiceTemplate | Self::CreateServiceTemplateVersion |
+                    Self::CreateTemplateSyncConfig | Self::CreateUser |
+                    Self::DeleteAccessKey | Self::DeleteComponent |
+                    Self::DeleteEnvironment | Self::DeleteEnvironmentAccountConnection |
                     Self::DeleteEnvironmentTemplate |
-                    Self::DeleteEnvironmentTemplateVersion | Self::DeleteRepository |
-                    Self::DeleteService | Self::DeleteServiceSyncConfig |
-                    Self::DeleteServiceTemplate | Self::DeleteServiceTemplateVersion |
-                    Self::DeleteTemplateSyncConfig | Self::ForceDelete |
+                    Self::DeleteEnvironmentTemplateVersion | Self::DeleteGroup |
+                    Self::DeletePolicy | Self::DeleteRepository | Self::DeleteService |
+                    Self::DeleteServiceSyncConfig | Self::DeleteServiceTemplate |
+                    Self::DeleteServiceTemplateVersion | Self::DeleteTemplateSyncConfig |
+                    Self::DeleteUser | Self::ForceDelete |
                     Self::NotifyResourceDeploymentStatusChange | Self::Redeploy |
                     Self::RejectEnvironmentAccountConnection | Self::TagResource |
-                    Self::UntagResource | Self::UpdateAccountSettings |
-                    Self::UpdateComponent | Self::UpdateEnvironment |
-                    Self::UpdateEnvironmentAccountConnection |
+                    Self::UntagResource | Self::UpdateAccessKey |
+                    Self::UpdateAccountSettings | Self::UpdateComponent |
+                    Self::UpdateEnvironment | Self::UpdateEnvironmentAccountConnection |
                     Self::UpdateEnvironmentTemplate |
                     Self::UpdateEnvironmentTemplateVersion | Self::UpdateService |
                     Self::UpdateServiceInstance | Self::UpdateServicePipeline |
@@ -949,31 +1139,37 @@ impl Operation {
             ErrorCode::InternalServer => true,
             ErrorCode::ResourceNotFound => {
                 matches!(
-                    self, Self::AcceptEnvironmentAccountConnection |
-                    Self::CancelComponentDeployment | Self::CancelEnvironmentDeployment |
+                    self, Self::AcceptEnvironmentAccountConnection | Self::AddUserToGroup
+                    | Self::AttachPolicy | Self::CancelComponentDeployment |
+                    Self::CancelEnvironmentDeployment |
                     Self::CancelServiceInstanceDeployment |
-                    Self::CancelServicePipelineDeployment | Self::CreateComponent |
-                    Self::CreateEnvironment | Self::CreateEnvironmentTemplateVersion |
-                    Self::CreateService | Self::CreateServiceInstance |
-                    Self::CreateServiceTemplateVersion | Self::DeleteComponent |
+                    Self::CancelServicePipelineDeployment | Self::CreateAccessKey |
+                    Self::CreateComponent | Self::CreateEnvironment |
+                    Self::CreateEnvironmentTemplateVersion | Self::CreateService |
+                    Self::CreateServiceInstance | Self::CreateServiceTemplateVersion |
+                    Self::CreateUser | Self::DeleteAccessKey | Self::DeleteComponent |
                     Self::DeleteDeployment | Self::DeleteEnvironment |
                     Self::DeleteEnvironmentAccountConnection |
                     Self::DeleteEnvironmentTemplate |
-                    Self::DeleteEnvironmentTemplateVersion | Self::DeleteRepository |
-                    Self::DeleteService | Self::DeleteServiceSyncConfig |
-                    Self::DeleteServiceTemplate | Self::DeleteServiceTemplateVersion |
-                    Self::DeleteTemplateSyncConfig | Self::ForceDelete |
+                    Self::DeleteEnvironmentTemplateVersion | Self::DeleteGroup |
+                    Self::DeleteInlinePolicy | Self::DeletePolicy |
+                    Self::DeleteRepository | Self::DeleteService |
+                    Self::DeleteServiceSyncConfig | Self::DeleteServiceTemplate |
+                    Self::DeleteServiceTemplateVersion | Self::DeleteTemplateSyncConfig |
+                    Self::DeleteUser | Self::DetachPolicy | Self::ForceDelete |
                     Self::GetAccountSettings | Self::GetComponent | Self::GetDeployment |
                     Self::GetDeploymentLogs | Self::GetEnvironment |
                     Self::GetEnvironmentAccountConnection | Self::GetEnvironmentTemplate
-                    | Self::GetEnvironmentTemplateVersion | Self::GetRepository |
+                    | Self::GetEnvironmentTemplateVersion | Self::GetGroup |
+                    Self::GetInlinePolicy | Self::GetPolicy | Self::GetRepository |
                     Self::GetRepositorySyncStatus | Self::GetService |
                     Self::GetServiceInstance | Self::GetServiceInstanceSyncStatus |
                     Self::GetServiceSyncBlockerSummary | Self::GetServiceSyncConfig |
                     Self::GetServiceTemplate | Self::GetServiceTemplateVersion |
                     Self::GetTemplateSyncConfig | Self::GetTemplateSyncStatus |
-                    Self::ListComponentOutputs | Self::ListComponentProvisionedResources
-                    | Self::ListDeployments | Self::ListEnvironmentOutputs |
+                    Self::GetUser | Self::ListAccessKeys | Self::ListComponentOutputs |
+                    Self::ListComponentProvisionedResources | Self::ListDeployments |
+                    Self::ListEnvironmentOutputs |
                     Self::ListEnvironmentProvisionedResources |
                     Self::ListEnvironmentTemplateVersions | Self::ListEnvironments |
                     Self::ListRepositories | Self::ListServiceInstanceOutputs |
@@ -981,29 +1177,32 @@ impl Operation {
                     Self::ListServiceInstances | Self::ListServicePipelineOutputs |
                     Self::ListServicePipelineProvisionedResources |
                     Self::ListServiceTemplateVersions | Self::ListTagsForResource |
-                    Self::NotifyResourceDeploymentStatusChange | Self::Redeploy |
-                    Self::RejectEnvironmentAccountConnection | Self::TagResource |
-                    Self::UntagResource | Self::UpdateComponent | Self::UpdateEnvironment
-                    | Self::UpdateEnvironmentAccountConnection |
-                    Self::UpdateEnvironmentTemplate |
-                    Self::UpdateEnvironmentTemplateVersion | Self::UpdateService |
-                    Self::UpdateServiceInstance | Self::UpdateServicePipeline |
-                    Self::UpdateServiceSyncBlocker | Self::UpdateServiceSyncConfig |
-                    Self::UpdateServiceTemplate | Self::UpdateServiceTemplateVersion |
-                    Self::UpdateTemplateSyncConfig
+                    Self::NotifyResourceDeploymentStatusChange | Self::PutInlinePolicy |
+                    Self::Redeploy | Self::RejectEnvironmentAccountConnection |
+                    Self::RemoveUserFromGroup | Self::SimulatePolicy | Self::TagResource
+                    | Self::UntagResource | Self::UpdateAccessKey | Self::UpdateComponent
+                    | Self::UpdateEnvironment | Self::UpdateEnvironmentAccountConnection
+                    | Self::UpdateEnvironmentTemplate |
+                    Self::UpdateEnvironmentTemplateVersion | Self::UpdatePolicy |
+                    Self::UpdateService | Self::UpdateServiceInstance |
+                    Self::UpdateServicePipeline | Self::UpdateServiceSyncBlocker |
+                    Self::UpdateServiceSyncConfig | Self::UpdateServiceTemplate |
+                    Self::UpdateServiceTemplateVersion | Self::UpdateTemplateSyncConfig |
+                    Self::UpdateUser
                 )
             }
             ErrorCode::ServiceQuotaExceeded => {
                 matches!(
-                    self, Self::CreateComponent | Self::CreateEnvironment |
-                    Self::CreateEnvironmentAccountConnection |
+                    self, Self::AddUserToGroup | Self::AttachPolicy |
+                    Self::CreateAccessKey | Self::CreateComponent |
+                    Self::CreateEnvironment | Self::CreateEnvironmentAccountConnection |
                     Self::CreateEnvironmentTemplate |
-                    Self::CreateEnvironmentTemplateVersion | Self::CreateRepository |
-                    Self::CreateService | Self::CreateServiceSyncConfig |
-                    Self::CreateServiceTemplate | Self::CreateServiceTemplateVersion |
-                    Self::CreateTemplateSyncConfig |
-                    Self::NotifyResourceDeploymentStatusChange | Self::UpdateComponent |
-                    Self::UpdateService
+                    Self::CreateEnvironmentTemplateVersion | Self::CreateGroup |
+                    Self::CreatePolicy | Self::CreateRepository | Self::CreateService |
+                    Self::CreateServiceSyncConfig | Self::CreateServiceTemplate |
+                    Self::CreateServiceTemplateVersion | Self::CreateTemplateSyncConfig |
+                    Self::CreateUser | Self::NotifyResourceDeploymentStatusChange |
+                    Self::PutInlinePolicy | Self::UpdateComponent | Self::UpdateService
                 )
             }
             ErrorCode::Throttling => true,
@@ -1016,6 +1215,14 @@ impl Operation {
     pub const fn paginator(self) -> Option<Paginator> {
         Some(
             match self {
+                Self::GetGroup => {
+                    Paginator {
+                        input_token: "nextToken",
+                        output_token: "nextToken",
+                        limit_key: Some("maxResults"),
+                        result_key: "users",
+                    }
+                }
                 Self::ListAccounts => {
                     Paginator {
                         input_token: "nextToken",
@@ -1102,6 +1309,22 @@ impl Operation {
                         output_token: "nextToken",
                         limit_key: Some("maxResults"),
                         result_key: "environments",
+                    }
+                }
+                Self::ListGroups => {
+                    Paginator {
+                        input_token: "nextToken",
+                        output_token: "nextToken",
+                        limit_key: Some("maxResults"),
+                        result_key: "groups",
+                    }
+                }
+                Self::ListPolicies => {
+                    Paginator {
+                        input_token: "nextToken",
+                        output_token: "nextToken",
+                        limit_key: Some("maxResults"),
+                        result_key: "policies",
                     }
                 }
                 Self::ListRepositories => {
@@ -1192,6 +1415,14 @@ impl Operation {
                         result_key: "tags",
                     }
                 }
+                Self::ListUsers => {
+                    Paginator {
+                        input_token: "nextToken",
+                        output_token: "nextToken",
+                        limit_key: Some("maxResults"),
+                        result_key: "users",
+                    }
+                }
                 _ => return None,
             },
         )
@@ -1200,6 +1431,14 @@ impl Operation {
 impl Call for AcceptEnvironmentAccountConnectionInput {
     type Output = AcceptEnvironmentAccountConnectionOutput;
     const OPERATION: Operation = Operation::AcceptEnvironmentAccountConnection;
+}
+impl Call for AddUserToGroupInput {
+    type Output = AddUserToGroupOutput;
+    const OPERATION: Operation = Operation::AddUserToGroup;
+}
+impl Call for AttachPolicyInput {
+    type Output = AttachPolicyOutput;
+    const OPERATION: Operation = Operation::AttachPolicy;
 }
 impl Call for CancelComponentDeploymentInput {
     type Output = CancelComponentDeploymentOutput;
@@ -1216,6 +1455,10 @@ impl Call for CancelServiceInstanceDeploymentInput {
 impl Call for CancelServicePipelineDeploymentInput {
     type Output = CancelServicePipelineDeploymentOutput;
     const OPERATION: Operation = Operation::CancelServicePipelineDeployment;
+}
+impl Call for CreateAccessKeyInput {
+    type Output = CreateAccessKeyOutput;
+    const OPERATION: Operation = Operation::CreateAccessKey;
 }
 impl Call for CreateAccountInput {
     type Output = CreateAccountOutput;
@@ -1240,6 +1483,14 @@ impl Call for CreateEnvironmentTemplateInput {
 impl Call for CreateEnvironmentTemplateVersionInput {
     type Output = CreateEnvironmentTemplateVersionOutput;
     const OPERATION: Operation = Operation::CreateEnvironmentTemplateVersion;
+}
+impl Call for CreateGroupInput {
+    type Output = CreateGroupOutput;
+    const OPERATION: Operation = Operation::CreateGroup;
+}
+impl Call for CreatePolicyInput {
+    type Output = CreatePolicyOutput;
+    const OPERATION: Operation = Operation::CreatePolicy;
 }
 impl Call for CreateRepositoryInput {
     type Output = CreateRepositoryOutput;
@@ -1269,6 +1520,14 @@ impl Call for CreateTemplateSyncConfigInput {
     type Output = CreateTemplateSyncConfigOutput;
     const OPERATION: Operation = Operation::CreateTemplateSyncConfig;
 }
+impl Call for CreateUserInput {
+    type Output = CreateUserOutput;
+    const OPERATION: Operation = Operation::CreateUser;
+}
+impl Call for DeleteAccessKeyInput {
+    type Output = DeleteAccessKeyOutput;
+    const OPERATION: Operation = Operation::DeleteAccessKey;
+}
 impl Call for DeleteComponentInput {
     type Output = DeleteComponentOutput;
     const OPERATION: Operation = Operation::DeleteComponent;
@@ -1293,6 +1552,18 @@ impl Call for DeleteEnvironmentTemplateVersionInput {
     type Output = DeleteEnvironmentTemplateVersionOutput;
     const OPERATION: Operation = Operation::DeleteEnvironmentTemplateVersion;
 }
+impl Call for DeleteGroupInput {
+    type Output = DeleteGroupOutput;
+    const OPERATION: Operation = Operation::DeleteGroup;
+}
+impl Call for DeleteInlinePolicyInput {
+    type Output = DeleteInlinePolicyOutput;
+    const OPERATION: Operation = Operation::DeleteInlinePolicy;
+}
+impl Call for DeletePolicyInput {
+    type Output = DeletePolicyOutput;
+    const OPERATION: Operation = Operation::DeletePolicy;
+}
 impl Call for DeleteRepositoryInput {
     type Output = DeleteRepositoryOutput;
     const OPERATION: Operation = Operation::DeleteRepository;
@@ -1316,6 +1587,14 @@ impl Call for DeleteServiceTemplateVersionInput {
 impl Call for DeleteTemplateSyncConfigInput {
     type Output = DeleteTemplateSyncConfigOutput;
     const OPERATION: Operation = Operation::DeleteTemplateSyncConfig;
+}
+impl Call for DeleteUserInput {
+    type Output = DeleteUserOutput;
+    const OPERATION: Operation = Operation::DeleteUser;
+}
+impl Call for DetachPolicyInput {
+    type Output = DetachPolicyOutput;
+    const OPERATION: Operation = Operation::DetachPolicy;
 }
 impl Call for ForceDeleteInput {
     type Output = ForceDeleteOutput;
@@ -1352,6 +1631,18 @@ impl Call for GetEnvironmentTemplateInput {
 impl Call for GetEnvironmentTemplateVersionInput {
     type Output = GetEnvironmentTemplateVersionOutput;
     const OPERATION: Operation = Operation::GetEnvironmentTemplateVersion;
+}
+impl Call for GetGroupInput {
+    type Output = GetGroupOutput;
+    const OPERATION: Operation = Operation::GetGroup;
+}
+impl Call for GetInlinePolicyInput {
+    type Output = GetInlinePolicyOutput;
+    const OPERATION: Operation = Operation::GetInlinePolicy;
+}
+impl Call for GetPolicyInput {
+    type Output = GetPolicyOutput;
+    const OPERATION: Operation = Operation::GetPolicy;
 }
 impl Call for GetRepositoryInput {
     type Output = GetRepositoryOutput;
@@ -1401,6 +1692,14 @@ impl Call for GetTemplateSyncStatusInput {
     type Output = GetTemplateSyncStatusOutput;
     const OPERATION: Operation = Operation::GetTemplateSyncStatus;
 }
+impl Call for GetUserInput {
+    type Output = GetUserOutput;
+    const OPERATION: Operation = Operation::GetUser;
+}
+impl Call for ListAccessKeysInput {
+    type Output = ListAccessKeysOutput;
+    const OPERATION: Operation = Operation::ListAccessKeys;
+}
 impl Call for ListAccountsInput {
     type Output = ListAccountsOutput;
     const OPERATION: Operation = Operation::ListAccounts;
@@ -1444,6 +1743,14 @@ impl Call for ListEnvironmentTemplatesInput {
 impl Call for ListEnvironmentsInput {
     type Output = ListEnvironmentsOutput;
     const OPERATION: Operation = Operation::ListEnvironments;
+}
+impl Call for ListGroupsInput {
+    type Output = ListGroupsOutput;
+    const OPERATION: Operation = Operation::ListGroups;
+}
+impl Call for ListPoliciesInput {
+    type Output = ListPoliciesOutput;
+    const OPERATION: Operation = Operation::ListPolicies;
 }
 impl Call for ListRepositoriesInput {
     type Output = ListRepositoriesOutput;
@@ -1489,9 +1796,17 @@ impl Call for ListTagsForResourceInput {
     type Output = ListTagsForResourceOutput;
     const OPERATION: Operation = Operation::ListTagsForResource;
 }
+impl Call for ListUsersInput {
+    type Output = ListUsersOutput;
+    const OPERATION: Operation = Operation::ListUsers;
+}
 impl Call for NotifyResourceDeploymentStatusChangeInput {
     type Output = NotifyResourceDeploymentStatusChangeOutput;
     const OPERATION: Operation = Operation::NotifyResourceDeploymentStatusChange;
+}
+impl Call for PutInlinePolicyInput {
+    type Output = PutInlinePolicyOutput;
+    const OPERATION: Operation = Operation::PutInlinePolicy;
 }
 impl Call for RedeployInput {
     type Output = RedeployOutput;
@@ -1501,6 +1816,14 @@ impl Call for RejectEnvironmentAccountConnectionInput {
     type Output = RejectEnvironmentAccountConnectionOutput;
     const OPERATION: Operation = Operation::RejectEnvironmentAccountConnection;
 }
+impl Call for RemoveUserFromGroupInput {
+    type Output = RemoveUserFromGroupOutput;
+    const OPERATION: Operation = Operation::RemoveUserFromGroup;
+}
+impl Call for SimulatePolicyInput {
+    type Output = SimulatePolicyOutput;
+    const OPERATION: Operation = Operation::SimulatePolicy;
+}
 impl Call for TagResourceInput {
     type Output = TagResourceOutput;
     const OPERATION: Operation = Operation::TagResource;
@@ -1508,6 +1831,10 @@ impl Call for TagResourceInput {
 impl Call for UntagResourceInput {
     type Output = UntagResourceOutput;
     const OPERATION: Operation = Operation::UntagResource;
+}
+impl Call for UpdateAccessKeyInput {
+    type Output = UpdateAccessKeyOutput;
+    const OPERATION: Operation = Operation::UpdateAccessKey;
 }
 impl Call for UpdateAccountSettingsInput {
     type Output = UpdateAccountSettingsOutput;
@@ -1532,6 +1859,10 @@ impl Call for UpdateEnvironmentTemplateInput {
 impl Call for UpdateEnvironmentTemplateVersionInput {
     type Output = UpdateEnvironmentTemplateVersionOutput;
     const OPERATION: Operation = Operation::UpdateEnvironmentTemplateVersion;
+}
+impl Call for UpdatePolicyInput {
+    type Output = UpdatePolicyOutput;
+    const OPERATION: Operation = Operation::UpdatePolicy;
 }
 impl Call for UpdateServiceInput {
     type Output = UpdateServiceOutput;
@@ -1564,4 +1895,8 @@ impl Call for UpdateServiceTemplateVersionInput {
 impl Call for UpdateTemplateSyncConfigInput {
     type Output = UpdateTemplateSyncConfigOutput;
     const OPERATION: Operation = Operation::UpdateTemplateSyncConfig;
+}
+impl Call for UpdateUserInput {
+    type Output = UpdateUserOutput;
+    const OPERATION: Operation = Operation::UpdateUser;
 }

@@ -10,16 +10,21 @@ use super::validate;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     AcceptEnvironmentAccountConnection(AcceptEnvironmentAccountConnectionInput),
+    AddUserToGroup(AddUserToGroupInput),
+    AttachPolicy(AttachPolicyInput),
     CancelComponentDeployment(CancelComponentDeploymentInput),
     CancelEnvironmentDeployment(CancelEnvironmentDeploymentInput),
     CancelServiceInstanceDeployment(CancelServiceInstanceDeploymentInput),
     CancelServicePipelineDeployment(CancelServicePipelineDeploymentInput),
+    CreateAccessKey(CreateAccessKeyInput),
     CreateAccount(CreateAccountInput),
     CreateComponent(CreateComponentInput),
     CreateEnvironment(CreateEnvironmentInput),
     CreateEnvironmentAccountConnection(CreateEnvironmentAccountConnectionInput),
     CreateEnvironmentTemplate(CreateEnvironmentTemplateInput),
     CreateEnvironmentTemplateVersion(CreateEnvironmentTemplateVersionInput),
+    CreateGroup(CreateGroupInput),
+    CreatePolicy(CreatePolicyInput),
     CreateRepository(CreateRepositoryInput),
     CreateService(CreateServiceInput),
     CreateServiceInstance(CreateServiceInstanceInput),
@@ -27,18 +32,25 @@ pub enum Request {
     CreateServiceTemplate(CreateServiceTemplateInput),
     CreateServiceTemplateVersion(CreateServiceTemplateVersionInput),
     CreateTemplateSyncConfig(CreateTemplateSyncConfigInput),
+    CreateUser(CreateUserInput),
+    DeleteAccessKey(DeleteAccessKeyInput),
     DeleteComponent(DeleteComponentInput),
     DeleteDeployment(DeleteDeploymentInput),
     DeleteEnvironment(DeleteEnvironmentInput),
     DeleteEnvironmentAccountConnection(DeleteEnvironmentAccountConnectionInput),
     DeleteEnvironmentTemplate(DeleteEnvironmentTemplateInput),
     DeleteEnvironmentTemplateVersion(DeleteEnvironmentTemplateVersionInput),
+    DeleteGroup(DeleteGroupInput),
+    DeleteInlinePolicy(DeleteInlinePolicyInput),
+    DeletePolicy(DeletePolicyInput),
     DeleteRepository(DeleteRepositoryInput),
     DeleteService(DeleteServiceInput),
     DeleteServiceSyncConfig(DeleteServiceSyncConfigInput),
     DeleteServiceTemplate(DeleteServiceTemplateInput),
     DeleteServiceTemplateVersion(DeleteServiceTemplateVersionInput),
     DeleteTemplateSyncConfig(DeleteTemplateSyncConfigInput),
+    DeleteUser(DeleteUserInput),
+    DetachPolicy(DetachPolicyInput),
     ForceDelete(ForceDeleteInput),
     GetAccountSettings(GetAccountSettingsInput),
     GetComponent(GetComponentInput),
@@ -48,6 +60,9 @@ pub enum Request {
     GetEnvironmentAccountConnection(GetEnvironmentAccountConnectionInput),
     GetEnvironmentTemplate(GetEnvironmentTemplateInput),
     GetEnvironmentTemplateVersion(GetEnvironmentTemplateVersionInput),
+    GetGroup(GetGroupInput),
+    GetInlinePolicy(GetInlinePolicyInput),
+    GetPolicy(GetPolicyInput),
     GetRepository(GetRepositoryInput),
     GetRepositorySyncStatus(GetRepositorySyncStatusInput),
     GetResourcesSummary(GetResourcesSummaryInput),
@@ -60,6 +75,8 @@ pub enum Request {
     GetServiceTemplateVersion(GetServiceTemplateVersionInput),
     GetTemplateSyncConfig(GetTemplateSyncConfigInput),
     GetTemplateSyncStatus(GetTemplateSyncStatusInput),
+    GetUser(GetUserInput),
+    ListAccessKeys(ListAccessKeysInput),
     ListAccounts(ListAccountsInput),
     ListComponentOutputs(ListComponentOutputsInput),
     ListComponentProvisionedResources(ListComponentProvisionedResourcesInput),
@@ -71,6 +88,8 @@ pub enum Request {
     ListEnvironmentTemplateVersions(ListEnvironmentTemplateVersionsInput),
     ListEnvironmentTemplates(ListEnvironmentTemplatesInput),
     ListEnvironments(ListEnvironmentsInput),
+    ListGroups(ListGroupsInput),
+    ListPolicies(ListPoliciesInput),
     ListRepositories(ListRepositoriesInput),
     ListRepositorySyncDefinitions(ListRepositorySyncDefinitionsInput),
     ListServiceInstanceOutputs(ListServiceInstanceOutputsInput),
@@ -86,17 +105,23 @@ pub enum Request {
     ListServiceTemplates(ListServiceTemplatesInput),
     ListServices(ListServicesInput),
     ListTagsForResource(ListTagsForResourceInput),
+    ListUsers(ListUsersInput),
     NotifyResourceDeploymentStatusChange(NotifyResourceDeploymentStatusChangeInput),
+    PutInlinePolicy(PutInlinePolicyInput),
     Redeploy(RedeployInput),
     RejectEnvironmentAccountConnection(RejectEnvironmentAccountConnectionInput),
+    RemoveUserFromGroup(RemoveUserFromGroupInput),
+    SimulatePolicy(SimulatePolicyInput),
     TagResource(TagResourceInput),
     UntagResource(UntagResourceInput),
+    UpdateAccessKey(UpdateAccessKeyInput),
     UpdateAccountSettings(UpdateAccountSettingsInput),
     UpdateComponent(UpdateComponentInput),
     UpdateEnvironment(UpdateEnvironmentInput),
     UpdateEnvironmentAccountConnection(UpdateEnvironmentAccountConnectionInput),
     UpdateEnvironmentTemplate(UpdateEnvironmentTemplateInput),
     UpdateEnvironmentTemplateVersion(UpdateEnvironmentTemplateVersionInput),
+    UpdatePolicy(UpdatePolicyInput),
     UpdateService(UpdateServiceInput),
     UpdateServiceInstance(UpdateServiceInstanceInput),
     UpdateServicePipeline(UpdateServicePipelineInput),
@@ -105,10 +130,21 @@ pub enum Request {
     UpdateServiceTemplate(UpdateServiceTemplateInput),
     UpdateServiceTemplateVersion(UpdateServiceTemplateVersionInput),
     UpdateTemplateSyncConfig(UpdateTemplateSyncConfigInput),
+    UpdateUser(UpdateUserInput),
 }
 impl From<AcceptEnvironmentAccountConnectionInput> for Request {
     fn from(value: AcceptEnvironmentAccountConnectionInput) -> Self {
         Self::AcceptEnvironmentAccountConnection(value)
+    }
+}
+impl From<AddUserToGroupInput> for Request {
+    fn from(value: AddUserToGroupInput) -> Self {
+        Self::AddUserToGroup(value)
+    }
+}
+impl From<AttachPolicyInput> for Request {
+    fn from(value: AttachPolicyInput) -> Self {
+        Self::AttachPolicy(value)
     }
 }
 impl From<CancelComponentDeploymentInput> for Request {
@@ -129,6 +165,11 @@ impl From<CancelServiceInstanceDeploymentInput> for Request {
 impl From<CancelServicePipelineDeploymentInput> for Request {
     fn from(value: CancelServicePipelineDeploymentInput) -> Self {
         Self::CancelServicePipelineDeployment(value)
+    }
+}
+impl From<CreateAccessKeyInput> for Request {
+    fn from(value: CreateAccessKeyInput) -> Self {
+        Self::CreateAccessKey(value)
     }
 }
 impl From<CreateAccountInput> for Request {
@@ -159,6 +200,16 @@ impl From<CreateEnvironmentTemplateInput> for Request {
 impl From<CreateEnvironmentTemplateVersionInput> for Request {
     fn from(value: CreateEnvironmentTemplateVersionInput) -> Self {
         Self::CreateEnvironmentTemplateVersion(value)
+    }
+}
+impl From<CreateGroupInput> for Request {
+    fn from(value: CreateGroupInput) -> Self {
+        Self::CreateGroup(value)
+    }
+}
+impl From<CreatePolicyInput> for Request {
+    fn from(value: CreatePolicyInput) -> Self {
+        Self::CreatePolicy(value)
     }
 }
 impl From<CreateRepositoryInput> for Request {
@@ -196,6 +247,16 @@ impl From<CreateTemplateSyncConfigInput> for Request {
         Self::CreateTemplateSyncConfig(value)
     }
 }
+impl From<CreateUserInput> for Request {
+    fn from(value: CreateUserInput) -> Self {
+        Self::CreateUser(value)
+    }
+}
+impl From<DeleteAccessKeyInput> for Request {
+    fn from(value: DeleteAccessKeyInput) -> Self {
+        Self::DeleteAccessKey(value)
+    }
+}
 impl From<DeleteComponentInput> for Request {
     fn from(value: DeleteComponentInput) -> Self {
         Self::DeleteComponent(value)
@@ -226,6 +287,21 @@ impl From<DeleteEnvironmentTemplateVersionInput> for Request {
         Self::DeleteEnvironmentTemplateVersion(value)
     }
 }
+impl From<DeleteGroupInput> for Request {
+    fn from(value: DeleteGroupInput) -> Self {
+        Self::DeleteGroup(value)
+    }
+}
+impl From<DeleteInlinePolicyInput> for Request {
+    fn from(value: DeleteInlinePolicyInput) -> Self {
+        Self::DeleteInlinePolicy(value)
+    }
+}
+impl From<DeletePolicyInput> for Request {
+    fn from(value: DeletePolicyInput) -> Self {
+        Self::DeletePolicy(value)
+    }
+}
 impl From<DeleteRepositoryInput> for Request {
     fn from(value: DeleteRepositoryInput) -> Self {
         Self::DeleteRepository(value)
@@ -254,6 +330,16 @@ impl From<DeleteServiceTemplateVersionInput> for Request {
 impl From<DeleteTemplateSyncConfigInput> for Request {
     fn from(value: DeleteTemplateSyncConfigInput) -> Self {
         Self::DeleteTemplateSyncConfig(value)
+    }
+}
+impl From<DeleteUserInput> for Request {
+    fn from(value: DeleteUserInput) -> Self {
+        Self::DeleteUser(value)
+    }
+}
+impl From<DetachPolicyInput> for Request {
+    fn from(value: DetachPolicyInput) -> Self {
+        Self::DetachPolicy(value)
     }
 }
 impl From<ForceDeleteInput> for Request {
@@ -299,6 +385,21 @@ impl From<GetEnvironmentTemplateInput> for Request {
 impl From<GetEnvironmentTemplateVersionInput> for Request {
     fn from(value: GetEnvironmentTemplateVersionInput) -> Self {
         Self::GetEnvironmentTemplateVersion(value)
+    }
+}
+impl From<GetGroupInput> for Request {
+    fn from(value: GetGroupInput) -> Self {
+        Self::GetGroup(value)
+    }
+}
+impl From<GetInlinePolicyInput> for Request {
+    fn from(value: GetInlinePolicyInput) -> Self {
+        Self::GetInlinePolicy(value)
+    }
+}
+impl From<GetPolicyInput> for Request {
+    fn from(value: GetPolicyInput) -> Self {
+        Self::GetPolicy(value)
     }
 }
 impl From<GetRepositoryInput> for Request {
@@ -361,6 +462,16 @@ impl From<GetTemplateSyncStatusInput> for Request {
         Self::GetTemplateSyncStatus(value)
     }
 }
+impl From<GetUserInput> for Request {
+    fn from(value: GetUserInput) -> Self {
+        Self::GetUser(value)
+    }
+}
+impl From<ListAccessKeysInput> for Request {
+    fn from(value: ListAccessKeysInput) -> Self {
+        Self::ListAccessKeys(value)
+    }
+}
 impl From<ListAccountsInput> for Request {
     fn from(value: ListAccountsInput) -> Self {
         Self::ListAccounts(value)
@@ -414,6 +525,16 @@ impl From<ListEnvironmentTemplatesInput> for Request {
 impl From<ListEnvironmentsInput> for Request {
     fn from(value: ListEnvironmentsInput) -> Self {
         Self::ListEnvironments(value)
+    }
+}
+impl From<ListGroupsInput> for Request {
+    fn from(value: ListGroupsInput) -> Self {
+        Self::ListGroups(value)
+    }
+}
+impl From<ListPoliciesInput> for Request {
+    fn from(value: ListPoliciesInput) -> Self {
+        Self::ListPolicies(value)
     }
 }
 impl From<ListRepositoriesInput> for Request {
@@ -471,9 +592,19 @@ impl From<ListTagsForResourceInput> for Request {
         Self::ListTagsForResource(value)
     }
 }
+impl From<ListUsersInput> for Request {
+    fn from(value: ListUsersInput) -> Self {
+        Self::ListUsers(value)
+    }
+}
 impl From<NotifyResourceDeploymentStatusChangeInput> for Request {
     fn from(value: NotifyResourceDeploymentStatusChangeInput) -> Self {
         Self::NotifyResourceDeploymentStatusChange(value)
+    }
+}
+impl From<PutInlinePolicyInput> for Request {
+    fn from(value: PutInlinePolicyInput) -> Self {
+        Self::PutInlinePolicy(value)
     }
 }
 impl From<RedeployInput> for Request {
@@ -486,6 +617,16 @@ impl From<RejectEnvironmentAccountConnectionInput> for Request {
         Self::RejectEnvironmentAccountConnection(value)
     }
 }
+impl From<RemoveUserFromGroupInput> for Request {
+    fn from(value: RemoveUserFromGroupInput) -> Self {
+        Self::RemoveUserFromGroup(value)
+    }
+}
+impl From<SimulatePolicyInput> for Request {
+    fn from(value: SimulatePolicyInput) -> Self {
+        Self::SimulatePolicy(value)
+    }
+}
 impl From<TagResourceInput> for Request {
     fn from(value: TagResourceInput) -> Self {
         Self::TagResource(value)
@@ -494,6 +635,11 @@ impl From<TagResourceInput> for Request {
 impl From<UntagResourceInput> for Request {
     fn from(value: UntagResourceInput) -> Self {
         Self::UntagResource(value)
+    }
+}
+impl From<UpdateAccessKeyInput> for Request {
+    fn from(value: UpdateAccessKeyInput) -> Self {
+        Self::UpdateAccessKey(value)
     }
 }
 impl From<UpdateAccountSettingsInput> for Request {
@@ -524,6 +670,11 @@ impl From<UpdateEnvironmentTemplateInput> for Request {
 impl From<UpdateEnvironmentTemplateVersionInput> for Request {
     fn from(value: UpdateEnvironmentTemplateVersionInput) -> Self {
         Self::UpdateEnvironmentTemplateVersion(value)
+    }
+}
+impl From<UpdatePolicyInput> for Request {
+    fn from(value: UpdatePolicyInput) -> Self {
+        Self::UpdatePolicy(value)
     }
 }
 impl From<UpdateServiceInput> for Request {
@@ -566,6 +717,11 @@ impl From<UpdateTemplateSyncConfigInput> for Request {
         Self::UpdateTemplateSyncConfig(value)
     }
 }
+impl From<UpdateUserInput> for Request {
+    fn from(value: UpdateUserInput) -> Self {
+        Self::UpdateUser(value)
+    }
+}
 impl Request {
     /// Reads a body and checks it against the constraints of the model.
     ///
@@ -582,6 +738,14 @@ impl Request {
                             &validate::ACCEPT_ENVIRONMENT_ACCOUNT_CONNECTION_INPUT,
                         )?,
                     )
+                }
+                Operation::AddUserToGroup => {
+                    Self::AddUserToGroup(
+                        decode(body, &validate::ADD_USER_TO_GROUP_INPUT)?,
+                    )
+                }
+                Operation::AttachPolicy => {
+                    Self::AttachPolicy(decode(body, &validate::ATTACH_POLICY_INPUT)?)
                 }
                 Operation::CancelComponentDeployment => {
                     Self::CancelComponentDeployment(
@@ -607,6 +771,11 @@ impl Request {
                             body,
                             &validate::CANCEL_SERVICE_PIPELINE_DEPLOYMENT_INPUT,
                         )?,
+                    )
+                }
+                Operation::CreateAccessKey => {
+                    Self::CreateAccessKey(
+                        decode(body, &validate::CREATE_ACCESS_KEY_INPUT)?,
                     )
                 }
                 Operation::CreateAccount => {
@@ -643,6 +812,12 @@ impl Request {
                         )?,
                     )
                 }
+                Operation::CreateGroup => {
+                    Self::CreateGroup(decode(body, &validate::CREATE_GROUP_INPUT)?)
+                }
+                Operation::CreatePolicy => {
+                    Self::CreatePolicy(decode(body, &validate::CREATE_POLICY_INPUT)?)
+                }
                 Operation::CreateRepository => {
                     Self::CreateRepository(
                         decode(body, &validate::CREATE_REPOSITORY_INPUT)?,
@@ -674,6 +849,14 @@ impl Request {
                 Operation::CreateTemplateSyncConfig => {
                     Self::CreateTemplateSyncConfig(
                         decode(body, &validate::CREATE_TEMPLATE_SYNC_CONFIG_INPUT)?,
+                    )
+                }
+                Operation::CreateUser => {
+                    Self::CreateUser(decode(body, &validate::CREATE_USER_INPUT)?)
+                }
+                Operation::DeleteAccessKey => {
+                    Self::DeleteAccessKey(
+                        decode(body, &validate::DELETE_ACCESS_KEY_INPUT)?,
                     )
                 }
                 Operation::DeleteComponent => {
@@ -712,6 +895,17 @@ impl Request {
                         )?,
                     )
                 }
+                Operation::DeleteGroup => {
+                    Self::DeleteGroup(decode(body, &validate::DELETE_GROUP_INPUT)?)
+                }
+                Operation::DeleteInlinePolicy => {
+                    Self::DeleteInlinePolicy(
+                        decode(body, &validate::DELETE_INLINE_POLICY_INPUT)?,
+                    )
+                }
+                Operation::DeletePolicy => {
+                    Self::DeletePolicy(decode(body, &validate::DELETE_POLICY_INPUT)?)
+                }
                 Operation::DeleteRepository => {
                     Self::DeleteRepository(
                         decode(body, &validate::DELETE_REPOSITORY_INPUT)?,
@@ -739,6 +933,12 @@ impl Request {
                     Self::DeleteTemplateSyncConfig(
                         decode(body, &validate::DELETE_TEMPLATE_SYNC_CONFIG_INPUT)?,
                     )
+                }
+                Operation::DeleteUser => {
+                    Self::DeleteUser(decode(body, &validate::DELETE_USER_INPUT)?)
+                }
+                Operation::DetachPolicy => {
+                    Self::DetachPolicy(decode(body, &validate::DETACH_POLICY_INPUT)?)
                 }
                 Operation::ForceDelete => {
                     Self::ForceDelete(decode(body, &validate::FORCE_DELETE_INPUT)?)
@@ -779,6 +979,17 @@ impl Request {
                     Self::GetEnvironmentTemplateVersion(
                         decode(body, &validate::GET_ENVIRONMENT_TEMPLATE_VERSION_INPUT)?,
                     )
+                }
+                Operation::GetGroup => {
+                    Self::GetGroup(decode(body, &validate::GET_GROUP_INPUT)?)
+                }
+                Operation::GetInlinePolicy => {
+                    Self::GetInlinePolicy(
+                        decode(body, &validate::GET_INLINE_POLICY_INPUT)?,
+                    )
+                }
+                Operation::GetPolicy => {
+                    Self::GetPolicy(decode(body, &validate::GET_POLICY_INPUT)?)
                 }
                 Operation::GetRepository => {
                     Self::GetRepository(decode(body, &validate::GET_REPOSITORY_INPUT)?)
@@ -834,6 +1045,14 @@ impl Request {
                 Operation::GetTemplateSyncStatus => {
                     Self::GetTemplateSyncStatus(
                         decode(body, &validate::GET_TEMPLATE_SYNC_STATUS_INPUT)?,
+                    )
+                }
+                Operation::GetUser => {
+                    Self::GetUser(decode(body, &validate::GET_USER_INPUT)?)
+                }
+                Operation::ListAccessKeys => {
+                    Self::ListAccessKeys(
+                        decode(body, &validate::LIST_ACCESS_KEYS_INPUT)?,
                     )
                 }
                 Operation::ListAccounts => {
@@ -899,6 +1118,12 @@ impl Request {
                         decode(body, &validate::LIST_ENVIRONMENTS_INPUT)?,
                     )
                 }
+                Operation::ListGroups => {
+                    Self::ListGroups(decode(body, &validate::LIST_GROUPS_INPUT)?)
+                }
+                Operation::ListPolicies => {
+                    Self::ListPolicies(decode(body, &validate::LIST_POLICIES_INPUT)?)
+                }
                 Operation::ListRepositories => {
                     Self::ListRepositories(
                         decode(body, &validate::LIST_REPOSITORIES_INPUT)?,
@@ -958,12 +1183,20 @@ impl Request {
                         decode(body, &validate::LIST_TAGS_FOR_RESOURCE_INPUT)?,
                     )
                 }
+                Operation::ListUsers => {
+                    Self::ListUsers(decode(body, &validate::LIST_USERS_INPUT)?)
+                }
                 Operation::NotifyResourceDeploymentStatusChange => {
                     Self::NotifyResourceDeploymentStatusChange(
                         decode(
                             body,
                             &validate::NOTIFY_RESOURCE_DEPLOYMENT_STATUS_CHANGE_INPUT,
                         )?,
+                    )
+                }
+                Operation::PutInlinePolicy => {
+                    Self::PutInlinePolicy(
+                        decode(body, &validate::PUT_INLINE_POLICY_INPUT)?,
                     )
                 }
                 Operation::Redeploy => {
@@ -977,11 +1210,24 @@ impl Request {
                         )?,
                     )
                 }
+                Operation::RemoveUserFromGroup => {
+                    Self::RemoveUserFromGroup(
+                        decode(body, &validate::REMOVE_USER_FROM_GROUP_INPUT)?,
+                    )
+                }
+                Operation::SimulatePolicy => {
+                    Self::SimulatePolicy(decode(body, &validate::SIMULATE_POLICY_INPUT)?)
+                }
                 Operation::TagResource => {
                     Self::TagResource(decode(body, &validate::TAG_RESOURCE_INPUT)?)
                 }
                 Operation::UntagResource => {
                     Self::UntagResource(decode(body, &validate::UNTAG_RESOURCE_INPUT)?)
+                }
+                Operation::UpdateAccessKey => {
+                    Self::UpdateAccessKey(
+                        decode(body, &validate::UPDATE_ACCESS_KEY_INPUT)?,
+                    )
                 }
                 Operation::UpdateAccountSettings => {
                     Self::UpdateAccountSettings(
@@ -1018,6 +1264,9 @@ impl Request {
                             &validate::UPDATE_ENVIRONMENT_TEMPLATE_VERSION_INPUT,
                         )?,
                     )
+                }
+                Operation::UpdatePolicy => {
+                    Self::UpdatePolicy(decode(body, &validate::UPDATE_POLICY_INPUT)?)
                 }
                 Operation::UpdateService => {
                     Self::UpdateService(decode(body, &validate::UPDATE_SERVICE_INPUT)?)
@@ -1057,6 +1306,9 @@ impl Request {
                         decode(body, &validate::UPDATE_TEMPLATE_SYNC_CONFIG_INPUT)?,
                     )
                 }
+                Operation::UpdateUser => {
+                    Self::UpdateUser(decode(body, &validate::UPDATE_USER_INPUT)?)
+                }
             },
         )
     }
@@ -1065,16 +1317,21 @@ impl Request {
     pub fn to_json(&self) -> Vec<u8> {
         match self {
             Self::AcceptEnvironmentAccountConnection(value) => to_json(value),
+            Self::AddUserToGroup(value) => to_json(value),
+            Self::AttachPolicy(value) => to_json(value),
             Self::CancelComponentDeployment(value) => to_json(value),
             Self::CancelEnvironmentDeployment(value) => to_json(value),
             Self::CancelServiceInstanceDeployment(value) => to_json(value),
             Self::CancelServicePipelineDeployment(value) => to_json(value),
+            Self::CreateAccessKey(value) => to_json(value),
             Self::CreateAccount(value) => to_json(value),
             Self::CreateComponent(value) => to_json(value),
             Self::CreateEnvironment(value) => to_json(value),
             Self::CreateEnvironmentAccountConnection(value) => to_json(value),
             Self::CreateEnvironmentTemplate(value) => to_json(value),
             Self::CreateEnvironmentTemplateVersion(value) => to_json(value),
+            Self::CreateGroup(value) => to_json(value),
+            Self::CreatePolicy(value) => to_json(value),
             Self::CreateRepository(value) => to_json(value),
             Self::CreateService(value) => to_json(value),
             Self::CreateServiceInstance(value) => to_json(value),
@@ -1082,18 +1339,25 @@ impl Request {
             Self::CreateServiceTemplate(value) => to_json(value),
             Self::CreateServiceTemplateVersion(value) => to_json(value),
             Self::CreateTemplateSyncConfig(value) => to_json(value),
+            Self::CreateUser(value) => to_json(value),
+            Self::DeleteAccessKey(value) => to_json(value),
             Self::DeleteComponent(value) => to_json(value),
             Self::DeleteDeployment(value) => to_json(value),
             Self::DeleteEnvironment(value) => to_json(value),
             Self::DeleteEnvironmentAccountConnection(value) => to_json(value),
             Self::DeleteEnvironmentTemplate(value) => to_json(value),
             Self::DeleteEnvironmentTemplateVersion(value) => to_json(value),
+            Self::DeleteGroup(value) => to_json(value),
+            Self::DeleteInlinePolicy(value) => to_json(value),
+            Self::DeletePolicy(value) => to_json(value),
             Self::DeleteRepository(value) => to_json(value),
             Self::DeleteService(value) => to_json(value),
             Self::DeleteServiceSyncConfig(value) => to_json(value),
             Self::DeleteServiceTemplate(value) => to_json(value),
             Self::DeleteServiceTemplateVersion(value) => to_json(value),
             Self::DeleteTemplateSyncConfig(value) => to_json(value),
+            Self::DeleteUser(value) => to_json(value),
+            Self::DetachPolicy(value) => to_json(value),
             Self::ForceDelete(value) => to_json(value),
             Self::GetAccountSettings(value) => to_json(value),
             Self::GetComponent(value) => to_json(value),
@@ -1103,6 +1367,9 @@ impl Request {
             Self::GetEnvironmentAccountConnection(value) => to_json(value),
             Self::GetEnvironmentTemplate(value) => to_json(value),
             Self::GetEnvironmentTemplateVersion(value) => to_json(value),
+            Self::GetGroup(value) => to_json(value),
+            Self::GetInlinePolicy(value) => to_json(value),
+            Self::GetPolicy(value) => to_json(value),
             Self::GetRepository(value) => to_json(value),
             Self::GetRepositorySyncStatus(value) => to_json(value),
             Self::GetResourcesSummary(value) => to_json(value),
@@ -1115,6 +1382,8 @@ impl Request {
             Self::GetServiceTemplateVersion(value) => to_json(value),
             Self::GetTemplateSyncConfig(value) => to_json(value),
             Self::GetTemplateSyncStatus(value) => to_json(value),
+            Self::GetUser(value) => to_json(value),
+            Self::ListAccessKeys(value) => to_json(value),
             Self::ListAccounts(value) => to_json(value),
             Self::ListComponentOutputs(value) => to_json(value),
             Self::ListComponentProvisionedResources(value) => to_json(value),
@@ -1126,6 +1395,8 @@ impl Request {
             Self::ListEnvironmentTemplateVersions(value) => to_json(value),
             Self::ListEnvironmentTemplates(value) => to_json(value),
             Self::ListEnvironments(value) => to_json(value),
+            Self::ListGroups(value) => to_json(value),
+            Self::ListPolicies(value) => to_json(value),
             Self::ListRepositories(value) => to_json(value),
             Self::ListRepositorySyncDefinitions(value) => to_json(value),
             Self::ListServiceInstanceOutputs(value) => to_json(value),
@@ -1137,17 +1408,23 @@ impl Request {
             Self::ListServiceTemplates(value) => to_json(value),
             Self::ListServices(value) => to_json(value),
             Self::ListTagsForResource(value) => to_json(value),
+            Self::ListUsers(value) => to_json(value),
             Self::NotifyResourceDeploymentStatusChange(value) => to_json(value),
+            Self::PutInlinePolicy(value) => to_json(value),
             Self::Redeploy(value) => to_json(value),
             Self::RejectEnvironmentAccountConnection(value) => to_json(value),
+            Self::RemoveUserFromGroup(value) => to_json(value),
+            Self::SimulatePolicy(value) => to_json(value),
             Self::TagResource(value) => to_json(value),
             Self::UntagResource(value) => to_json(value),
+            Self::UpdateAccessKey(value) => to_json(value),
             Self::UpdateAccountSettings(value) => to_json(value),
             Self::UpdateComponent(value) => to_json(value),
             Self::UpdateEnvironment(value) => to_json(value),
             Self::UpdateEnvironmentAccountConnection(value) => to_json(value),
             Self::UpdateEnvironmentTemplate(value) => to_json(value),
             Self::UpdateEnvironmentTemplateVersion(value) => to_json(value),
+            Self::UpdatePolicy(value) => to_json(value),
             Self::UpdateService(value) => to_json(value),
             Self::UpdateServiceInstance(value) => to_json(value),
             Self::UpdateServicePipeline(value) => to_json(value),
@@ -1156,6 +1433,7 @@ impl Request {
             Self::UpdateServiceTemplate(value) => to_json(value),
             Self::UpdateServiceTemplateVersion(value) => to_json(value),
             Self::UpdateTemplateSyncConfig(value) => to_json(value),
+            Self::UpdateUser(value) => to_json(value),
         }
     }
     /// The operation whose input this is.
@@ -1165,6 +1443,8 @@ impl Request {
             Self::AcceptEnvironmentAccountConnection(_) => {
                 Operation::AcceptEnvironmentAccountConnection
             }
+            Self::AddUserToGroup(_) => Operation::AddUserToGroup,
+            Self::AttachPolicy(_) => Operation::AttachPolicy,
             Self::CancelComponentDeployment(_) => Operation::CancelComponentDeployment,
             Self::CancelEnvironmentDeployment(_) => {
                 Operation::CancelEnvironmentDeployment
@@ -1175,6 +1455,7 @@ impl Request {
             Self::CancelServicePipelineDeployment(_) => {
                 Operation::CancelServicePipelineDeployment
             }
+            Self::CreateAccessKey(_) => Operation::CreateAccessKey,
             Self::CreateAccount(_) => Operation::CreateAccount,
             Self::CreateComponent(_) => Operation::CreateComponent,
             Self::CreateEnvironment(_) => Operation::CreateEnvironment,
@@ -1185,6 +1466,8 @@ impl Request {
             Self::CreateEnvironmentTemplateVersion(_) => {
                 Operation::CreateEnvironmentTemplateVersion
             }
+            Self::CreateGroup(_) => Operation::CreateGroup,
+            Self::CreatePolicy(_) => Operation::CreatePolicy,
             Self::CreateRepository(_) => Operation::CreateRepository,
             Self::CreateService(_) => Operation::CreateService,
             Self::CreateServiceInstance(_) => Operation::CreateServiceInstance,
@@ -1194,6 +1477,8 @@ impl Request {
                 Operation::CreateServiceTemplateVersion
             }
             Self::CreateTemplateSyncConfig(_) => Operation::CreateTemplateSyncConfig,
+            Self::CreateUser(_) => Operation::CreateUser,
+            Self::DeleteAccessKey(_) => Operation::DeleteAccessKey,
             Self::DeleteComponent(_) => Operation::DeleteComponent,
             Self::DeleteDeployment(_) => Operation::DeleteDeployment,
             Self::DeleteEnvironment(_) => Operation::DeleteEnvironment,
@@ -1204,6 +1489,9 @@ impl Request {
             Self::DeleteEnvironmentTemplateVersion(_) => {
                 Operation::DeleteEnvironmentTemplateVersion
             }
+            Self::DeleteGroup(_) => Operation::DeleteGroup,
+            Self::DeleteInlinePolicy(_) => Operation::DeleteInlinePolicy,
+            Self::DeletePolicy(_) => Operation::DeletePolicy,
             Self::DeleteRepository(_) => Operation::DeleteRepository,
             Self::DeleteService(_) => Operation::DeleteService,
             Self::DeleteServiceSyncConfig(_) => Operation::DeleteServiceSyncConfig,
@@ -1212,6 +1500,8 @@ impl Request {
                 Operation::DeleteServiceTemplateVersion
             }
             Self::DeleteTemplateSyncConfig(_) => Operation::DeleteTemplateSyncConfig,
+            Self::DeleteUser(_) => Operation::DeleteUser,
+            Self::DetachPolicy(_) => Operation::DetachPolicy,
             Self::ForceDelete(_) => Operation::ForceDelete,
             Self::GetAccountSettings(_) => Operation::GetAccountSettings,
             Self::GetComponent(_) => Operation::GetComponent,
@@ -1225,6 +1515,9 @@ impl Request {
             Self::GetEnvironmentTemplateVersion(_) => {
                 Operation::GetEnvironmentTemplateVersion
             }
+            Self::GetGroup(_) => Operation::GetGroup,
+            Self::GetInlinePolicy(_) => Operation::GetInlinePolicy,
+            Self::GetPolicy(_) => Operation::GetPolicy,
             Self::GetRepository(_) => Operation::GetRepository,
             Self::GetRepositorySyncStatus(_) => Operation::GetRepositorySyncStatus,
             Self::GetResourcesSummary(_) => Operation::GetResourcesSummary,
@@ -1241,6 +1534,8 @@ impl Request {
             Self::GetServiceTemplateVersion(_) => Operation::GetServiceTemplateVersion,
             Self::GetTemplateSyncConfig(_) => Operation::GetTemplateSyncConfig,
             Self::GetTemplateSyncStatus(_) => Operation::GetTemplateSyncStatus,
+            Self::GetUser(_) => Operation::GetUser,
+            Self::ListAccessKeys(_) => Operation::ListAccessKeys,
             Self::ListAccounts(_) => Operation::ListAccounts,
             Self::ListComponentOutputs(_) => Operation::ListComponentOutputs,
             Self::ListComponentProvisionedResources(_) => {
@@ -1260,6 +1555,8 @@ impl Request {
             }
             Self::ListEnvironmentTemplates(_) => Operation::ListEnvironmentTemplates,
             Self::ListEnvironments(_) => Operation::ListEnvironments,
+            Self::ListGroups(_) => Operation::ListGroups,
+            Self::ListPolicies(_) => Operation::ListPolicies,
             Self::ListRepositories(_) => Operation::ListRepositories,
             Self::ListRepositorySyncDefinitions(_) => {
                 Operation::ListRepositorySyncDefinitions
@@ -1279,15 +1576,20 @@ impl Request {
             Self::ListServiceTemplates(_) => Operation::ListServiceTemplates,
             Self::ListServices(_) => Operation::ListServices,
             Self::ListTagsForResource(_) => Operation::ListTagsForResource,
+            Self::ListUsers(_) => Operation::ListUsers,
             Self::NotifyResourceDeploymentStatusChange(_) => {
                 Operation::NotifyResourceDeploymentStatusChange
             }
+            Self::PutInlinePolicy(_) => Operation::PutInlinePolicy,
             Self::Redeploy(_) => Operation::Redeploy,
             Self::RejectEnvironmentAccountConnection(_) => {
                 Operation::RejectEnvironmentAccountConnection
             }
+            Self::RemoveUserFromGroup(_) => Operation::RemoveUserFromGroup,
+            Self::SimulatePolicy(_) => Operation::SimulatePolicy,
             Self::TagResource(_) => Operation::TagResource,
             Self::UntagResource(_) => Operation::UntagResource,
+            Self::UpdateAccessKey(_) => Operation::UpdateAccessKey,
             Self::UpdateAccountSettings(_) => Operation::UpdateAccountSettings,
             Self::UpdateComponent(_) => Operation::UpdateComponent,
             Self::UpdateEnvironment(_) => Operation::UpdateEnvironment,
@@ -1298,6 +1600,7 @@ impl Request {
             Self::UpdateEnvironmentTemplateVersion(_) => {
                 Operation::UpdateEnvironmentTemplateVersion
             }
+            Self::UpdatePolicy(_) => Operation::UpdatePolicy,
             Self::UpdateService(_) => Operation::UpdateService,
             Self::UpdateServiceInstance(_) => Operation::UpdateServiceInstance,
             Self::UpdateServicePipeline(_) => Operation::UpdateServicePipeline,
@@ -1308,6 +1611,7 @@ impl Request {
                 Operation::UpdateServiceTemplateVersion
             }
             Self::UpdateTemplateSyncConfig(_) => Operation::UpdateTemplateSyncConfig,
+            Self::UpdateUser(_) => Operation::UpdateUser,
         }
     }
 }

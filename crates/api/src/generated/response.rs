@@ -8,16 +8,21 @@ use super::types::*;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Response {
     AcceptEnvironmentAccountConnection(AcceptEnvironmentAccountConnectionOutput),
+    AddUserToGroup(AddUserToGroupOutput),
+    AttachPolicy(AttachPolicyOutput),
     CancelComponentDeployment(CancelComponentDeploymentOutput),
     CancelEnvironmentDeployment(CancelEnvironmentDeploymentOutput),
     CancelServiceInstanceDeployment(CancelServiceInstanceDeploymentOutput),
     CancelServicePipelineDeployment(CancelServicePipelineDeploymentOutput),
+    CreateAccessKey(CreateAccessKeyOutput),
     CreateAccount(CreateAccountOutput),
     CreateComponent(CreateComponentOutput),
     CreateEnvironment(CreateEnvironmentOutput),
     CreateEnvironmentAccountConnection(CreateEnvironmentAccountConnectionOutput),
     CreateEnvironmentTemplate(CreateEnvironmentTemplateOutput),
     CreateEnvironmentTemplateVersion(CreateEnvironmentTemplateVersionOutput),
+    CreateGroup(CreateGroupOutput),
+    CreatePolicy(CreatePolicyOutput),
     CreateRepository(CreateRepositoryOutput),
     CreateService(CreateServiceOutput),
     CreateServiceInstance(CreateServiceInstanceOutput),
@@ -25,18 +30,25 @@ pub enum Response {
     CreateServiceTemplate(CreateServiceTemplateOutput),
     CreateServiceTemplateVersion(CreateServiceTemplateVersionOutput),
     CreateTemplateSyncConfig(CreateTemplateSyncConfigOutput),
+    CreateUser(CreateUserOutput),
+    DeleteAccessKey(DeleteAccessKeyOutput),
     DeleteComponent(DeleteComponentOutput),
     DeleteDeployment(DeleteDeploymentOutput),
     DeleteEnvironment(DeleteEnvironmentOutput),
     DeleteEnvironmentAccountConnection(DeleteEnvironmentAccountConnectionOutput),
     DeleteEnvironmentTemplate(DeleteEnvironmentTemplateOutput),
     DeleteEnvironmentTemplateVersion(DeleteEnvironmentTemplateVersionOutput),
+    DeleteGroup(DeleteGroupOutput),
+    DeleteInlinePolicy(DeleteInlinePolicyOutput),
+    DeletePolicy(DeletePolicyOutput),
     DeleteRepository(DeleteRepositoryOutput),
     DeleteService(DeleteServiceOutput),
     DeleteServiceSyncConfig(DeleteServiceSyncConfigOutput),
     DeleteServiceTemplate(DeleteServiceTemplateOutput),
     DeleteServiceTemplateVersion(DeleteServiceTemplateVersionOutput),
     DeleteTemplateSyncConfig(DeleteTemplateSyncConfigOutput),
+    DeleteUser(DeleteUserOutput),
+    DetachPolicy(DetachPolicyOutput),
     ForceDelete(ForceDeleteOutput),
     GetAccountSettings(GetAccountSettingsOutput),
     GetComponent(GetComponentOutput),
@@ -46,6 +58,9 @@ pub enum Response {
     GetEnvironmentAccountConnection(GetEnvironmentAccountConnectionOutput),
     GetEnvironmentTemplate(GetEnvironmentTemplateOutput),
     GetEnvironmentTemplateVersion(GetEnvironmentTemplateVersionOutput),
+    GetGroup(GetGroupOutput),
+    GetInlinePolicy(GetInlinePolicyOutput),
+    GetPolicy(GetPolicyOutput),
     GetRepository(GetRepositoryOutput),
     GetRepositorySyncStatus(GetRepositorySyncStatusOutput),
     GetResourcesSummary(GetResourcesSummaryOutput),
@@ -58,6 +73,8 @@ pub enum Response {
     GetServiceTemplateVersion(GetServiceTemplateVersionOutput),
     GetTemplateSyncConfig(GetTemplateSyncConfigOutput),
     GetTemplateSyncStatus(GetTemplateSyncStatusOutput),
+    GetUser(GetUserOutput),
+    ListAccessKeys(ListAccessKeysOutput),
     ListAccounts(ListAccountsOutput),
     ListComponentOutputs(ListComponentOutputsOutput),
     ListComponentProvisionedResources(ListComponentProvisionedResourcesOutput),
@@ -69,6 +86,8 @@ pub enum Response {
     ListEnvironmentTemplateVersions(ListEnvironmentTemplateVersionsOutput),
     ListEnvironmentTemplates(ListEnvironmentTemplatesOutput),
     ListEnvironments(ListEnvironmentsOutput),
+    ListGroups(ListGroupsOutput),
+    ListPolicies(ListPoliciesOutput),
     ListRepositories(ListRepositoriesOutput),
     ListRepositorySyncDefinitions(ListRepositorySyncDefinitionsOutput),
     ListServiceInstanceOutputs(ListServiceInstanceOutputsOutput),
@@ -84,17 +103,23 @@ pub enum Response {
     ListServiceTemplates(ListServiceTemplatesOutput),
     ListServices(ListServicesOutput),
     ListTagsForResource(ListTagsForResourceOutput),
+    ListUsers(ListUsersOutput),
     NotifyResourceDeploymentStatusChange(NotifyResourceDeploymentStatusChangeOutput),
+    PutInlinePolicy(PutInlinePolicyOutput),
     Redeploy(RedeployOutput),
     RejectEnvironmentAccountConnection(RejectEnvironmentAccountConnectionOutput),
+    RemoveUserFromGroup(RemoveUserFromGroupOutput),
+    SimulatePolicy(SimulatePolicyOutput),
     TagResource(TagResourceOutput),
     UntagResource(UntagResourceOutput),
+    UpdateAccessKey(UpdateAccessKeyOutput),
     UpdateAccountSettings(UpdateAccountSettingsOutput),
     UpdateComponent(UpdateComponentOutput),
     UpdateEnvironment(UpdateEnvironmentOutput),
     UpdateEnvironmentAccountConnection(UpdateEnvironmentAccountConnectionOutput),
     UpdateEnvironmentTemplate(UpdateEnvironmentTemplateOutput),
     UpdateEnvironmentTemplateVersion(UpdateEnvironmentTemplateVersionOutput),
+    UpdatePolicy(UpdatePolicyOutput),
     UpdateService(UpdateServiceOutput),
     UpdateServiceInstance(UpdateServiceInstanceOutput),
     UpdateServicePipeline(UpdateServicePipelineOutput),
@@ -103,10 +128,21 @@ pub enum Response {
     UpdateServiceTemplate(UpdateServiceTemplateOutput),
     UpdateServiceTemplateVersion(UpdateServiceTemplateVersionOutput),
     UpdateTemplateSyncConfig(UpdateTemplateSyncConfigOutput),
+    UpdateUser(UpdateUserOutput),
 }
 impl From<AcceptEnvironmentAccountConnectionOutput> for Response {
     fn from(value: AcceptEnvironmentAccountConnectionOutput) -> Self {
         Self::AcceptEnvironmentAccountConnection(value)
+    }
+}
+impl From<AddUserToGroupOutput> for Response {
+    fn from(value: AddUserToGroupOutput) -> Self {
+        Self::AddUserToGroup(value)
+    }
+}
+impl From<AttachPolicyOutput> for Response {
+    fn from(value: AttachPolicyOutput) -> Self {
+        Self::AttachPolicy(value)
     }
 }
 impl From<CancelComponentDeploymentOutput> for Response {
@@ -127,6 +163,11 @@ impl From<CancelServiceInstanceDeploymentOutput> for Response {
 impl From<CancelServicePipelineDeploymentOutput> for Response {
     fn from(value: CancelServicePipelineDeploymentOutput) -> Self {
         Self::CancelServicePipelineDeployment(value)
+    }
+}
+impl From<CreateAccessKeyOutput> for Response {
+    fn from(value: CreateAccessKeyOutput) -> Self {
+        Self::CreateAccessKey(value)
     }
 }
 impl From<CreateAccountOutput> for Response {
@@ -157,6 +198,16 @@ impl From<CreateEnvironmentTemplateOutput> for Response {
 impl From<CreateEnvironmentTemplateVersionOutput> for Response {
     fn from(value: CreateEnvironmentTemplateVersionOutput) -> Self {
         Self::CreateEnvironmentTemplateVersion(value)
+    }
+}
+impl From<CreateGroupOutput> for Response {
+    fn from(value: CreateGroupOutput) -> Self {
+        Self::CreateGroup(value)
+    }
+}
+impl From<CreatePolicyOutput> for Response {
+    fn from(value: CreatePolicyOutput) -> Self {
+        Self::CreatePolicy(value)
     }
 }
 impl From<CreateRepositoryOutput> for Response {
@@ -194,6 +245,16 @@ impl From<CreateTemplateSyncConfigOutput> for Response {
         Self::CreateTemplateSyncConfig(value)
     }
 }
+impl From<CreateUserOutput> for Response {
+    fn from(value: CreateUserOutput) -> Self {
+        Self::CreateUser(value)
+    }
+}
+impl From<DeleteAccessKeyOutput> for Response {
+    fn from(value: DeleteAccessKeyOutput) -> Self {
+        Self::DeleteAccessKey(value)
+    }
+}
 impl From<DeleteComponentOutput> for Response {
     fn from(value: DeleteComponentOutput) -> Self {
         Self::DeleteComponent(value)
@@ -224,6 +285,21 @@ impl From<DeleteEnvironmentTemplateVersionOutput> for Response {
         Self::DeleteEnvironmentTemplateVersion(value)
     }
 }
+impl From<DeleteGroupOutput> for Response {
+    fn from(value: DeleteGroupOutput) -> Self {
+        Self::DeleteGroup(value)
+    }
+}
+impl From<DeleteInlinePolicyOutput> for Response {
+    fn from(value: DeleteInlinePolicyOutput) -> Self {
+        Self::DeleteInlinePolicy(value)
+    }
+}
+impl From<DeletePolicyOutput> for Response {
+    fn from(value: DeletePolicyOutput) -> Self {
+        Self::DeletePolicy(value)
+    }
+}
 impl From<DeleteRepositoryOutput> for Response {
     fn from(value: DeleteRepositoryOutput) -> Self {
         Self::DeleteRepository(value)
@@ -252,6 +328,16 @@ impl From<DeleteServiceTemplateVersionOutput> for Response {
 impl From<DeleteTemplateSyncConfigOutput> for Response {
     fn from(value: DeleteTemplateSyncConfigOutput) -> Self {
         Self::DeleteTemplateSyncConfig(value)
+    }
+}
+impl From<DeleteUserOutput> for Response {
+    fn from(value: DeleteUserOutput) -> Self {
+        Self::DeleteUser(value)
+    }
+}
+impl From<DetachPolicyOutput> for Response {
+    fn from(value: DetachPolicyOutput) -> Self {
+        Self::DetachPolicy(value)
     }
 }
 impl From<ForceDeleteOutput> for Response {
@@ -297,6 +383,21 @@ impl From<GetEnvironmentTemplateOutput> for Response {
 impl From<GetEnvironmentTemplateVersionOutput> for Response {
     fn from(value: GetEnvironmentTemplateVersionOutput) -> Self {
         Self::GetEnvironmentTemplateVersion(value)
+    }
+}
+impl From<GetGroupOutput> for Response {
+    fn from(value: GetGroupOutput) -> Self {
+        Self::GetGroup(value)
+    }
+}
+impl From<GetInlinePolicyOutput> for Response {
+    fn from(value: GetInlinePolicyOutput) -> Self {
+        Self::GetInlinePolicy(value)
+    }
+}
+impl From<GetPolicyOutput> for Response {
+    fn from(value: GetPolicyOutput) -> Self {
+        Self::GetPolicy(value)
     }
 }
 impl From<GetRepositoryOutput> for Response {
@@ -359,6 +460,16 @@ impl From<GetTemplateSyncStatusOutput> for Response {
         Self::GetTemplateSyncStatus(value)
     }
 }
+impl From<GetUserOutput> for Response {
+    fn from(value: GetUserOutput) -> Self {
+        Self::GetUser(value)
+    }
+}
+impl From<ListAccessKeysOutput> for Response {
+    fn from(value: ListAccessKeysOutput) -> Self {
+        Self::ListAccessKeys(value)
+    }
+}
 impl From<ListAccountsOutput> for Response {
     fn from(value: ListAccountsOutput) -> Self {
         Self::ListAccounts(value)
@@ -412,6 +523,16 @@ impl From<ListEnvironmentTemplatesOutput> for Response {
 impl From<ListEnvironmentsOutput> for Response {
     fn from(value: ListEnvironmentsOutput) -> Self {
         Self::ListEnvironments(value)
+    }
+}
+impl From<ListGroupsOutput> for Response {
+    fn from(value: ListGroupsOutput) -> Self {
+        Self::ListGroups(value)
+    }
+}
+impl From<ListPoliciesOutput> for Response {
+    fn from(value: ListPoliciesOutput) -> Self {
+        Self::ListPolicies(value)
     }
 }
 impl From<ListRepositoriesOutput> for Response {
@@ -469,9 +590,19 @@ impl From<ListTagsForResourceOutput> for Response {
         Self::ListTagsForResource(value)
     }
 }
+impl From<ListUsersOutput> for Response {
+    fn from(value: ListUsersOutput) -> Self {
+        Self::ListUsers(value)
+    }
+}
 impl From<NotifyResourceDeploymentStatusChangeOutput> for Response {
     fn from(value: NotifyResourceDeploymentStatusChangeOutput) -> Self {
         Self::NotifyResourceDeploymentStatusChange(value)
+    }
+}
+impl From<PutInlinePolicyOutput> for Response {
+    fn from(value: PutInlinePolicyOutput) -> Self {
+        Self::PutInlinePolicy(value)
     }
 }
 impl From<RedeployOutput> for Response {
@@ -484,6 +615,16 @@ impl From<RejectEnvironmentAccountConnectionOutput> for Response {
         Self::RejectEnvironmentAccountConnection(value)
     }
 }
+impl From<RemoveUserFromGroupOutput> for Response {
+    fn from(value: RemoveUserFromGroupOutput) -> Self {
+        Self::RemoveUserFromGroup(value)
+    }
+}
+impl From<SimulatePolicyOutput> for Response {
+    fn from(value: SimulatePolicyOutput) -> Self {
+        Self::SimulatePolicy(value)
+    }
+}
 impl From<TagResourceOutput> for Response {
     fn from(value: TagResourceOutput) -> Self {
         Self::TagResource(value)
@@ -492,6 +633,11 @@ impl From<TagResourceOutput> for Response {
 impl From<UntagResourceOutput> for Response {
     fn from(value: UntagResourceOutput) -> Self {
         Self::UntagResource(value)
+    }
+}
+impl From<UpdateAccessKeyOutput> for Response {
+    fn from(value: UpdateAccessKeyOutput) -> Self {
+        Self::UpdateAccessKey(value)
     }
 }
 impl From<UpdateAccountSettingsOutput> for Response {
@@ -522,6 +668,11 @@ impl From<UpdateEnvironmentTemplateOutput> for Response {
 impl From<UpdateEnvironmentTemplateVersionOutput> for Response {
     fn from(value: UpdateEnvironmentTemplateVersionOutput) -> Self {
         Self::UpdateEnvironmentTemplateVersion(value)
+    }
+}
+impl From<UpdatePolicyOutput> for Response {
+    fn from(value: UpdatePolicyOutput) -> Self {
+        Self::UpdatePolicy(value)
     }
 }
 impl From<UpdateServiceOutput> for Response {
@@ -564,6 +715,11 @@ impl From<UpdateTemplateSyncConfigOutput> for Response {
         Self::UpdateTemplateSyncConfig(value)
     }
 }
+impl From<UpdateUserOutput> for Response {
+    fn from(value: UpdateUserOutput) -> Self {
+        Self::UpdateUser(value)
+    }
+}
 impl Response {
     /// Reads the body of an answer to the operation.
     ///
@@ -577,6 +733,12 @@ impl Response {
                         serde_json::from_slice(body)?,
                     )
                 }
+                Operation::AddUserToGroup => {
+                    Self::AddUserToGroup(serde_json::from_slice(body)?)
+                }
+                Operation::AttachPolicy => {
+                    Self::AttachPolicy(serde_json::from_slice(body)?)
+                }
                 Operation::CancelComponentDeployment => {
                     Self::CancelComponentDeployment(serde_json::from_slice(body)?)
                 }
@@ -588,6 +750,9 @@ impl Response {
                 }
                 Operation::CancelServicePipelineDeployment => {
                     Self::CancelServicePipelineDeployment(serde_json::from_slice(body)?)
+                }
+                Operation::CreateAccessKey => {
+                    Self::CreateAccessKey(serde_json::from_slice(body)?)
                 }
                 Operation::CreateAccount => {
                     Self::CreateAccount(serde_json::from_slice(body)?)
@@ -608,6 +773,12 @@ impl Response {
                 }
                 Operation::CreateEnvironmentTemplateVersion => {
                     Self::CreateEnvironmentTemplateVersion(serde_json::from_slice(body)?)
+                }
+                Operation::CreateGroup => {
+                    Self::CreateGroup(serde_json::from_slice(body)?)
+                }
+                Operation::CreatePolicy => {
+                    Self::CreatePolicy(serde_json::from_slice(body)?)
                 }
                 Operation::CreateRepository => {
                     Self::CreateRepository(serde_json::from_slice(body)?)
@@ -630,6 +801,10 @@ impl Response {
                 Operation::CreateTemplateSyncConfig => {
                     Self::CreateTemplateSyncConfig(serde_json::from_slice(body)?)
                 }
+                Operation::CreateUser => Self::CreateUser(serde_json::from_slice(body)?),
+                Operation::DeleteAccessKey => {
+                    Self::DeleteAccessKey(serde_json::from_slice(body)?)
+                }
                 Operation::DeleteComponent => {
                     Self::DeleteComponent(serde_json::from_slice(body)?)
                 }
@@ -650,6 +825,15 @@ impl Response {
                 Operation::DeleteEnvironmentTemplateVersion => {
                     Self::DeleteEnvironmentTemplateVersion(serde_json::from_slice(body)?)
                 }
+                Operation::DeleteGroup => {
+                    Self::DeleteGroup(serde_json::from_slice(body)?)
+                }
+                Operation::DeleteInlinePolicy => {
+                    Self::DeleteInlinePolicy(serde_json::from_slice(body)?)
+                }
+                Operation::DeletePolicy => {
+                    Self::DeletePolicy(serde_json::from_slice(body)?)
+                }
                 Operation::DeleteRepository => {
                     Self::DeleteRepository(serde_json::from_slice(body)?)
                 }
@@ -667,6 +851,10 @@ impl Response {
                 }
                 Operation::DeleteTemplateSyncConfig => {
                     Self::DeleteTemplateSyncConfig(serde_json::from_slice(body)?)
+                }
+                Operation::DeleteUser => Self::DeleteUser(serde_json::from_slice(body)?),
+                Operation::DetachPolicy => {
+                    Self::DetachPolicy(serde_json::from_slice(body)?)
                 }
                 Operation::ForceDelete => {
                     Self::ForceDelete(serde_json::from_slice(body)?)
@@ -695,6 +883,11 @@ impl Response {
                 Operation::GetEnvironmentTemplateVersion => {
                     Self::GetEnvironmentTemplateVersion(serde_json::from_slice(body)?)
                 }
+                Operation::GetGroup => Self::GetGroup(serde_json::from_slice(body)?),
+                Operation::GetInlinePolicy => {
+                    Self::GetInlinePolicy(serde_json::from_slice(body)?)
+                }
+                Operation::GetPolicy => Self::GetPolicy(serde_json::from_slice(body)?),
                 Operation::GetRepository => {
                     Self::GetRepository(serde_json::from_slice(body)?)
                 }
@@ -728,6 +921,10 @@ impl Response {
                 }
                 Operation::GetTemplateSyncStatus => {
                     Self::GetTemplateSyncStatus(serde_json::from_slice(body)?)
+                }
+                Operation::GetUser => Self::GetUser(serde_json::from_slice(body)?),
+                Operation::ListAccessKeys => {
+                    Self::ListAccessKeys(serde_json::from_slice(body)?)
                 }
                 Operation::ListAccounts => {
                     Self::ListAccounts(serde_json::from_slice(body)?)
@@ -768,6 +965,10 @@ impl Response {
                 Operation::ListEnvironments => {
                     Self::ListEnvironments(serde_json::from_slice(body)?)
                 }
+                Operation::ListGroups => Self::ListGroups(serde_json::from_slice(body)?),
+                Operation::ListPolicies => {
+                    Self::ListPolicies(serde_json::from_slice(body)?)
+                }
                 Operation::ListRepositories => {
                     Self::ListRepositories(serde_json::from_slice(body)?)
                 }
@@ -805,10 +1006,14 @@ impl Response {
                 Operation::ListTagsForResource => {
                     Self::ListTagsForResource(serde_json::from_slice(body)?)
                 }
+                Operation::ListUsers => Self::ListUsers(serde_json::from_slice(body)?),
                 Operation::NotifyResourceDeploymentStatusChange => {
                     Self::NotifyResourceDeploymentStatusChange(
                         serde_json::from_slice(body)?,
                     )
+                }
+                Operation::PutInlinePolicy => {
+                    Self::PutInlinePolicy(serde_json::from_slice(body)?)
                 }
                 Operation::Redeploy => Self::Redeploy(serde_json::from_slice(body)?),
                 Operation::RejectEnvironmentAccountConnection => {
@@ -816,11 +1021,20 @@ impl Response {
                         serde_json::from_slice(body)?,
                     )
                 }
+                Operation::RemoveUserFromGroup => {
+                    Self::RemoveUserFromGroup(serde_json::from_slice(body)?)
+                }
+                Operation::SimulatePolicy => {
+                    Self::SimulatePolicy(serde_json::from_slice(body)?)
+                }
                 Operation::TagResource => {
                     Self::TagResource(serde_json::from_slice(body)?)
                 }
                 Operation::UntagResource => {
                     Self::UntagResource(serde_json::from_slice(body)?)
+                }
+                Operation::UpdateAccessKey => {
+                    Self::UpdateAccessKey(serde_json::from_slice(body)?)
                 }
                 Operation::UpdateAccountSettings => {
                     Self::UpdateAccountSettings(serde_json::from_slice(body)?)
@@ -841,6 +1055,9 @@ impl Response {
                 }
                 Operation::UpdateEnvironmentTemplateVersion => {
                     Self::UpdateEnvironmentTemplateVersion(serde_json::from_slice(body)?)
+                }
+                Operation::UpdatePolicy => {
+                    Self::UpdatePolicy(serde_json::from_slice(body)?)
                 }
                 Operation::UpdateService => {
                     Self::UpdateService(serde_json::from_slice(body)?)
@@ -866,6 +1083,7 @@ impl Response {
                 Operation::UpdateTemplateSyncConfig => {
                     Self::UpdateTemplateSyncConfig(serde_json::from_slice(body)?)
                 }
+                Operation::UpdateUser => Self::UpdateUser(serde_json::from_slice(body)?),
             },
         )
     }
@@ -874,16 +1092,21 @@ impl Response {
     pub fn to_json(&self) -> Vec<u8> {
         match self {
             Self::AcceptEnvironmentAccountConnection(value) => to_json(value),
+            Self::AddUserToGroup(value) => to_json(value),
+            Self::AttachPolicy(value) => to_json(value),
             Self::CancelComponentDeployment(value) => to_json(value),
             Self::CancelEnvironmentDeployment(value) => to_json(value),
             Self::CancelServiceInstanceDeployment(value) => to_json(value),
             Self::CancelServicePipelineDeployment(value) => to_json(value),
+            Self::CreateAccessKey(value) => to_json(value),
             Self::CreateAccount(value) => to_json(value),
             Self::CreateComponent(value) => to_json(value),
             Self::CreateEnvironment(value) => to_json(value),
             Self::CreateEnvironmentAccountConnection(value) => to_json(value),
             Self::CreateEnvironmentTemplate(value) => to_json(value),
             Self::CreateEnvironmentTemplateVersion(value) => to_json(value),
+            Self::CreateGroup(value) => to_json(value),
+            Self::CreatePolicy(value) => to_json(value),
             Self::CreateRepository(value) => to_json(value),
             Self::CreateService(value) => to_json(value),
             Self::CreateServiceInstance(value) => to_json(value),
@@ -891,18 +1114,25 @@ impl Response {
             Self::CreateServiceTemplate(value) => to_json(value),
             Self::CreateServiceTemplateVersion(value) => to_json(value),
             Self::CreateTemplateSyncConfig(value) => to_json(value),
+            Self::CreateUser(value) => to_json(value),
+            Self::DeleteAccessKey(value) => to_json(value),
             Self::DeleteComponent(value) => to_json(value),
             Self::DeleteDeployment(value) => to_json(value),
             Self::DeleteEnvironment(value) => to_json(value),
             Self::DeleteEnvironmentAccountConnection(value) => to_json(value),
             Self::DeleteEnvironmentTemplate(value) => to_json(value),
             Self::DeleteEnvironmentTemplateVersion(value) => to_json(value),
+            Self::DeleteGroup(value) => to_json(value),
+            Self::DeleteInlinePolicy(value) => to_json(value),
+            Self::DeletePolicy(value) => to_json(value),
             Self::DeleteRepository(value) => to_json(value),
             Self::DeleteService(value) => to_json(value),
             Self::DeleteServiceSyncConfig(value) => to_json(value),
             Self::DeleteServiceTemplate(value) => to_json(value),
             Self::DeleteServiceTemplateVersion(value) => to_json(value),
             Self::DeleteTemplateSyncConfig(value) => to_json(value),
+            Self::DeleteUser(value) => to_json(value),
+            Self::DetachPolicy(value) => to_json(value),
             Self::ForceDelete(value) => to_json(value),
             Self::GetAccountSettings(value) => to_json(value),
             Self::GetComponent(value) => to_json(value),
@@ -912,6 +1142,9 @@ impl Response {
             Self::GetEnvironmentAccountConnection(value) => to_json(value),
             Self::GetEnvironmentTemplate(value) => to_json(value),
             Self::GetEnvironmentTemplateVersion(value) => to_json(value),
+            Self::GetGroup(value) => to_json(value),
+            Self::GetInlinePolicy(value) => to_json(value),
+            Self::GetPolicy(value) => to_json(value),
             Self::GetRepository(value) => to_json(value),
             Self::GetRepositorySyncStatus(value) => to_json(value),
             Self::GetResourcesSummary(value) => to_json(value),
@@ -924,6 +1157,8 @@ impl Response {
             Self::GetServiceTemplateVersion(value) => to_json(value),
             Self::GetTemplateSyncConfig(value) => to_json(value),
             Self::GetTemplateSyncStatus(value) => to_json(value),
+            Self::GetUser(value) => to_json(value),
+            Self::ListAccessKeys(value) => to_json(value),
             Self::ListAccounts(value) => to_json(value),
             Self::ListComponentOutputs(value) => to_json(value),
             Self::ListComponentProvisionedResources(value) => to_json(value),
@@ -935,6 +1170,8 @@ impl Response {
             Self::ListEnvironmentTemplateVersions(value) => to_json(value),
             Self::ListEnvironmentTemplates(value) => to_json(value),
             Self::ListEnvironments(value) => to_json(value),
+            Self::ListGroups(value) => to_json(value),
+            Self::ListPolicies(value) => to_json(value),
             Self::ListRepositories(value) => to_json(value),
             Self::ListRepositorySyncDefinitions(value) => to_json(value),
             Self::ListServiceInstanceOutputs(value) => to_json(value),
@@ -946,17 +1183,23 @@ impl Response {
             Self::ListServiceTemplates(value) => to_json(value),
             Self::ListServices(value) => to_json(value),
             Self::ListTagsForResource(value) => to_json(value),
+            Self::ListUsers(value) => to_json(value),
             Self::NotifyResourceDeploymentStatusChange(value) => to_json(value),
+            Self::PutInlinePolicy(value) => to_json(value),
             Self::Redeploy(value) => to_json(value),
             Self::RejectEnvironmentAccountConnection(value) => to_json(value),
+            Self::RemoveUserFromGroup(value) => to_json(value),
+            Self::SimulatePolicy(value) => to_json(value),
             Self::TagResource(value) => to_json(value),
             Self::UntagResource(value) => to_json(value),
+            Self::UpdateAccessKey(value) => to_json(value),
             Self::UpdateAccountSettings(value) => to_json(value),
             Self::UpdateComponent(value) => to_json(value),
             Self::UpdateEnvironment(value) => to_json(value),
             Self::UpdateEnvironmentAccountConnection(value) => to_json(value),
             Self::UpdateEnvironmentTemplate(value) => to_json(value),
             Self::UpdateEnvironmentTemplateVersion(value) => to_json(value),
+            Self::UpdatePolicy(value) => to_json(value),
             Self::UpdateService(value) => to_json(value),
             Self::UpdateServiceInstance(value) => to_json(value),
             Self::UpdateServicePipeline(value) => to_json(value),
@@ -965,6 +1208,7 @@ impl Response {
             Self::UpdateServiceTemplate(value) => to_json(value),
             Self::UpdateServiceTemplateVersion(value) => to_json(value),
             Self::UpdateTemplateSyncConfig(value) => to_json(value),
+            Self::UpdateUser(value) => to_json(value),
         }
     }
     /// The operation whose output this is.
@@ -974,6 +1218,8 @@ impl Response {
             Self::AcceptEnvironmentAccountConnection(_) => {
                 Operation::AcceptEnvironmentAccountConnection
             }
+            Self::AddUserToGroup(_) => Operation::AddUserToGroup,
+            Self::AttachPolicy(_) => Operation::AttachPolicy,
             Self::CancelComponentDeployment(_) => Operation::CancelComponentDeployment,
             Self::CancelEnvironmentDeployment(_) => {
                 Operation::CancelEnvironmentDeployment
@@ -984,6 +1230,7 @@ impl Response {
             Self::CancelServicePipelineDeployment(_) => {
                 Operation::CancelServicePipelineDeployment
             }
+            Self::CreateAccessKey(_) => Operation::CreateAccessKey,
             Self::CreateAccount(_) => Operation::CreateAccount,
             Self::CreateComponent(_) => Operation::CreateComponent,
             Self::CreateEnvironment(_) => Operation::CreateEnvironment,
@@ -994,6 +1241,8 @@ impl Response {
             Self::CreateEnvironmentTemplateVersion(_) => {
                 Operation::CreateEnvironmentTemplateVersion
             }
+            Self::CreateGroup(_) => Operation::CreateGroup,
+            Self::CreatePolicy(_) => Operation::CreatePolicy,
             Self::CreateRepository(_) => Operation::CreateRepository,
             Self::CreateService(_) => Operation::CreateService,
             Self::CreateServiceInstance(_) => Operation::CreateServiceInstance,
@@ -1003,6 +1252,8 @@ impl Response {
                 Operation::CreateServiceTemplateVersion
             }
             Self::CreateTemplateSyncConfig(_) => Operation::CreateTemplateSyncConfig,
+            Self::CreateUser(_) => Operation::CreateUser,
+            Self::DeleteAccessKey(_) => Operation::DeleteAccessKey,
             Self::DeleteComponent(_) => Operation::DeleteComponent,
             Self::DeleteDeployment(_) => Operation::DeleteDeployment,
             Self::DeleteEnvironment(_) => Operation::DeleteEnvironment,
@@ -1013,6 +1264,9 @@ impl Response {
             Self::DeleteEnvironmentTemplateVersion(_) => {
                 Operation::DeleteEnvironmentTemplateVersion
             }
+            Self::DeleteGroup(_) => Operation::DeleteGroup,
+            Self::DeleteInlinePolicy(_) => Operation::DeleteInlinePolicy,
+            Self::DeletePolicy(_) => Operation::DeletePolicy,
             Self::DeleteRepository(_) => Operation::DeleteRepository,
             Self::DeleteService(_) => Operation::DeleteService,
             Self::DeleteServiceSyncConfig(_) => Operation::DeleteServiceSyncConfig,
@@ -1021,6 +1275,8 @@ impl Response {
                 Operation::DeleteServiceTemplateVersion
             }
             Self::DeleteTemplateSyncConfig(_) => Operation::DeleteTemplateSyncConfig,
+            Self::DeleteUser(_) => Operation::DeleteUser,
+            Self::DetachPolicy(_) => Operation::DetachPolicy,
             Self::ForceDelete(_) => Operation::ForceDelete,
             Self::GetAccountSettings(_) => Operation::GetAccountSettings,
             Self::GetComponent(_) => Operation::GetComponent,
@@ -1034,6 +1290,9 @@ impl Response {
             Self::GetEnvironmentTemplateVersion(_) => {
                 Operation::GetEnvironmentTemplateVersion
             }
+            Self::GetGroup(_) => Operation::GetGroup,
+            Self::GetInlinePolicy(_) => Operation::GetInlinePolicy,
+            Self::GetPolicy(_) => Operation::GetPolicy,
             Self::GetRepository(_) => Operation::GetRepository,
             Self::GetRepositorySyncStatus(_) => Operation::GetRepositorySyncStatus,
             Self::GetResourcesSummary(_) => Operation::GetResourcesSummary,
@@ -1050,6 +1309,8 @@ impl Response {
             Self::GetServiceTemplateVersion(_) => Operation::GetServiceTemplateVersion,
             Self::GetTemplateSyncConfig(_) => Operation::GetTemplateSyncConfig,
             Self::GetTemplateSyncStatus(_) => Operation::GetTemplateSyncStatus,
+            Self::GetUser(_) => Operation::GetUser,
+            Self::ListAccessKeys(_) => Operation::ListAccessKeys,
             Self::ListAccounts(_) => Operation::ListAccounts,
             Self::ListComponentOutputs(_) => Operation::ListComponentOutputs,
             Self::ListComponentProvisionedResources(_) => {
@@ -1069,6 +1330,8 @@ impl Response {
             }
             Self::ListEnvironmentTemplates(_) => Operation::ListEnvironmentTemplates,
             Self::ListEnvironments(_) => Operation::ListEnvironments,
+            Self::ListGroups(_) => Operation::ListGroups,
+            Self::ListPolicies(_) => Operation::ListPolicies,
             Self::ListRepositories(_) => Operation::ListRepositories,
             Self::ListRepositorySyncDefinitions(_) => {
                 Operation::ListRepositorySyncDefinitions
@@ -1088,15 +1351,20 @@ impl Response {
             Self::ListServiceTemplates(_) => Operation::ListServiceTemplates,
             Self::ListServices(_) => Operation::ListServices,
             Self::ListTagsForResource(_) => Operation::ListTagsForResource,
+            Self::ListUsers(_) => Operation::ListUsers,
             Self::NotifyResourceDeploymentStatusChange(_) => {
                 Operation::NotifyResourceDeploymentStatusChange
             }
+            Self::PutInlinePolicy(_) => Operation::PutInlinePolicy,
             Self::Redeploy(_) => Operation::Redeploy,
             Self::RejectEnvironmentAccountConnection(_) => {
                 Operation::RejectEnvironmentAccountConnection
             }
+            Self::RemoveUserFromGroup(_) => Operation::RemoveUserFromGroup,
+            Self::SimulatePolicy(_) => Operation::SimulatePolicy,
             Self::TagResource(_) => Operation::TagResource,
             Self::UntagResource(_) => Operation::UntagResource,
+            Self::UpdateAccessKey(_) => Operation::UpdateAccessKey,
             Self::UpdateAccountSettings(_) => Operation::UpdateAccountSettings,
             Self::UpdateComponent(_) => Operation::UpdateComponent,
             Self::UpdateEnvironment(_) => Operation::UpdateEnvironment,
@@ -1107,6 +1375,7 @@ impl Response {
             Self::UpdateEnvironmentTemplateVersion(_) => {
                 Operation::UpdateEnvironmentTemplateVersion
             }
+            Self::UpdatePolicy(_) => Operation::UpdatePolicy,
             Self::UpdateService(_) => Operation::UpdateService,
             Self::UpdateServiceInstance(_) => Operation::UpdateServiceInstance,
             Self::UpdateServicePipeline(_) => Operation::UpdateServicePipeline,
@@ -1117,6 +1386,7 @@ impl Response {
                 Operation::UpdateServiceTemplateVersion
             }
             Self::UpdateTemplateSyncConfig(_) => Operation::UpdateTemplateSyncConfig,
+            Self::UpdateUser(_) => Operation::UpdateUser,
         }
     }
 }

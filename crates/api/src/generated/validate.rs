@@ -14,6 +14,34 @@ pub(crate) static ACCEPT_ENVIRONMENT_ACCOUNT_CONNECTION_INPUT: Shape = Shape {
         ],
     ),
 };
+pub(crate) static ACCESS_KEY_ID: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 16, max: Some(128) },
+        pattern: None,
+    },
+};
+pub(crate) static ACCESS_KEY_STATUS: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Enum(&["ACTIVE", "INACTIVE"]),
+};
+pub(crate) static ADD_USER_TO_GROUP_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "groupName",
+                required: true,
+                shape: &GROUP_NAME,
+            },
+            Member {
+                name: "userName",
+                required: true,
+                shape: &USER_NAME,
+            },
+        ],
+    ),
+};
 pub(crate) static ARN: Shape = Shape {
     sensitive: false,
     kind: Kind::String {
@@ -24,6 +52,28 @@ pub(crate) static ARN: Shape = Shape {
             ),
         ),
     },
+};
+pub(crate) static ATTACH_POLICY_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "groupName",
+                required: false,
+                shape: &GROUP_NAME,
+            },
+            Member {
+                name: "policy",
+                required: true,
+                shape: &POLICY_REFERENCE,
+            },
+            Member {
+                name: "userName",
+                required: false,
+                shape: &USER_NAME,
+            },
+        ],
+    ),
 };
 pub(crate) static AWS_ACCOUNT_ID: Shape = Shape {
     sensitive: false,
@@ -123,6 +173,63 @@ pub(crate) static COMPATIBLE_ENVIRONMENT_TEMPLATE_INPUT_LIST: Shape = Shape {
 pub(crate) static COMPONENT_DEPLOYMENT_UPDATE_TYPE: Shape = Shape {
     sensitive: false,
     kind: Kind::Enum(&["NONE", "CURRENT_VERSION"]),
+};
+pub(crate) static CONTEXT_ENTRY: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "key",
+                required: true,
+                shape: &CONTEXT_KEY,
+            },
+            Member {
+                name: "values",
+                required: true,
+                shape: &CONTEXT_VALUE_LIST,
+            },
+        ],
+    ),
+};
+pub(crate) static CONTEXT_ENTRY_LIST: Shape = Shape {
+    sensitive: false,
+    kind: Kind::List {
+        length: Length { min: 0, max: Some(100) },
+        element: &CONTEXT_ENTRY,
+    },
+};
+pub(crate) static CONTEXT_KEY: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 1, max: Some(256) },
+        pattern: None,
+    },
+};
+pub(crate) static CONTEXT_VALUE: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 0, max: Some(2048) },
+        pattern: None,
+    },
+};
+pub(crate) static CONTEXT_VALUE_LIST: Shape = Shape {
+    sensitive: false,
+    kind: Kind::List {
+        length: Length { min: 0, max: Some(100) },
+        element: &CONTEXT_VALUE,
+    },
+};
+pub(crate) static CREATE_ACCESS_KEY_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "userName",
+                required: false,
+                shape: &USER_NAME,
+            },
+        ],
+    ),
 };
 pub(crate) static CREATE_ACCOUNT_INPUT: Shape = Shape {
     sensitive: false,
@@ -372,6 +479,40 @@ pub(crate) static CREATE_ENVIRONMENT_TEMPLATE_VERSION_INPUT: Shape = Shape {
                 name: "templateName",
                 required: true,
                 shape: &RESOURCE_NAME,
+            },
+        ],
+    ),
+};
+pub(crate) static CREATE_GROUP_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "groupName",
+                required: true,
+                shape: &GROUP_NAME,
+            },
+        ],
+    ),
+};
+pub(crate) static CREATE_POLICY_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "description",
+                required: false,
+                shape: &POLICY_DESCRIPTION,
+            },
+            Member {
+                name: "policyDocument",
+                required: true,
+                shape: &POLICY_DOCUMENT,
+            },
+            Member {
+                name: "policyName",
+                required: true,
+                shape: &POLICY_NAME,
             },
         ],
     ),
@@ -660,6 +801,45 @@ pub(crate) static CREATE_TEMPLATE_SYNC_CONFIG_INPUT: Shape = Shape {
         ],
     ),
 };
+pub(crate) static CREATE_USER_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "permissionsBoundary",
+                required: false,
+                shape: &POLICY_REFERENCE,
+            },
+            Member {
+                name: "tags",
+                required: false,
+                shape: &TAG_LIST,
+            },
+            Member {
+                name: "userName",
+                required: true,
+                shape: &USER_NAME,
+            },
+        ],
+    ),
+};
+pub(crate) static DELETE_ACCESS_KEY_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "accessKeyId",
+                required: true,
+                shape: &ACCESS_KEY_ID,
+            },
+            Member {
+                name: "userName",
+                required: false,
+                shape: &USER_NAME,
+            },
+        ],
+    ),
+};
 pub(crate) static DELETE_COMPONENT_INPUT: Shape = Shape {
     sensitive: false,
     kind: Kind::Structure(
@@ -738,6 +918,52 @@ pub(crate) static DELETE_ENVIRONMENT_TEMPLATE_VERSION_INPUT: Shape = Shape {
                 name: "templateName",
                 required: true,
                 shape: &RESOURCE_NAME,
+            },
+        ],
+    ),
+};
+pub(crate) static DELETE_GROUP_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "groupName",
+                required: true,
+                shape: &GROUP_NAME,
+            },
+        ],
+    ),
+};
+pub(crate) static DELETE_INLINE_POLICY_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "groupName",
+                required: false,
+                shape: &GROUP_NAME,
+            },
+            Member {
+                name: "policyName",
+                required: true,
+                shape: &POLICY_NAME,
+            },
+            Member {
+                name: "userName",
+                required: false,
+                shape: &USER_NAME,
+            },
+        ],
+    ),
+};
+pub(crate) static DELETE_POLICY_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "policy",
+                required: true,
+                shape: &POLICY_REFERENCE,
             },
         ],
     ),
@@ -834,6 +1060,18 @@ pub(crate) static DELETE_TEMPLATE_SYNC_CONFIG_INPUT: Shape = Shape {
         ],
     ),
 };
+pub(crate) static DELETE_USER_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "userName",
+                required: true,
+                shape: &USER_NAME,
+            },
+        ],
+    ),
+};
 pub(crate) static DEPLOYMENT_ID: Shape = Shape {
     sensitive: false,
     kind: Kind::String {
@@ -855,6 +1093,28 @@ pub(crate) static DESCRIPTION: Shape = Shape {
         length: Length { min: 0, max: Some(500) },
         pattern: None,
     },
+};
+pub(crate) static DETACH_POLICY_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "groupName",
+                required: false,
+                shape: &GROUP_NAME,
+            },
+            Member {
+                name: "policy",
+                required: true,
+                shape: &POLICY_REFERENCE,
+            },
+            Member {
+                name: "userName",
+                required: false,
+                shape: &USER_NAME,
+            },
+        ],
+    ),
 };
 pub(crate) static DISPLAY_NAME: Shape = Shape {
     sensitive: true,
@@ -1065,6 +1325,62 @@ pub(crate) static GET_ENVIRONMENT_TEMPLATE_VERSION_INPUT: Shape = Shape {
         ],
     ),
 };
+pub(crate) static GET_GROUP_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "groupName",
+                required: true,
+                shape: &GROUP_NAME,
+            },
+            Member {
+                name: "maxResults",
+                required: false,
+                shape: &MAX_PAGE_RESULTS,
+            },
+            Member {
+                name: "nextToken",
+                required: false,
+                shape: &NEXT_TOKEN,
+            },
+        ],
+    ),
+};
+pub(crate) static GET_INLINE_POLICY_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "groupName",
+                required: false,
+                shape: &GROUP_NAME,
+            },
+            Member {
+                name: "policyName",
+                required: true,
+                shape: &POLICY_NAME,
+            },
+            Member {
+                name: "userName",
+                required: false,
+                shape: &USER_NAME,
+            },
+        ],
+    ),
+};
+pub(crate) static GET_POLICY_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "policy",
+                required: true,
+                shape: &POLICY_REFERENCE,
+            },
+        ],
+    ),
+};
 pub(crate) static GET_REPOSITORY_INPUT: Shape = Shape {
     sensitive: false,
     kind: Kind::Structure(
@@ -1261,6 +1577,18 @@ pub(crate) static GET_TEMPLATE_SYNC_STATUS_INPUT: Shape = Shape {
         ],
     ),
 };
+pub(crate) static GET_USER_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "userName",
+                required: true,
+                shape: &USER_NAME,
+            },
+        ],
+    ),
+};
 pub(crate) static GIT_BRANCH_NAME: Shape = Shape {
     sensitive: false,
     kind: Kind::String {
@@ -1268,9 +1596,28 @@ pub(crate) static GIT_BRANCH_NAME: Shape = Shape {
         pattern: None,
     },
 };
+pub(crate) static GROUP_NAME: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 1, max: Some(128) },
+        pattern: Some(Pattern::new("^[\\w+=,.@-]+$")),
+    },
+};
 pub(crate) static INFRASTRUCTURE: Shape = Shape {
     sensitive: false,
     kind: Kind::Enum(&["DELETE", "RETAIN"]),
+};
+pub(crate) static LIST_ACCESS_KEYS_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "userName",
+                required: false,
+                shape: &USER_NAME,
+            },
+        ],
+    ),
 };
 pub(crate) static LIST_ACCOUNTS_INPUT: Shape = Shape {
     sensitive: false,
@@ -1530,6 +1877,45 @@ pub(crate) static LIST_ENVIRONMENTS_INPUT: Shape = Shape {
                 name: "nextToken",
                 required: false,
                 shape: &NEXT_TOKEN,
+            },
+        ],
+    ),
+};
+pub(crate) static LIST_GROUPS_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "maxResults",
+                required: false,
+                shape: &MAX_PAGE_RESULTS,
+            },
+            Member {
+                name: "nextToken",
+                required: false,
+                shape: &NEXT_TOKEN,
+            },
+        ],
+    ),
+};
+pub(crate) static LIST_POLICIES_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "maxResults",
+                required: false,
+                shape: &MAX_PAGE_RESULTS,
+            },
+            Member {
+                name: "nextToken",
+                required: false,
+                shape: &NEXT_TOKEN,
+            },
+            Member {
+                name: "type",
+                required: false,
+                shape: &POLICY_TYPE,
             },
         ],
     ),
@@ -1848,6 +2234,23 @@ pub(crate) static LIST_TAGS_FOR_RESOURCE_INPUT: Shape = Shape {
         ],
     ),
 };
+pub(crate) static LIST_USERS_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "maxResults",
+                required: false,
+                shape: &MAX_PAGE_RESULTS,
+            },
+            Member {
+                name: "nextToken",
+                required: false,
+                shape: &NEXT_TOKEN,
+            },
+        ],
+    ),
+};
 pub(crate) static MAX_LOG_LINES: Shape = Shape {
     sensitive: false,
     kind: Kind::Integer(Range {
@@ -1953,9 +2356,85 @@ pub(crate) static OUTPUT_VALUE_STRING: Shape = Shape {
         pattern: None,
     },
 };
+pub(crate) static POLICY_DESCRIPTION: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 0, max: Some(1000) },
+        pattern: None,
+    },
+};
+pub(crate) static POLICY_DOCUMENT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length {
+            min: 1,
+            max: Some(131072),
+        },
+        pattern: None,
+    },
+};
+pub(crate) static POLICY_DOCUMENT_LIST: Shape = Shape {
+    sensitive: false,
+    kind: Kind::List {
+        length: Length { min: 0, max: Some(10) },
+        element: &POLICY_DOCUMENT,
+    },
+};
+pub(crate) static POLICY_NAME: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 1, max: Some(128) },
+        pattern: Some(Pattern::new("^[\\w+=,.@-]+$")),
+    },
+};
+pub(crate) static POLICY_REFERENCE: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 1, max: Some(2048) },
+        pattern: None,
+    },
+};
+pub(crate) static POLICY_REFERENCE_OR_EMPTY: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 0, max: Some(2048) },
+        pattern: None,
+    },
+};
+pub(crate) static POLICY_TYPE: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Enum(&["BUILT_IN", "CUSTOMER"]),
+};
 pub(crate) static PROVISIONING: Shape = Shape {
     sensitive: false,
     kind: Kind::Enum(&["CUSTOMER_MANAGED"]),
+};
+pub(crate) static PUT_INLINE_POLICY_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "groupName",
+                required: false,
+                shape: &GROUP_NAME,
+            },
+            Member {
+                name: "policyDocument",
+                required: true,
+                shape: &POLICY_DOCUMENT,
+            },
+            Member {
+                name: "policyName",
+                required: true,
+                shape: &POLICY_NAME,
+            },
+            Member {
+                name: "userName",
+                required: false,
+                shape: &USER_NAME,
+            },
+        ],
+    ),
 };
 pub(crate) static REDEPLOY_INPUT: Shape = Shape {
     sensitive: false,
@@ -1992,6 +2471,23 @@ pub(crate) static REJECT_ENVIRONMENT_ACCOUNT_CONNECTION_INPUT: Shape = Shape {
                 name: "id",
                 required: true,
                 shape: &ENVIRONMENT_ACCOUNT_CONNECTION_ID,
+            },
+        ],
+    ),
+};
+pub(crate) static REMOVE_USER_FROM_GROUP_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "groupName",
+                required: true,
+                shape: &GROUP_NAME,
+            },
+            Member {
+                name: "userName",
+                required: true,
+                shape: &USER_NAME,
             },
         ],
     ),
@@ -2117,6 +2613,57 @@ pub(crate) static SERVICE_TEMPLATE_SUPPORTED_COMPONENT_SOURCE_INPUT_LIST: Shape 
 pub(crate) static SERVICE_TEMPLATE_SUPPORTED_COMPONENT_SOURCE_TYPE: Shape = Shape {
     sensitive: false,
     kind: Kind::Enum(&["DIRECTLY_DEFINED"]),
+};
+pub(crate) static SIMULATE_POLICY_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "action",
+                required: true,
+                shape: &SIMULATED_ACTION,
+            },
+            Member {
+                name: "context",
+                required: false,
+                shape: &CONTEXT_ENTRY_LIST,
+            },
+            Member {
+                name: "groupName",
+                required: false,
+                shape: &GROUP_NAME,
+            },
+            Member {
+                name: "policyDocuments",
+                required: false,
+                shape: &POLICY_DOCUMENT_LIST,
+            },
+            Member {
+                name: "resource",
+                required: false,
+                shape: &SIMULATED_RESOURCE,
+            },
+            Member {
+                name: "userName",
+                required: false,
+                shape: &USER_NAME,
+            },
+        ],
+    ),
+};
+pub(crate) static SIMULATED_ACTION: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 3, max: Some(128) },
+        pattern: None,
+    },
+};
+pub(crate) static SIMULATED_RESOURCE: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 1, max: Some(2048) },
+        pattern: None,
+    },
 };
 pub(crate) static SORT_ORDER: Shape = Shape {
     sensitive: false,
@@ -2265,6 +2812,28 @@ pub(crate) static UNTAG_RESOURCE_INPUT: Shape = Shape {
                 name: "tagKeys",
                 required: true,
                 shape: &TAG_KEY_LIST,
+            },
+        ],
+    ),
+};
+pub(crate) static UPDATE_ACCESS_KEY_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "accessKeyId",
+                required: true,
+                shape: &ACCESS_KEY_ID,
+            },
+            Member {
+                name: "status",
+                required: true,
+                shape: &ACCESS_KEY_STATUS,
+            },
+            Member {
+                name: "userName",
+                required: false,
+                shape: &USER_NAME,
             },
         ],
     ),
@@ -2482,6 +3051,28 @@ pub(crate) static UPDATE_ENVIRONMENT_TEMPLATE_VERSION_INPUT: Shape = Shape {
                 name: "templateName",
                 required: true,
                 shape: &RESOURCE_NAME,
+            },
+        ],
+    ),
+};
+pub(crate) static UPDATE_POLICY_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "description",
+                required: false,
+                shape: &POLICY_DESCRIPTION,
+            },
+            Member {
+                name: "policy",
+                required: true,
+                shape: &POLICY_REFERENCE,
+            },
+            Member {
+                name: "policyDocument",
+                required: false,
+                shape: &POLICY_DOCUMENT,
             },
         ],
     ),
@@ -2731,4 +3322,33 @@ pub(crate) static UPDATE_TEMPLATE_SYNC_CONFIG_INPUT: Shape = Shape {
             },
         ],
     ),
+};
+pub(crate) static UPDATE_USER_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "permissionsBoundary",
+                required: false,
+                shape: &POLICY_REFERENCE_OR_EMPTY,
+            },
+            Member {
+                name: "tags",
+                required: false,
+                shape: &TAG_LIST,
+            },
+            Member {
+                name: "userName",
+                required: true,
+                shape: &USER_NAME,
+            },
+        ],
+    ),
+};
+pub(crate) static USER_NAME: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 1, max: Some(64) },
+        pattern: Some(Pattern::new("^[\\w+=,.@-]+$")),
+    },
 };

@@ -14,6 +14,26 @@ impl Client {
     ) -> Result<AcceptEnvironmentAccountConnectionOutput, Error> {
         self.call(&input).await
     }
+    /// Calls `AddUserToGroup`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn add_user_to_group(
+        &self,
+        input: AddUserToGroupInput,
+    ) -> Result<AddUserToGroupOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `AttachPolicy`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn attach_policy(
+        &self,
+        input: AttachPolicyInput,
+    ) -> Result<AttachPolicyOutput, Error> {
+        self.call(&input).await
+    }
     /// Calls `CancelComponentDeployment`.
     ///
     /// # Errors
@@ -52,6 +72,16 @@ impl Client {
         &self,
         input: CancelServicePipelineDeploymentInput,
     ) -> Result<CancelServicePipelineDeploymentOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `CreateAccessKey`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn create_access_key(
+        &self,
+        input: CreateAccessKeyInput,
+    ) -> Result<CreateAccessKeyOutput, Error> {
         self.call(&input).await
     }
     /// Calls `CreateAccount`.
@@ -112,6 +142,26 @@ impl Client {
         &self,
         input: CreateEnvironmentTemplateVersionInput,
     ) -> Result<CreateEnvironmentTemplateVersionOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `CreateGroup`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn create_group(
+        &self,
+        input: CreateGroupInput,
+    ) -> Result<CreateGroupOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `CreatePolicy`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn create_policy(
+        &self,
+        input: CreatePolicyInput,
+    ) -> Result<CreatePolicyOutput, Error> {
         self.call(&input).await
     }
     /// Calls `CreateRepository`.
@@ -184,6 +234,26 @@ impl Client {
     ) -> Result<CreateTemplateSyncConfigOutput, Error> {
         self.call(&input).await
     }
+    /// Calls `CreateUser`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn create_user(
+        &self,
+        input: CreateUserInput,
+    ) -> Result<CreateUserOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `DeleteAccessKey`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn delete_access_key(
+        &self,
+        input: DeleteAccessKeyInput,
+    ) -> Result<DeleteAccessKeyOutput, Error> {
+        self.call(&input).await
+    }
     /// Calls `DeleteComponent`.
     ///
     /// # Errors
@@ -244,6 +314,36 @@ impl Client {
     ) -> Result<DeleteEnvironmentTemplateVersionOutput, Error> {
         self.call(&input).await
     }
+    /// Calls `DeleteGroup`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn delete_group(
+        &self,
+        input: DeleteGroupInput,
+    ) -> Result<DeleteGroupOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `DeleteInlinePolicy`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn delete_inline_policy(
+        &self,
+        input: DeleteInlinePolicyInput,
+    ) -> Result<DeleteInlinePolicyOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `DeletePolicy`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn delete_policy(
+        &self,
+        input: DeletePolicyInput,
+    ) -> Result<DeletePolicyOutput, Error> {
+        self.call(&input).await
+    }
     /// Calls `DeleteRepository`.
     ///
     /// # Errors
@@ -302,6 +402,26 @@ impl Client {
         &self,
         input: DeleteTemplateSyncConfigInput,
     ) -> Result<DeleteTemplateSyncConfigOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `DeleteUser`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn delete_user(
+        &self,
+        input: DeleteUserInput,
+    ) -> Result<DeleteUserOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `DetachPolicy`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn detach_policy(
+        &self,
+        input: DetachPolicyInput,
+    ) -> Result<DetachPolicyOutput, Error> {
         self.call(&input).await
     }
     /// Calls `ForceDelete`.
@@ -392,6 +512,36 @@ impl Client {
         &self,
         input: GetEnvironmentTemplateVersionInput,
     ) -> Result<GetEnvironmentTemplateVersionOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `GetGroup`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn get_group(
+        &self,
+        input: GetGroupInput,
+    ) -> Result<GetGroupOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `GetInlinePolicy`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn get_inline_policy(
+        &self,
+        input: GetInlinePolicyInput,
+    ) -> Result<GetInlinePolicyOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `GetPolicy`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn get_policy(
+        &self,
+        input: GetPolicyInput,
+    ) -> Result<GetPolicyOutput, Error> {
         self.call(&input).await
     }
     /// Calls `GetRepository`.
@@ -514,6 +664,23 @@ impl Client {
     ) -> Result<GetTemplateSyncStatusOutput, Error> {
         self.call(&input).await
     }
+    /// Calls `GetUser`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn get_user(&self, input: GetUserInput) -> Result<GetUserOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `ListAccessKeys`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn list_access_keys(
+        &self,
+        input: ListAccessKeysInput,
+    ) -> Result<ListAccessKeysOutput, Error> {
+        self.call(&input).await
+    }
     /// Calls `ListAccounts`.
     ///
     /// # Errors
@@ -622,6 +789,26 @@ impl Client {
         &self,
         input: ListEnvironmentsInput,
     ) -> Result<ListEnvironmentsOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `ListGroups`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn list_groups(
+        &self,
+        input: ListGroupsInput,
+    ) -> Result<ListGroupsOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `ListPolicies`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn list_policies(
+        &self,
+        input: ListPoliciesInput,
+    ) -> Result<ListPoliciesOutput, Error> {
         self.call(&input).await
     }
     /// Calls `ListRepositories`.
@@ -734,6 +921,16 @@ impl Client {
     ) -> Result<ListTagsForResourceOutput, Error> {
         self.call(&input).await
     }
+    /// Calls `ListUsers`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn list_users(
+        &self,
+        input: ListUsersInput,
+    ) -> Result<ListUsersOutput, Error> {
+        self.call(&input).await
+    }
     /// Calls `NotifyResourceDeploymentStatusChange`.
     ///
     /// # Errors
@@ -742,6 +939,16 @@ impl Client {
         &self,
         input: NotifyResourceDeploymentStatusChangeInput,
     ) -> Result<NotifyResourceDeploymentStatusChangeOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `PutInlinePolicy`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn put_inline_policy(
+        &self,
+        input: PutInlinePolicyInput,
+    ) -> Result<PutInlinePolicyOutput, Error> {
         self.call(&input).await
     }
     /// Calls `Redeploy`.
@@ -759,6 +966,26 @@ impl Client {
         &self,
         input: RejectEnvironmentAccountConnectionInput,
     ) -> Result<RejectEnvironmentAccountConnectionOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `RemoveUserFromGroup`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn remove_user_from_group(
+        &self,
+        input: RemoveUserFromGroupInput,
+    ) -> Result<RemoveUserFromGroupOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `SimulatePolicy`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn simulate_policy(
+        &self,
+        input: SimulatePolicyInput,
+    ) -> Result<SimulatePolicyOutput, Error> {
         self.call(&input).await
     }
     /// Calls `TagResource`.
@@ -779,6 +1006,16 @@ impl Client {
         &self,
         input: UntagResourceInput,
     ) -> Result<UntagResourceOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `UpdateAccessKey`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn update_access_key(
+        &self,
+        input: UpdateAccessKeyInput,
+    ) -> Result<UpdateAccessKeyOutput, Error> {
         self.call(&input).await
     }
     /// Calls `UpdateAccountSettings`.
@@ -839,6 +1076,16 @@ impl Client {
         &self,
         input: UpdateEnvironmentTemplateVersionInput,
     ) -> Result<UpdateEnvironmentTemplateVersionOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `UpdatePolicy`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn update_policy(
+        &self,
+        input: UpdatePolicyInput,
+    ) -> Result<UpdatePolicyOutput, Error> {
         self.call(&input).await
     }
     /// Calls `UpdateService`.
@@ -919,6 +1166,16 @@ impl Client {
         &self,
         input: UpdateTemplateSyncConfigInput,
     ) -> Result<UpdateTemplateSyncConfigOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `UpdateUser`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn update_user(
+        &self,
+        input: UpdateUserInput,
+    ) -> Result<UpdateUserOutput, Error> {
         self.call(&input).await
     }
 }

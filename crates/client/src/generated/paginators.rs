@@ -3,6 +3,15 @@
 //! The operations whose results come in pages.
 use protium_api::types::*;
 use crate::Paginated;
+impl Paginated for GetGroupInput {
+    type Item = String;
+    fn set_token(&mut self, token: String) {
+        self.next_token = Some(token);
+    }
+    fn split(output: GetGroupOutput) -> (Vec<String>, Option<String>) {
+        (output.users, output.next_token)
+    }
+}
 impl Paginated for ListAccountsInput {
     type Item = Account;
     fn set_token(&mut self, token: String) {
@@ -112,6 +121,24 @@ impl Paginated for ListEnvironmentsInput {
         output: ListEnvironmentsOutput,
     ) -> (Vec<EnvironmentSummary>, Option<String>) {
         (output.environments, output.next_token)
+    }
+}
+impl Paginated for ListGroupsInput {
+    type Item = Group;
+    fn set_token(&mut self, token: String) {
+        self.next_token = Some(token);
+    }
+    fn split(output: ListGroupsOutput) -> (Vec<Group>, Option<String>) {
+        (output.groups, output.next_token)
+    }
+}
+impl Paginated for ListPoliciesInput {
+    type Item = Policy;
+    fn set_token(&mut self, token: String) {
+        self.next_token = Some(token);
+    }
+    fn split(output: ListPoliciesOutput) -> (Vec<Policy>, Option<String>) {
+        (output.policies, output.next_token)
     }
 }
 impl Paginated for ListRepositoriesInput {
@@ -225,5 +252,14 @@ impl Paginated for ListTagsForResourceInput {
     }
     fn split(output: ListTagsForResourceOutput) -> (Vec<Tag>, Option<String>) {
         (output.tags, output.next_token)
+    }
+}
+impl Paginated for ListUsersInput {
+    type Item = User;
+    fn set_token(&mut self, token: String) {
+        self.next_token = Some(token);
+    }
+    fn split(output: ListUsersOutput) -> (Vec<User>, Option<String>) {
+        (output.users, output.next_token)
     }
 }

@@ -1,5 +1,6 @@
 //! `protium admin`: what operators do, as clients of a running server.
 
+mod identity;
 mod logs;
 
 use super::{USAGE, block_on};
@@ -29,6 +30,18 @@ enum Task {
     /// The accounts of the server.
     #[command(subcommand)]
     Account(Account),
+    /// The users of the account.
+    #[command(subcommand)]
+    User(identity::User),
+    /// The groups of users.
+    #[command(subcommand)]
+    Group(identity::Group),
+    /// The access keys of users.
+    #[command(subcommand)]
+    Key(identity::Key),
+    /// What users and groups may do.
+    #[command(subcommand)]
+    Policy(identity::Policy),
     /// Remove an environment, a service or a service instance from whatever state it is in.
     ForceDelete(ForceDelete),
     /// Deploy an environment, a service instance or a service pipeline anew from whatever state it is in.
@@ -115,7 +128,9 @@ impl Task {
     /// The region of the resource that the command is about.
     fn region(&self) -> Option<String> {
         let arn = match self {
-            Self::Account(_) | Self::Logs(_) => return None,
+            Self::Account(_) | Self::User(_) | Self::Group(_) | Self::Key(_) | Self::Policy(_) | Self::Logs(_) => {
+                return None;
+            }
             Self::ForceDelete(ForceDelete { resource_arn, .. }) | Self::Redeploy(Redeploy { resource_arn, .. }) => {
                 resource_arn
             }
@@ -166,6 +181,13 @@ async fn call(client: &Client, task: Task) -> Result<(), Failure> {
             let accounts = client.paginate(api::ListAccountsInput::default()).all().await?;
             json!({ "accounts": accounts })
         }
+        Task::User(task) => identity::user(client, task).await?,
+        Task::Group(task) => identity::group(client, task).await?,
+        Task::Key(task) => identity::key(client, task).await?,
+        Task::Policy(task) => match identity::policy(client, task).await? {
+            Some(answer) => answer,
+            None => return Ok(()),
+        },
         Task::ForceDelete(ForceDelete { resource_arn, infrastructure }) => {
             let infrastructure = match infrastructure {
                 Infrastructure::Delete => api::Infrastructure::Delete,
@@ -176,7 +198,7 @@ async fn call(client: &Client, task: Task) -> Result<(), Failure> {
         Task::Redeploy(asked) => {
             let input = api::RedeployInput {
                 resource_arn: asked.resource_arn,
-                spec: asked.spec.map(spec).transpose()?,
+                spec: asked.spec.map(|spec| text_or_file("--spec", spec)).transpose()?,
                 template_major_version: asked.template_major_version,
                 template_minor_version: asked.template_minor_version,
             };
@@ -186,11 +208,11 @@ async fn call(client: &Client, task: Task) -> Result<(), Failure> {
     Ok(writeln!(io::stdout(), "{answer:#}")?)
 }
 
-/// The spec itself, or what is in the file that it names.
-fn spec(given: String) -> Result<String, Failure> {
+/// What a flag gives: a text itself, or what is in the file that it names.
+fn text_or_file(flag: &str, given: String) -> Result<String, Failure> {
     match given.strip_prefix("file://") {
         Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| Failure::Usage(format!("--spec: the file {path} can't be read: {error}"))),
+            .map_err(|error| Failure::Usage(format!("{flag}: the file {path} can't be read: {error}"))),
         None => Ok(given),
     }
 }

@@ -70,6 +70,8 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::AcceptEnvironmentAccountConnection(input) => {
             on_heap(|| account_connection::accept(cx, input)).await?.into()
         }
+        Request::AddUserToGroup(input) => on_heap(|| identity::group::add(cx, input)).await?.into(),
+        Request::AttachPolicy(input) => on_heap(|| identity::holding::attach(cx, input)).await?.into(),
         Request::CancelComponentDeployment(input) => on_heap(|| component::cancel(cx, input)).await?.into(),
         Request::CancelEnvironmentDeployment(input) => on_heap(|| environment::cancel(cx, input)).await?.into(),
         Request::CancelServiceInstanceDeployment(input) => {
@@ -78,6 +80,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::CancelServicePipelineDeployment(input) => {
             on_heap(|| service_pipeline::cancel(cx, input)).await?.into()
         }
+        Request::CreateAccessKey(input) => on_heap(|| identity::access_key::create(cx, input)).await?.into(),
         Request::CreateAccount(input) => on_heap(|| account::create(cx, input)).await?.into(),
         Request::CreateComponent(input) => on_heap(|| component::create(cx, input)).await?.into(),
         Request::CreateEnvironment(input) => on_heap(|| environment::create(cx, input)).await?.into(),
@@ -88,6 +91,8 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::CreateEnvironmentTemplateVersion(input) => {
             on_heap(|| template_version::create_environment(cx, input)).await?.into()
         }
+        Request::CreateGroup(input) => on_heap(|| identity::group::create(cx, input)).await?.into(),
+        Request::CreatePolicy(input) => on_heap(|| identity::policy::create(cx, input)).await?.into(),
         Request::CreateRepository(input) => on_heap(|| repository::create(cx, input)).await?.into(),
         Request::CreateService(input) => on_heap(|| service::create(cx, input)).await?.into(),
         Request::CreateServiceInstance(input) => on_heap(|| service_instance::create(cx, input)).await?.into(),
@@ -97,6 +102,8 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
             on_heap(|| template_version::create_service(cx, input)).await?.into()
         }
         Request::CreateTemplateSyncConfig(input) => on_heap(|| template_sync_config::create(cx, input)).await?.into(),
+        Request::CreateUser(input) => on_heap(|| identity::user::create(cx, input)).await?.into(),
+        Request::DeleteAccessKey(input) => on_heap(|| identity::access_key::delete(cx, input)).await?.into(),
         Request::DeleteComponent(input) => on_heap(|| component::delete(cx, input)).await?.into(),
         Request::DeleteDeployment(input) => on_heap(|| deployment::delete(cx, input)).await?.into(),
         Request::DeleteEnvironment(input) => on_heap(|| environment::delete(cx, input)).await?.into(),
@@ -107,6 +114,9 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::DeleteEnvironmentTemplateVersion(input) => {
             on_heap(|| template_version::delete_environment(cx, input)).await?.into()
         }
+        Request::DeleteGroup(input) => on_heap(|| identity::group::delete(cx, input)).await?.into(),
+        Request::DeleteInlinePolicy(input) => on_heap(|| identity::holding::delete(cx, input)).await?.into(),
+        Request::DeletePolicy(input) => on_heap(|| identity::policy::delete(cx, input)).await?.into(),
         Request::DeleteRepository(input) => on_heap(|| repository::delete(cx, input)).await?.into(),
         Request::DeleteService(input) => on_heap(|| service::delete(cx, input)).await?.into(),
         Request::DeleteServiceSyncConfig(input) => on_heap(|| service_sync_config::delete(cx, input)).await?.into(),
@@ -115,6 +125,8 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
             on_heap(|| template_version::delete_service(cx, input)).await?.into()
         }
         Request::DeleteTemplateSyncConfig(input) => on_heap(|| template_sync_config::delete(cx, input)).await?.into(),
+        Request::DeleteUser(input) => on_heap(|| identity::user::delete(cx, input)).await?.into(),
+        Request::DetachPolicy(input) => on_heap(|| identity::holding::detach(cx, input)).await?.into(),
         Request::ForceDelete(input) => on_heap(|| force_delete::force_delete(cx, input)).await?.into(),
         Request::GetAccountSettings(input) => on_heap(|| account_settings::get(cx, input)).await?.into(),
         Request::GetComponent(input) => on_heap(|| component::get(cx, input)).await?.into(),
@@ -126,6 +138,9 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::GetEnvironmentTemplateVersion(input) => {
             on_heap(|| template_version::get_environment(cx, input)).await?.into()
         }
+        Request::GetGroup(input) => on_heap(|| identity::group::get(cx, input)).await?.into(),
+        Request::GetInlinePolicy(input) => on_heap(|| identity::holding::get(cx, input)).await?.into(),
+        Request::GetPolicy(input) => on_heap(|| identity::policy::get(cx, input)).await?.into(),
         Request::GetRepository(input) => on_heap(|| repository::get(cx, input)).await?.into(),
         Request::GetRepositorySyncStatus(input) => on_heap(|| sync_status::of_repository(cx, input)).await?.into(),
         Request::GetResourcesSummary(input) => on_heap(|| resources_summary::get(cx, input)).await?.into(),
@@ -140,6 +155,8 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::GetServiceTemplateVersion(input) => on_heap(|| template_version::get_service(cx, input)).await?.into(),
         Request::GetTemplateSyncConfig(input) => on_heap(|| template_sync_config::get(cx, input)).await?.into(),
         Request::GetTemplateSyncStatus(input) => on_heap(|| sync_status::of_template(cx, input)).await?.into(),
+        Request::GetUser(input) => on_heap(|| identity::user::get(cx, input)).await?.into(),
+        Request::ListAccessKeys(input) => on_heap(|| identity::access_key::list(cx, input)).await?.into(),
         Request::ListAccounts(input) => on_heap(|| account::list(cx, input)).await?.into(),
         Request::ListComponentOutputs(input) => on_heap(|| provisioned::component_outputs(cx, input)).await?.into(),
         Request::ListComponentProvisionedResources(input) => {
@@ -159,6 +176,8 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         }
         Request::ListEnvironmentTemplates(input) => on_heap(|| template::list_environment(cx, input)).await?.into(),
         Request::ListEnvironments(input) => on_heap(|| environment::list(cx, input)).await?.into(),
+        Request::ListGroups(input) => on_heap(|| identity::group::list(cx, input)).await?.into(),
+        Request::ListPolicies(input) => on_heap(|| identity::policy::list(cx, input)).await?.into(),
         Request::ListRepositories(input) => on_heap(|| repository::list(cx, input)).await?.into(),
         Request::ListRepositorySyncDefinitions(input) => on_heap(|| sync_status::definitions(cx, input)).await?.into(),
         Request::ListServiceInstanceOutputs(input) => {
@@ -180,15 +199,20 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::ListServiceTemplates(input) => on_heap(|| template::list_service(cx, input)).await?.into(),
         Request::ListServices(input) => on_heap(|| service::list(cx, input)).await?.into(),
         Request::ListTagsForResource(input) => on_heap(|| tag::list(cx, input)).await?.into(),
+        Request::ListUsers(input) => on_heap(|| identity::user::list(cx, input)).await?.into(),
         Request::NotifyResourceDeploymentStatusChange(input) => {
             on_heap(|| notification::notify(cx, input)).await?.into()
         }
+        Request::PutInlinePolicy(input) => on_heap(|| identity::holding::put(cx, input)).await?.into(),
         Request::Redeploy(input) => on_heap(|| redeploy::redeploy(cx, input)).await?.into(),
         Request::RejectEnvironmentAccountConnection(input) => {
             on_heap(|| account_connection::reject(cx, input)).await?.into()
         }
+        Request::RemoveUserFromGroup(input) => on_heap(|| identity::group::remove(cx, input)).await?.into(),
+        Request::SimulatePolicy(input) => on_heap(|| identity::simulate::simulate(cx, input)).await?.into(),
         Request::TagResource(input) => on_heap(|| tag::set(cx, input)).await?.into(),
         Request::UntagResource(input) => on_heap(|| tag::unset(cx, input)).await?.into(),
+        Request::UpdateAccessKey(input) => on_heap(|| identity::access_key::update(cx, input)).await?.into(),
         Request::UpdateAccountSettings(input) => on_heap(|| account_settings::update(cx, input)).await?.into(),
         Request::UpdateComponent(input) => on_heap(|| component::update(cx, input)).await?.into(),
         Request::UpdateEnvironment(input) => on_heap(|| environment::update(cx, input)).await?.into(),
@@ -199,6 +223,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::UpdateEnvironmentTemplateVersion(input) => {
             on_heap(|| template_version::update_environment(cx, input)).await?.into()
         }
+        Request::UpdatePolicy(input) => on_heap(|| identity::policy::update(cx, input)).await?.into(),
         Request::UpdateService(input) => on_heap(|| service::update(cx, input)).await?.into(),
         Request::UpdateServiceInstance(input) => on_heap(|| service_instance::update(cx, input)).await?.into(),
         Request::UpdateServicePipeline(input) => on_heap(|| service_pipeline::update(cx, input)).await?.into(),
@@ -209,5 +234,6 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
             on_heap(|| template_version::update_service(cx, input)).await?.into()
         }
         Request::UpdateTemplateSyncConfig(input) => on_heap(|| template_sync_config::update(cx, input)).await?.into(),
+        Request::UpdateUser(input) => on_heap(|| identity::user::update(cx, input)).await?.into(),
     })
 }

@@ -2,6 +2,25 @@
 #![cfg_attr(rustfmt, rustfmt_skip)]
 //! Enumerations: closed sets of strings.
 use crate::wire_enum::wire_enum;
+/// The enumeration `AccessKeyStatus`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AccessKeyStatus {
+    Active,
+    Inactive,
+}
+impl AccessKeyStatus {
+    /// Every value, in the order of the model.
+    pub const ALL: &'static [Self] = &[Self::Active, Self::Inactive];
+    /// The value as it is written on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Inactive => "INACTIVE",
+        }
+    }
+}
+wire_enum!(AccessKeyStatus);
 /// The enumeration `BlockerStatus`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BlockerStatus {
@@ -317,6 +336,86 @@ impl ListServiceInstancesSortBy {
     }
 }
 wire_enum!(ListServiceInstancesSortBy);
+/// The enumeration `PolicyDecision`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PolicyDecision {
+    Allowed,
+    Denied,
+    NotAllowed,
+}
+impl PolicyDecision {
+    /// Every value, in the order of the model.
+    pub const ALL: &'static [Self] = &[Self::Allowed, Self::Denied, Self::NotAllowed];
+    /// The value as it is written on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "ALLOWED",
+            Self::Denied => "DENIED",
+            Self::NotAllowed => "NOT_ALLOWED",
+        }
+    }
+}
+wire_enum!(PolicyDecision);
+/// The enumeration `PolicyEffect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PolicyEffect {
+    Allow,
+    Deny,
+}
+impl PolicyEffect {
+    /// Every value, in the order of the model.
+    pub const ALL: &'static [Self] = &[Self::Allow, Self::Deny];
+    /// The value as it is written on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "ALLOW",
+            Self::Deny => "DENY",
+        }
+    }
+}
+wire_enum!(PolicyEffect);
+/// The enumeration `PolicyLayer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PolicyLayer {
+    Identity,
+    Boundary,
+    Session,
+}
+impl PolicyLayer {
+    /// Every value, in the order of the model.
+    pub const ALL: &'static [Self] = &[Self::Identity, Self::Boundary, Self::Session];
+    /// The value as it is written on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Identity => "IDENTITY",
+            Self::Boundary => "BOUNDARY",
+            Self::Session => "SESSION",
+        }
+    }
+}
+wire_enum!(PolicyLayer);
+/// The enumeration `PolicyType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PolicyType {
+    BuiltIn,
+    Customer,
+}
+impl PolicyType {
+    /// Every value, in the order of the model.
+    pub const ALL: &'static [Self] = &[Self::BuiltIn, Self::Customer];
+    /// The value as it is written on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BuiltIn => "BUILT_IN",
+            Self::Customer => "CUSTOMER",
+        }
+    }
+}
+wire_enum!(PolicyType);
 /// The enumeration `ProvisionedResourceEngine`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProvisionedResourceEngine {

@@ -13,6 +13,28 @@ pub struct AcceptEnvironmentAccountConnectionInput {
     /// `id`, `^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`.
     pub id: String,
 }
+/// Input of `AddUserToGroup`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AddUserToGroupInput {
+    /// `groupName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    pub group_name: String,
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    pub user_name: String,
+}
+/// Input of `AttachPolicy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttachPolicyInput {
+    /// `groupName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_name: Option<String>,
+    /// `policy`, 1 to 2048 characters.
+    pub policy: String,
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
+}
 /// Input of `CancelComponentDeployment`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -42,6 +64,14 @@ pub struct CancelServiceInstanceDeploymentInput {
 pub struct CancelServicePipelineDeploymentInput {
     /// `serviceName`, 1 to 100 characters, `^[0-9A-Za-z]+[0-9A-Za-z_\-]*$`.
     pub service_name: String,
+}
+/// Input of `CreateAccessKey`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateAccessKeyInput {
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
 }
 /// Input of `CreateAccount`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -246,6 +276,25 @@ impl fmt::Debug for CreateEnvironmentTemplateVersionInput {
             .field("template_name", &self.template_name)
             .finish()
     }
+}
+/// Input of `CreateGroup`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateGroupInput {
+    /// `groupName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    pub group_name: String,
+}
+/// Input of `CreatePolicy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreatePolicyInput {
+    /// `description`, 0 to 1000 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `policyDocument`, 1 to 131072 characters.
+    pub policy_document: String,
+    /// `policyName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    pub policy_name: String,
 }
 /// Input of `CreateRepository`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -459,6 +508,29 @@ pub struct CreateTemplateSyncConfigInput {
     /// `templateType`.
     pub template_type: TemplateType,
 }
+/// Input of `CreateUser`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateUserInput {
+    /// `permissionsBoundary`, 1 to 2048 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary: Option<String>,
+    /// `tags`, 0 to 50 elements.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    pub user_name: String,
+}
+/// Input of `DeleteAccessKey`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteAccessKeyInput {
+    /// `accessKeyId`, 16 to 128 characters.
+    pub access_key_id: String,
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
+}
 /// Input of `DeleteComponent`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -504,6 +576,33 @@ pub struct DeleteEnvironmentTemplateVersionInput {
     pub minor_version: String,
     /// `templateName`, 1 to 100 characters, `^[0-9A-Za-z]+[0-9A-Za-z_\-]*$`.
     pub template_name: String,
+}
+/// Input of `DeleteGroup`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteGroupInput {
+    /// `groupName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    pub group_name: String,
+}
+/// Input of `DeleteInlinePolicy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteInlinePolicyInput {
+    /// `groupName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_name: Option<String>,
+    /// `policyName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    pub policy_name: String,
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
+}
+/// Input of `DeletePolicy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeletePolicyInput {
+    /// `policy`, 1 to 2048 characters.
+    pub policy: String,
 }
 /// Input of `DeleteRepository`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -554,6 +653,26 @@ pub struct DeleteTemplateSyncConfigInput {
     pub template_name: String,
     /// `templateType`.
     pub template_type: TemplateType,
+}
+/// Input of `DeleteUser`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteUserInput {
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    pub user_name: String,
+}
+/// Input of `DetachPolicy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DetachPolicyInput {
+    /// `groupName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_name: Option<String>,
+    /// `policy`, 1 to 2048 characters.
+    pub policy: String,
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
 }
 /// Input of `ForceDelete`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -638,6 +757,39 @@ pub struct GetEnvironmentTemplateVersionInput {
     pub minor_version: String,
     /// `templateName`, 1 to 100 characters, `^[0-9A-Za-z]+[0-9A-Za-z_\-]*$`.
     pub template_name: String,
+}
+/// Input of `GetGroup`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetGroupInput {
+    /// `groupName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    pub group_name: String,
+    /// `maxResults`, 1 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i32>,
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+/// Input of `GetInlinePolicy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetInlinePolicyInput {
+    /// `groupName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_name: Option<String>,
+    /// `policyName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    pub policy_name: String,
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
+}
+/// Input of `GetPolicy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetPolicyInput {
+    /// `policy`, 1 to 2048 characters.
+    pub policy: String,
 }
 /// Input of `GetRepository`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -744,6 +896,21 @@ pub struct GetTemplateSyncStatusInput {
     pub template_type: TemplateType,
     /// `templateVersion`, 1 to 20 characters, `^(0|([1-9]{1}\d*))$`.
     pub template_version: String,
+}
+/// Input of `GetUser`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetUserInput {
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    pub user_name: String,
+}
+/// Input of `ListAccessKeys`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListAccessKeysInput {
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
 }
 /// Input of `ListAccounts`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -905,6 +1072,31 @@ pub struct ListEnvironmentsInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
 }
+/// Input of `ListGroups`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListGroupsInput {
+    /// `maxResults`, 1 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i32>,
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+/// Input of `ListPolicies`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListPoliciesInput {
+    /// `maxResults`, 1 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i32>,
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// `type`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<PolicyType>,
+}
 /// Input of `ListRepositories`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -1054,6 +1246,17 @@ pub struct ListTagsForResourceInput {
     /// `resourceArn`, 1 to 200 characters, `^arn:(aws|aws-cn|aws-us-gov):[a-zA-Z0-9-]+:[a-zA-Z0-9-]*:\d{12}:([\w+=,.@-]+[/:])*[\w+=,.@-]+$`.
     pub resource_arn: String,
 }
+/// Input of `ListUsers`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListUsersInput {
+    /// `maxResults`, 1 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i32>,
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
 /// Input of `NotifyResourceDeploymentStatusChange`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -1083,6 +1286,21 @@ impl fmt::Debug for NotifyResourceDeploymentStatusChangeInput {
             .field("status_message", &self.status_message.as_ref().map(|_| Redacted))
             .finish()
     }
+}
+/// Input of `PutInlinePolicy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PutInlinePolicyInput {
+    /// `groupName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_name: Option<String>,
+    /// `policyDocument`, 1 to 131072 characters.
+    pub policy_document: String,
+    /// `policyName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    pub policy_name: String,
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
 }
 /// Input of `Redeploy`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -1117,6 +1335,37 @@ pub struct RejectEnvironmentAccountConnectionInput {
     /// `id`, `^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`.
     pub id: String,
 }
+/// Input of `RemoveUserFromGroup`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RemoveUserFromGroupInput {
+    /// `groupName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    pub group_name: String,
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    pub user_name: String,
+}
+/// Input of `SimulatePolicy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SimulatePolicyInput {
+    /// `action`, 3 to 128 characters.
+    pub action: String,
+    /// `context`, 0 to 100 elements.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<Vec<ContextEntry>>,
+    /// `groupName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_name: Option<String>,
+    /// `policyDocuments`, 0 to 10 elements.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_documents: Option<Vec<String>>,
+    /// `resource`, 1 to 2048 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
+}
 /// Input of `TagResource`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -1134,6 +1383,18 @@ pub struct UntagResourceInput {
     pub resource_arn: String,
     /// `tagKeys`, 0 to 50 elements.
     pub tag_keys: Vec<String>,
+}
+/// Input of `UpdateAccessKey`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateAccessKeyInput {
+    /// `accessKeyId`, 16 to 128 characters.
+    pub access_key_id: String,
+    /// `status`.
+    pub status: AccessKeyStatus,
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
 }
 /// Input of `UpdateAccountSettings`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -1314,6 +1575,19 @@ impl fmt::Debug for UpdateEnvironmentTemplateVersionInput {
             .field("template_name", &self.template_name)
             .finish()
     }
+}
+/// Input of `UpdatePolicy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdatePolicyInput {
+    /// `description`, 0 to 1000 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `policy`, 1 to 2048 characters.
+    pub policy: String,
+    /// `policyDocument`, 1 to 131072 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_document: Option<String>,
 }
 /// Input of `UpdateService`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -1507,4 +1781,17 @@ pub struct UpdateTemplateSyncConfigInput {
     pub template_name: String,
     /// `templateType`.
     pub template_type: TemplateType,
+}
+/// Input of `UpdateUser`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateUserInput {
+    /// `permissionsBoundary`, 0 to 2048 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary: Option<String>,
+    /// `tags`, 0 to 50 elements.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    pub user_name: String,
 }

@@ -13,6 +13,14 @@ pub struct AcceptEnvironmentAccountConnectionOutput {
     /// `environmentAccountConnection`.
     pub environment_account_connection: EnvironmentAccountConnection,
 }
+/// Output of `AddUserToGroup`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AddUserToGroupOutput {}
+/// Output of `AttachPolicy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttachPolicyOutput {}
 /// Output of `CancelComponentDeployment`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,6 +48,13 @@ pub struct CancelServiceInstanceDeploymentOutput {
 pub struct CancelServicePipelineDeploymentOutput {
     /// `pipeline`.
     pub pipeline: ServicePipeline,
+}
+/// Output of `CreateAccessKey`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateAccessKeyOutput {
+    /// `accessKey`.
+    pub access_key: AccessKey,
 }
 /// Output of `CreateAccount`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +99,20 @@ pub struct CreateEnvironmentTemplateOutput {
 pub struct CreateEnvironmentTemplateVersionOutput {
     /// `environmentTemplateVersion`.
     pub environment_template_version: EnvironmentTemplateVersion,
+}
+/// Output of `CreateGroup`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateGroupOutput {
+    /// `group`.
+    pub group: Group,
+}
+/// Output of `CreatePolicy`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreatePolicyOutput {
+    /// `policy`.
+    pub policy: Policy,
 }
 /// Output of `CreateRepository`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,6 +165,17 @@ pub struct CreateTemplateSyncConfigOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template_sync_config: Option<TemplateSyncConfig>,
 }
+/// Output of `CreateUser`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateUserOutput {
+    /// `user`.
+    pub user: User,
+}
+/// Output of `DeleteAccessKey`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteAccessKeyOutput {}
 /// Output of `DeleteComponent`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -184,6 +224,18 @@ pub struct DeleteEnvironmentTemplateVersionOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment_template_version: Option<EnvironmentTemplateVersion>,
 }
+/// Output of `DeleteGroup`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteGroupOutput {}
+/// Output of `DeleteInlinePolicy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteInlinePolicyOutput {}
+/// Output of `DeletePolicy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeletePolicyOutput {}
 /// Output of `DeleteRepository`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -232,6 +284,14 @@ pub struct DeleteTemplateSyncConfigOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template_sync_config: Option<TemplateSyncConfig>,
 }
+/// Output of `DeleteUser`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteUserOutput {}
+/// Output of `DetachPolicy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DetachPolicyOutput {}
 /// Output of `ForceDelete`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -306,6 +366,40 @@ pub struct GetEnvironmentTemplateOutput {
 pub struct GetEnvironmentTemplateVersionOutput {
     /// `environmentTemplateVersion`.
     pub environment_template_version: EnvironmentTemplateVersion,
+}
+/// Output of `GetGroup`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetGroupOutput {
+    /// `attachedPolicies`.
+    pub attached_policies: Vec<AttachedPolicy>,
+    /// `group`.
+    pub group: Group,
+    /// `inlinePolicies`.
+    pub inline_policies: Vec<String>,
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// `users`.
+    pub users: Vec<String>,
+}
+/// Output of `GetInlinePolicy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetInlinePolicyOutput {
+    /// `policyDocument`, 1 to 131072 characters.
+    pub policy_document: String,
+    /// `policyName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    pub policy_name: String,
+}
+/// Output of `GetPolicy`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetPolicyOutput {
+    /// `policy`.
+    pub policy: Policy,
+    /// `policyDocument`, 1 to 131072 characters.
+    pub policy_document: String,
 }
 /// Output of `GetRepository`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -409,6 +503,26 @@ pub struct GetTemplateSyncStatusOutput {
     /// `latestSync`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latest_sync: Option<ResourceSyncAttempt>,
+}
+/// Output of `GetUser`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetUserOutput {
+    /// `attachedPolicies`.
+    pub attached_policies: Vec<AttachedPolicy>,
+    /// `groups`.
+    pub groups: Vec<String>,
+    /// `inlinePolicies`.
+    pub inline_policies: Vec<String>,
+    /// `user`.
+    pub user: User,
+}
+/// Output of `ListAccessKeys`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListAccessKeysOutput {
+    /// `accessKeys`.
+    pub access_keys: Vec<AccessKeyMetadata>,
 }
 /// Output of `ListAccounts`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -536,6 +650,26 @@ pub struct ListEnvironmentsOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
 }
+/// Output of `ListGroups`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListGroupsOutput {
+    /// `groups`.
+    pub groups: Vec<Group>,
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+/// Output of `ListPolicies`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListPoliciesOutput {
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// `policies`.
+    pub policies: Vec<Policy>,
+}
 /// Output of `ListRepositories`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -662,10 +796,24 @@ pub struct ListTagsForResourceOutput {
     /// `tags`, 0 to 50 elements.
     pub tags: Vec<Tag>,
 }
+/// Output of `ListUsers`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListUsersOutput {
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// `users`.
+    pub users: Vec<User>,
+}
 /// Output of `NotifyResourceDeploymentStatusChange`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NotifyResourceDeploymentStatusChangeOutput {}
+/// Output of `PutInlinePolicy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PutInlinePolicyOutput {}
 /// Output of `Redeploy`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -688,6 +836,21 @@ pub struct RejectEnvironmentAccountConnectionOutput {
     /// `environmentAccountConnection`.
     pub environment_account_connection: EnvironmentAccountConnection,
 }
+/// Output of `RemoveUserFromGroup`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RemoveUserFromGroupOutput {}
+/// Output of `SimulatePolicy`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SimulatePolicyOutput {
+    /// `decision`.
+    pub decision: PolicyDecision,
+    /// `explanation`.
+    pub explanation: String,
+    /// `statements`.
+    pub statements: Vec<SimulatedStatement>,
+}
 /// Output of `TagResource`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -696,6 +859,10 @@ pub struct TagResourceOutput {}
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UntagResourceOutput {}
+/// Output of `UpdateAccessKey`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateAccessKeyOutput {}
 /// Output of `UpdateAccountSettings`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -737,6 +904,13 @@ pub struct UpdateEnvironmentTemplateOutput {
 pub struct UpdateEnvironmentTemplateVersionOutput {
     /// `environmentTemplateVersion`.
     pub environment_template_version: EnvironmentTemplateVersion,
+}
+/// Output of `UpdatePolicy`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdatePolicyOutput {
+    /// `policy`.
+    pub policy: Policy,
 }
 /// Output of `UpdateServiceInstance`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -800,4 +974,11 @@ pub struct UpdateTemplateSyncConfigOutput {
     /// `templateSyncConfig`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template_sync_config: Option<TemplateSyncConfig>,
+}
+/// Output of `UpdateUser`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateUserOutput {
+    /// `user`.
+    pub user: User,
 }

@@ -23,6 +23,34 @@ impl fmt::Debug for AccessKey {
             .finish()
     }
 }
+/// The structure `AccessKeyLastUsed`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessKeyLastUsed {
+    /// `at`.
+    pub at: Timestamp,
+    /// `region`.
+    pub region: String,
+    /// `service`.
+    pub service: String,
+}
+/// The structure `AccessKeyMetadata`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessKeyMetadata {
+    /// `accessKeyId`, 16 to 128 characters.
+    pub access_key_id: String,
+    /// `createdAt`.
+    pub created_at: Timestamp,
+    /// `lastUsed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<AccessKeyLastUsed>,
+    /// `status`.
+    pub status: AccessKeyStatus,
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
+}
 /// The structure `Account`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -45,6 +73,15 @@ pub struct AccountSettings {
     /// `pipelineServiceRoleArn`, 0 to 2048 characters, `(^$)|(^arn:(aws|aws-cn|aws-us-gov):iam::\d{12}:role/([\w+=,.@-]{1,512}[/:])*([\w+=,.@-]{1,64})$)`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pipeline_service_role_arn: Option<String>,
+}
+/// The structure `AttachedPolicy`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttachedPolicy {
+    /// `arn`, 20 to 2048 characters.
+    pub arn: String,
+    /// `policyName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    pub policy_name: String,
 }
 /// The structure `CompatibleEnvironmentTemplate`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,6 +259,15 @@ impl fmt::Debug for ComponentSummary {
             .field("service_name", &self.service_name)
             .finish()
     }
+}
+/// The structure `ContextEntry`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContextEntry {
+    /// `key`, 1 to 256 characters.
+    pub key: String,
+    /// `values`, 0 to 100 elements.
+    pub values: Vec<String>,
 }
 /// The structure `CountsSummary`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -822,6 +868,19 @@ impl fmt::Debug for EnvironmentTemplateVersionSummary {
             .finish()
     }
 }
+/// The structure `Group`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Group {
+    /// `arn`, 20 to 2048 characters.
+    pub arn: String,
+    /// `createdAt`.
+    pub created_at: Timestamp,
+    /// `groupId`, 4 to 128 characters.
+    pub group_id: String,
+    /// `groupName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    pub group_name: String,
+}
 /// The structure `ListServiceInstancesFilter`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -865,6 +924,28 @@ impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&Redacted, f)
     }
+}
+/// The structure `Policy`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    /// `arn`, 20 to 2048 characters.
+    pub arn: String,
+    /// `createdAt`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// `description`, 0 to 1000 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `policyId`, 4 to 128 characters.
+    pub policy_id: String,
+    /// `policyName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
+    pub policy_name: String,
+    /// `type`.
+    pub r#type: PolicyType,
+    /// `updatedAt`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
 }
 /// The structure `ProvisionedResource`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -1624,6 +1705,26 @@ impl fmt::Debug for ServiceTemplateVersionSummary {
             .finish()
     }
 }
+/// The structure `SimulatedStatement`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SimulatedStatement {
+    /// `applies`.
+    pub applies: bool,
+    /// `effect`.
+    pub effect: PolicyEffect,
+    /// `layer`.
+    pub layer: PolicyLayer,
+    /// `policy`.
+    pub policy: String,
+    /// `sid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// `statement`.
+    pub statement: i32,
+    /// `why`.
+    pub why: String,
+}
 /// The structure `SyncBlocker`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -1690,4 +1791,22 @@ pub struct TemplateSyncConfig {
 pub enum TemplateVersionSourceInput {
     /// `s3`
     S3(S3ObjectSource),
+}
+/// The structure `User`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// `arn`, 20 to 2048 characters.
+    pub arn: String,
+    /// `createdAt`.
+    pub created_at: Timestamp,
+    /// `permissionsBoundaryArn`, 20 to 2048 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary_arn: Option<String>,
+    /// `tags`, 0 to 50 elements.
+    pub tags: Vec<Tag>,
+    /// `userId`, 4 to 128 characters.
+    pub user_id: String,
+    /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    pub user_name: String,
 }

@@ -134,6 +134,30 @@ impl<'r> Subject<'r> {
     pub(super) fn of(request: &'r Request) -> Self {
         match request {
             Request::CreateAccount(_)
+            | Request::AddUserToGroup(_)
+            | Request::AttachPolicy(_)
+            | Request::CreateAccessKey(_)
+            | Request::CreateGroup(_)
+            | Request::CreatePolicy(_)
+            | Request::DeleteAccessKey(_)
+            | Request::DeleteGroup(_)
+            | Request::DeleteInlinePolicy(_)
+            | Request::DeletePolicy(_)
+            | Request::DeleteUser(_)
+            | Request::DetachPolicy(_)
+            | Request::GetGroup(_)
+            | Request::GetInlinePolicy(_)
+            | Request::GetPolicy(_)
+            | Request::GetUser(_)
+            | Request::ListAccessKeys(_)
+            | Request::ListGroups(_)
+            | Request::ListPolicies(_)
+            | Request::ListUsers(_)
+            | Request::PutInlinePolicy(_)
+            | Request::RemoveUserFromGroup(_)
+            | Request::SimulatePolicy(_)
+            | Request::UpdateAccessKey(_)
+            | Request::UpdatePolicy(_)
             | Request::CreateServiceSyncConfig(_)
             | Request::CreateTemplateSyncConfig(_)
             | Request::DeleteServiceSyncConfig(_)
@@ -160,6 +184,9 @@ impl<'r> Subject<'r> {
             | Request::UpdateServiceSyncBlocker(_)
             | Request::UpdateServiceSyncConfig(_)
             | Request::UpdateTemplateSyncConfig(_) => Self::about(About::Nothing),
+            Request::CreateUser(CreateUserInput { tags, .. }) | Request::UpdateUser(UpdateUserInput { tags, .. }) => {
+                Self::about(About::Nothing).tagged(tags)
+            }
             Request::UpdateAccountSettings(input) => Self::about(About::Nothing)
                 .with_roles([&input.pipeline_codebuild_role_arn, &input.pipeline_service_role_arn]),
 

@@ -35,6 +35,8 @@ pub(super) struct Ids {
     /// By the environment that they are for: `held` uses its own, `ready` may use its own, `no` was rejected, `fresh`
     /// waits.
     pub(super) connections: BTreeMap<String, String>,
+    /// The id of the access key of the user `ada`.
+    pub(super) key: String,
     /// The last ones of an `environment`, an `instance`, a `pipeline`, a `component`, and what is `waiting`.
     pub(super) deployments: BTreeMap<String, String>,
 }
@@ -85,6 +87,7 @@ pub(super) fn forms(ids: &Ids) -> Vec<(&'static str, Vec<Form>)> {
         ("components", components(ids)),
         ("syncs", syncs(ids)),
         ("records", records(ids)),
+        ("identities", identities(ids)),
     ]
 }
 
@@ -481,5 +484,64 @@ fn records(ids: &Ids) -> Vec<Form> {
                 "templateMajorVersion": "1", "templateMinorVersion": "1",
             }),
         ),
+    ]
+}
+
+/// A policy that allows something.
+pub(super) fn allowing(action: &str) -> String {
+    let statement = json!({ "Sid": "one", "Effect": "Allow", "Action": action, "Resource": "*" });
+    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+}
+
+fn identities(ids: &Ids) -> Vec<Form> {
+    let (document, boundary) = (allowing("proton:Get*"), "ProtiumFullAccess");
+    let page = || json!({ "maxResults": 1, "nextToken": TOKEN });
+    let both = |user: &str| json!({ "userName": user, "groupName": "makers" });
+    let simulate = || {
+        json!({
+            "action": "proton:GetService", "resource": ids.arn("service/shop"),
+            "context": [{ "key": "aws:SourceIp", "values": ["203.0.113.7"] }],
+        })
+    };
+    let with = |mut input: Value, name: &str, value: Value| {
+        input[name] = value;
+        input
+    };
+    let user = |input: Value| with(input, "userName", "ada".into());
+    let group = |input: Value| with(input, "groupName", "makers".into());
+    vec![
+        form("CreateUser", json!({ "userName": "new", "tags": tags(), "permissionsBoundary": boundary })),
+        form("GetUser", json!({ "userName": "ada" })),
+        form("ListUsers", page()),
+        form("UpdateUser", json!({ "userName": "ada", "tags": tags(), "permissionsBoundary": boundary })),
+        form("DeleteUser", json!({ "userName": "eve" })),
+        form("CreateGroup", json!({ "groupName": "new" })),
+        form("GetGroup", with(page(), "groupName", "makers".into())),
+        form("ListGroups", page()),
+        form("DeleteGroup", json!({ "groupName": "empty" })),
+        form("AddUserToGroup", both("eve")),
+        form("RemoveUserFromGroup", both("ada")),
+        form("CreateAccessKey", json!({ "userName": "ada" })),
+        form("ListAccessKeys", json!({ "userName": "ada" })),
+        form("UpdateAccessKey", json!({ "accessKeyId": ids.key, "userName": "ada", "status": "INACTIVE" })),
+        form("DeleteAccessKey", json!({ "accessKeyId": ids.key, "userName": "ada" })),
+        form("CreatePolicy", json!({ "policyName": "new", "policyDocument": document, "description": "reads" })),
+        form("GetPolicy", json!({ "policy": "held" })),
+        form("ListPolicies", with(page(), "type", "BUILT_IN".into())),
+        form("UpdatePolicy", json!({ "policy": "held", "policyDocument": document, "description": "reads" })),
+        form("DeletePolicy", json!({ "policy": "free" })),
+        form("AttachPolicy", user(json!({ "policy": "free" }))),
+        form("AttachPolicy", group(json!({ "policy": "free" }))),
+        form("DetachPolicy", user(json!({ "policy": "held" }))),
+        form("DetachPolicy", group(json!({ "policy": "held" }))),
+        form("PutInlinePolicy", user(json!({ "policyName": "new", "policyDocument": document }))),
+        form("PutInlinePolicy", group(json!({ "policyName": "new", "policyDocument": document }))),
+        form("GetInlinePolicy", user(json!({ "policyName": "inner" }))),
+        form("GetInlinePolicy", group(json!({ "policyName": "inner" }))),
+        form("DeleteInlinePolicy", user(json!({ "policyName": "inner" }))),
+        form("DeleteInlinePolicy", group(json!({ "policyName": "inner" }))),
+        form("SimulatePolicy", user(simulate())),
+        form("SimulatePolicy", group(simulate())),
+        form("SimulatePolicy", with(simulate(), "policyDocuments", json!([document]))),
     ]
 }

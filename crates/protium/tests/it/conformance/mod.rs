@@ -179,7 +179,7 @@ macro_rules! nouns {
     };
 }
 
-nouns! { templates versions environments accounts services parts components syncs records }
+nouns! { templates versions environments accounts services parts components syncs records identities }
 
 #[test]
 fn every_operation_of_the_models_has_a_request_in_one_noun() {

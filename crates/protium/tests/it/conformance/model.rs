@@ -72,7 +72,7 @@ impl<'a> Operation<'a> {
 
     /// Whether it only reads, which its name tells.
     pub(super) fn only_reads(self) -> bool {
-        self.name.starts_with("Get") || self.name.starts_with("List")
+        ["Get", "List", "Simulate"].iter().any(|verb| self.name.starts_with(verb))
     }
 
     /// The members of the input and those in them, as `tags.key`.

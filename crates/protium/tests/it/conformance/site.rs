@@ -3,7 +3,7 @@
 //! Beside each table stands a copy of it. What a request changed is the difference, whether a list shows it or not;
 //! and what a request that succeeded did is undone by copying back.
 
-use super::form::{Form, Ids, Who, forms};
+use super::form::{Form, Ids, Who, allowing, forms};
 use crate::support::app::{TestApp, target};
 use crate::support::bundle::pack;
 use crate::support::component::{Workshop, attached, detached};
@@ -38,6 +38,7 @@ impl Site {
         let lends = shop.app.in_account(LENDS);
         let mut site = Self { shop, lends, ids: Ids::default(), tables: Vec::new(), difference: String::new() };
         site.accounts().await;
+        site.identities().await;
         site.templates().await;
         site.deployed().await;
         site.synced().await;
@@ -70,6 +71,31 @@ impl Site {
             }
             self.ids.connections.insert(environment.to_owned(), id);
         }
+    }
+
+    /// The user `ada` in the group `makers`, who have what there is to have; `eve` and `empty` have nothing.
+    async fn identities(&mut self) {
+        let (app, document) = (self.shop.app.clone(), allowing("proton:*"));
+        for policy in ["free", "held"] {
+            app.ok("CreatePolicy", json!({ "policyName": policy, "policyDocument": document })).await;
+        }
+        for user in ["bob", "eve"] {
+            app.ok("CreateUser", json!({ "userName": user })).await;
+        }
+        app.ok("CreateUser", json!({ "userName": "ada", "permissionsBoundary": "ProtiumFullAccess" })).await;
+        for group in ["empty", "makers"] {
+            app.ok("CreateGroup", json!({ "groupName": group })).await;
+        }
+        for user in ["ada", "bob"] {
+            app.ok("AddUserToGroup", json!({ "userName": user, "groupName": "makers" })).await;
+        }
+        for holder in [json!({ "userName": "ada" }), json!({ "groupName": "makers" })] {
+            app.ok("AttachPolicy", but(holder.clone(), json!({ "policy": "held" }))).await;
+            let inline = json!({ "policyName": "inner", "policyDocument": document });
+            app.ok("PutInlinePolicy", but(holder, inline)).await;
+        }
+        let key = app.ok("CreateAccessKey", json!({ "userName": "ada" })).await;
+        self.ids.key = text(&key["accessKey"]["accessKeyId"]).to_owned();
     }
 
     /// Bundles, drafts, templates without versions, and a higher version of what is deployed.
@@ -260,7 +286,7 @@ impl Site {
     /// What every operation that only reads answers, without what pages it.
     pub(super) async fn shown(&self) -> Vec<(String, Value)> {
         let mut shown = Vec::new();
-        let reading = |form: &Form| form.operation.starts_with("Get") || form.operation.starts_with("List");
+        let reading = |form: &Form| ["Get", "List", "Simulate"].iter().any(|verb| form.operation.starts_with(verb));
         for form in forms(&self.ids).into_iter().flat_map(|(_, forms)| forms).filter(reading) {
             let input = but(form.input.clone(), json!({ "nextToken": null, "maxResults": null }));
             let (is_ok, body) = self.send(form.who, form.operation, input.to_string().as_bytes()).await;

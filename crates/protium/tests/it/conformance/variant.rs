@@ -329,7 +329,9 @@ fn of_length(shape: Shape<'_>, like: &str, length: i64) -> String {
     let Some(more) = length.checked_sub(like.chars().count()) else { return like.chars().take(length).collect() };
     match shape.name {
         // Files end with as many empty lines as one likes.
-        "SpecContents" | "TemplateFileContents" | "TemplateManifestContents" => format!("{like}{}", "\n".repeat(more)),
+        "SpecContents" | "TemplateFileContents" | "TemplateManifestContents" | "PolicyDocument" => {
+            format!("{like}{}", "\n".repeat(more))
+        }
         "TemplateVersionPart" => format!("{like}{}", "9".repeat(more)),
         "AwsAccountId" => format!("{like}{}", "1".repeat(more)),
         "RoleArn" | "RoleArnOrEmptyString" => like.replacen(":role/", &format!(":role/{}", folders(more)), 1),

@@ -12,6 +12,7 @@ mod deployment_logs;
 mod environment;
 mod force_delete;
 mod idempotency;
+mod identity;
 mod list_instances;
 mod notification;
 mod pagination;

@@ -64,6 +64,62 @@ on_both! {
         typed(&["account", "list"], &of_other).await.refused(1, &["AccessDeniedException"]);
     }
 
+    a_user_is_given_a_key_and_what_it_may_do, async |db| {
+        free(db);
+        let program = Start::on(db).ready().await;
+        admin(&program, &["user", "create", "deployer", "--tag", "team=blue"]).await;
+        let key = admin(&program, &["key", "create", "--user", "deployer"]).await;
+        let (id, secret) = (key["AccessKeyId"].as_str().unwrap(), key["SecretAccessKey"].as_str().unwrap());
+        let signer = Signer::new(id, secret, "proton");
+        assert_eq!(program.call_as(&signer, "ListServices", json!({})).await.unwrap_err().code, "AccessDeniedException");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let statement = json!({ "Effect": "Allow", "Action": "proton:CreateServiceTemplate", "Resource": "*" });
+        std::fs::write(file.path(), json!({ "Version": "2012-10-17", "Statement": statement }).to_string()).unwrap();
+        let document = format!("file://{}", file.path().display());
+        admin(&program, &["policy", "put", "--user", "deployer", "--name", "dev", "--document", &document]).await;
+        program.call_as(&signer, "CreateServiceTemplate", json!({ "name": "svc" })).await.unwrap();
+        admin(&program, &["group", "create", "makers"]).await;
+        admin(&program, &["policy", "attach", "--group", "makers", "--policy", "ProtiumDeveloperAccess"]).await;
+        admin(&program, &["group", "add", "makers", "--user", "deployer"]).await;
+        program.call_as(&signer, "ListServices", json!({})).await.unwrap();
+        let shown = admin(&program, &["user", "show", "deployer"]).await;
+        assert_eq!((&shown["groups"], &shown["inlinePolicies"]), (&json!(["makers"]), &json!(["dev"])));
+        assert_eq!(shown["user"]["tags"], json!([{ "key": "team", "value": "blue" }]));
+        assert_eq!(admin(&program, &["group", "show", "makers"]).await["users"], json!(["deployer"]));
+        assert_eq!(admin(&program, &["policy", "show", "dev", "--user", "deployer"]).await["policyName"], "dev");
+        let asked = ["policy", "simulate", "--user", "deployer", "--action", "proton:DeleteEnvironment"];
+        let said = typed(&asked, &root(&program)).await;
+        assert!(said.status.success() && said.out.starts_with("not allowed: "), "{} {}", said.out, said.err);
+        typed(&["user", "delete", "deployer"], &root(&program)).await.refused(1, &["ConflictException", id, "makers"]);
+        admin(&program, &["key", "disable", id, "--user", "deployer"]).await;
+        assert_eq!(program.call_as(&signer, "ListServices", json!({})).await.unwrap_err().code, "UnrecognizedClientException");
+        assert_eq!(admin(&program, &["key", "list", "--user", "deployer"]).await["accessKeys"][0]["status"], "INACTIVE");
+        admin(&program, &["key", "delete", id, "--user", "deployer"]).await;
+        admin(&program, &["group", "remove", "makers", "--user", "deployer"]).await;
+        admin(&program, &["policy", "delete", "dev", "--user", "deployer"]).await;
+        admin(&program, &["user", "delete", "deployer"]).await;
+        assert_eq!(admin(&program, &["user", "list"]).await["users"], json!([]));
+        assert!(!program.log().contains(secret));
+    }
+
+    policies_are_made_changed_and_removed, async |db| {
+        free(db);
+        let program = Start::on(db).ready().await;
+        let document = json!({
+            "Version": "2012-10-17", "Statement": { "Effect": "Allow", "Action": "proton:*", "Resource": "*" },
+        }).to_string();
+        admin(&program, &["policy", "create", "all", "--document", &document, "--description", "everything"]).await;
+        let shown = admin(&program, &["policy", "show", "all"]).await;
+        assert_eq!((&shown["policyDocument"], &shown["policy"]["description"]), (&json!(document), &json!("everything")));
+        admin(&program, &["policy", "update", "all", "--description", ""]).await;
+        assert_eq!(admin(&program, &["policy", "show", "all"]).await["policy"].get("description"), None);
+        assert_eq!(admin(&program, &["policy", "list"]).await["policies"].as_array().unwrap().len(), 5);
+        admin(&program, &["policy", "delete", "all"]).await;
+        let asked = ["policy", "simulate", "--document", &document, "--action", "proton:GetService"];
+        let said = typed(&[&asked[..], &["--context", "aws:SourceIp=203.0.113.7"]].concat(), &root(&program)).await;
+        assert!(said.out.starts_with("allowed by document 1, statement 1"), "{} {}", said.out, said.err);
+    }
+
     an_environment_is_redeployed_and_force_deleted, async |db| {
         free(db);
         let double = double().await;
@@ -121,6 +177,9 @@ async fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
         (&["redeploy", "--resource-arn", "a", "--template-minor-version", "1"], &keys, "--template-major-version"),
         (&["redeploy", "--resource-arn", "a", "--spec", "file:///none.yaml"], &keys, "/none.yaml"),
         (&["logs"], &keys, "--deployment-id"),
+        (&["user", "create", "ada", "--tag", "team"], &keys, "KEY=VALUE"),
+        (&["policy", "put", "--user", "a", "--name", "b", "--document", "file:///none.json"], &keys, "/none.json"),
+        (&["policy", "attach", "--user", "a", "--group", "b", "--policy", "c"], &keys, "--group"),
         (&["account", "list"], &[], "AWS_ACCESS_KEY_ID"),
         (&["account", "list"], &keys[..1], "AWS_SECRET_ACCESS_KEY"),
     ] {

@@ -45,6 +45,7 @@ pub struct TestApp {
     region: String,
     /// The id of the key that signs.
     key: String,
+    secret: String,
 }
 
 /// An answer that is an error.
@@ -110,8 +111,8 @@ impl TestApp {
         let app = Arc::new(App { config, store, keys, clock, engines, own_url, bundles });
         let front = Front { app: Arc::clone(&app), s3: Arc::new(s3), metrics: Metrics::new().unwrap() };
         let region = "us-east-1".to_owned();
-        let (account, key) = (ACCOUNT.to_owned(), key_of(ACCOUNT));
-        Self { app, router: router(front), account, region, key }.in_account(ACCOUNT)
+        let (account, key, secret) = (ACCOUNT.to_owned(), key_of(ACCOUNT), SECRET.to_owned());
+        Self { app, router: router(front), account, region, key, secret }.in_account(ACCOUNT)
     }
 
     /// The same application in another region.
@@ -136,10 +137,21 @@ impl TestApp {
         self.signed(format!("AKIA{}{name}", self.account), Identity { principal, policies })
     }
 
+    /// The same application, signed with an access key of the store, as the answer that made it has it.
+    pub fn with_key(&self, made: &Value) -> Self {
+        let part = |name: &str| made[name].as_str().unwrap().to_owned();
+        Self { key: part("accessKeyId"), secret: part("secretAccessKey"), ..self.clone() }
+    }
+
+    /// The same application, signed with the key that another one is.
+    pub fn with_key_of(&self, other: &Self) -> Self {
+        Self { key: other.key.clone(), secret: other.secret.clone(), ..self.clone() }
+    }
+
     fn signed(&self, key: String, identity: Identity) -> Self {
         let account = identity.principal.account.clone();
         self.app.keys.insert(Credential::new(key.clone(), Secret::new(SECRET), identity));
-        Self { account, key, ..self.clone() }
+        Self { account, key, secret: SECRET.to_owned(), ..self.clone() }
     }
 
     pub fn store(&self) -> &Store {
@@ -214,7 +226,7 @@ impl TestApp {
     pub fn signer(&self, service: &str) -> Signer {
         let now = u64::try_from(self.app.clock.now_ms()).unwrap();
         let at = UNIX_EPOCH + Duration::from_millis(now);
-        Signer { region: self.region.clone(), at, ..Signer::new(&self.key, SECRET, service) }
+        Signer { region: self.region.clone(), at, ..Signer::new(&self.key, &self.secret, service) }
     }
 
     /// One request as it is.
