@@ -21,6 +21,8 @@ REPOSITORY = {
     "branch_name": "main",
 }
 STAND_IN = {"infrastructure": {"templates": [{"rendering_engine": "codebuild", "settings": {"provision": ["true"]}}]}}
+# How long a deployment may take, in seconds: what commands download takes its time.
+LONGEST = 45 * 60
 OVER = {"SUCCEEDED", "FAILED", "CANCELLED", "DELETE_FAILED"}
 
 
@@ -99,11 +101,13 @@ class Tour(Story):
 
     def over(self, operation, member, **names):
         """Waits for the end of a deployment; what is said of it."""
-        while True:
+        until = time.monotonic() + LONGEST
+        while time.monotonic() < until:
             found = proton(self.cli, operation, **names)[member]
             if found["deploymentStatus"] in OVER:
                 return found["deploymentStatus"], found.get("deploymentStatusMessage", "")
             time.sleep(1)
+        return "TOO LONG", f"it had not ended after {LONGEST // 60} minutes"
 
     def environment(self, bundle, minor, name, **more):
         proton(
@@ -127,7 +131,8 @@ class Tour(Story):
         )
         yield "instance", self.over("get-service-instance", "serviceInstance", service_name=name, name="dev")
         if bundle.has_pipeline:
-            while True:
+            until = time.monotonic() + LONGEST
+            while time.monotonic() < until:
                 service = proton(self.cli, "get-service", name=name)["service"]
                 if "pipeline" in service and service["pipeline"]["deploymentStatus"] in OVER:
                     pipeline = service["pipeline"]
@@ -137,6 +142,7 @@ class Tour(Story):
                     yield "pipeline", (service["status"], service.get("statusMessage", ""))
                     return
                 time.sleep(1)
+            yield "pipeline", ("TOO LONG", f"it had not ended after {LONGEST // 60} minutes")
 
     def tell(self, found):
         self.cli("s3", "mb", "s3://bundles")

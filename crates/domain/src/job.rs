@@ -11,19 +11,22 @@ pub enum Job {
     RegisterVersion { version: Id },
     /// Take a deployment to its end: apply, destroy or cancel, whatever its row says.
     Deploy { deployment: Id },
+    /// Remove the log of a deployment whose record is deleted from where logs are kept for all servers.
+    ForgetLog { deployment: Id },
     /// Forget idempotency tokens that are too old to matter; again and again, once for all processes.
     ExpireTokens,
 }
 
 impl Job {
     /// Every kind.
-    pub const KINDS: &[&str] = &["register_version", "deploy", "expire_tokens"];
+    pub const KINDS: &[&str] = &["register_version", "deploy", "forget_log", "expire_tokens"];
 
     /// The kind as the store and the metrics name it.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::RegisterVersion { .. } => "register_version",
             Self::Deploy { .. } => "deploy",
+            Self::ForgetLog { .. } => "forget_log",
             Self::ExpireTokens => "expire_tokens",
         }
     }
@@ -32,7 +35,7 @@ impl Job {
     pub fn subject(&self) -> &str {
         match self {
             Self::RegisterVersion { version } => version.as_str(),
-            Self::Deploy { deployment } => deployment.as_str(),
+            Self::Deploy { deployment } | Self::ForgetLog { deployment } => deployment.as_str(),
             Self::ExpireTokens => "all",
         }
     }
@@ -42,6 +45,7 @@ impl Job {
         match kind {
             "register_version" => Some(Self::RegisterVersion { version: Id::parse(subject)? }),
             "deploy" => Some(Self::Deploy { deployment: Id::parse(subject)? }),
+            "forget_log" => Some(Self::ForgetLog { deployment: Id::parse(subject)? }),
             "expire_tokens" => Some(Self::ExpireTokens),
             _ => None,
         }
@@ -55,7 +59,12 @@ mod tests {
     #[test]
     fn every_job_is_read_back_from_its_kind_and_subject() {
         let id = Id::from_random([7; 16]);
-        let jobs = [Job::RegisterVersion { version: id.clone() }, Job::Deploy { deployment: id }, Job::ExpireTokens];
+        let jobs = [
+            Job::RegisterVersion { version: id.clone() },
+            Job::Deploy { deployment: id.clone() },
+            Job::ForgetLog { deployment: id },
+            Job::ExpireTokens,
+        ];
         assert_eq!(jobs.len(), Job::KINDS.len());
         for job in jobs {
             assert!(Job::KINDS.contains(&job.kind()));

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::store::Store;
 use protium_domain::id::Id;
 use protium_engines::Engine;
+use protium_engines::command::LogStore;
 use std::sync::Arc;
 
 /// Everything that lives as long as the server.
@@ -20,6 +21,8 @@ pub struct App {
     pub own_url: String,
     /// Where the bundles of template versions come from.
     pub bundles: crate::bundle_source::BundleSources,
+    /// Where logs of runs are kept for all servers, if not in the data folder alone.
+    pub logs: Option<LogStore>,
 }
 
 /// What makes infrastructure.

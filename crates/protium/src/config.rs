@@ -9,13 +9,13 @@ mod runner;
 
 pub use client::ClientSettings;
 pub use runner::Runner;
-use runner::{run_keep, run_variables};
+use runner::{run_keep, run_logs, run_variables};
 
 use crate::store::DatabaseUrl;
 use protium_domain::bundle::Limits;
 use protium_domain::bundle::terraform::ManagedState;
 use protium_domain::quota::Quotas;
-use protium_engines::command::{CodeBuildSettings, KubernetesSettings};
+use protium_engines::command::{CodeBuildSettings, KubernetesSettings, LogPlace};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -101,6 +101,9 @@ pub struct ServeArgs {
     /// How many days the files of a run stay after it has ended, its log among them.
     #[arg(long, env = "PROTIUM_RUN_KEEP_DAYS", value_name = "N")]
     pub run_keep_days: Option<u64>,
+    /// Where logs of runs are copied to when they have ended, for all servers to read: s3://BUCKET/PREFIX?region=REGION.
+    #[arg(long, env = "PROTIUM_RUN_LOGS", value_name = "URL")]
+    pub run_logs: Option<String>,
     /// The program that runs Terraform templates, by its name or path. By default terraform, else tofu.
     #[arg(long, env = "PROTIUM_TERRAFORM", value_name = "PROGRAM")]
     pub terraform: Option<String>,
@@ -257,6 +260,8 @@ pub struct Config {
     pub run_tools: Vec<PathBuf>,
     /// How long the files of a run stay after it has ended.
     pub run_keep: Duration,
+    /// Where logs of runs are kept for all servers, if not in the data folder alone.
+    pub run_logs: Option<LogPlace>,
     /// Variables of every run, by name. They may hold secrets.
     pub run_variables: BTreeMap<String, String>,
     pub codebuild: CodeBuildSettings,
@@ -336,6 +341,7 @@ impl Config {
             expose_local_runs: flag.expose_local_runs || base.expose_local_runs,
             deny_run_network: flag.deny_run_network || base.deny_run_network,
             run_keep: run_keep(flag.run_keep_days.or(base.run_keep_days))?,
+            run_logs: run_logs(flag.run_logs.or(base.run_logs))?,
             run_tools: if flag.run_tools.is_empty() { base.run_tools } else { flag.run_tools },
             run_variables: run_variables(file.run_variables, flag.terraform.or(base.terraform))?,
             codebuild: file.codebuild,
@@ -581,6 +587,7 @@ mod tests {
             ("[kubernetes]\nnamspace = \"runs\"\n", "namspace"),
             ("[codebuild]\ncompute = \"small\"\n", "compute"),
             ("terraform-state = \"file:///srv\"\n", "terraform-state: no place"),
+            ("run-logs = \"file:///srv\"\n", "run-logs: 'file:///srv' is no place for logs; give s3://"),
             ("runner = \"local\"\nterraform-image = \"tf\"\n", "terraform-image: is for --runner codebuild"),
             ("runner = \"kubernetes\"\nterraform-install = \" \"\n", "terraform-install: ' ' is empty"),
             ("terraform-state = \"s3://states\"\ndeny-run-network = true\n", "terraform-state: runs have no network"),

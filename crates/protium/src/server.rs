@@ -1,6 +1,7 @@
 //! A server from its settings to its end: opens the store, finds its keys, listens, works, drains.
 
 mod given_up_runs;
+mod kept_logs;
 mod key_uses;
 mod old_runs;
 mod runs;
@@ -23,6 +24,7 @@ use protium_domain::job::Job;
 use protium_engines::SelfManaged;
 use protium_engines::aws::{Aws, Settings};
 use protium_engines::cloudformation::{CloudFormation, TemplateBucket};
+use protium_engines::command::LogStore;
 use runs::Runs;
 use std::future::IntoFuture as _;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -79,11 +81,12 @@ impl Server {
         let bundles = bundle_sources(&config, &store, blobs, aws.clone());
         let template_bucket = config.aws_template_bucket.clone().map(|name| TemplateBucket { name, region: None });
         let Runs { engine: commands, attended } = runs::start(&config, &aws).await?;
+        let logs = config.run_logs.clone().map(|place| LogStore::new(aws.clone(), place));
         let cloudformation = Arc::new(CloudFormation::new(aws, template_bucket));
         let attended = attended.filter(|_| config.role.works());
         let engines = Engines { cloudformation, self_managed: Arc::new(SelfManaged), commands };
         let own_url = url(config.tls.is_some(), own_address(address));
-        let app = Arc::new(App { config, store, keys, clock, engines, own_url, bundles });
+        let app = Arc::new(App { config, store, keys, clock, engines, own_url, bundles, logs });
         let front = Front { app: Arc::clone(&app), s3: Arc::new(s3), metrics: Metrics::new()? };
         let (stop, stopped) = oneshot::channel();
         let secure = app.config.tls.is_some();
@@ -92,9 +95,11 @@ impl Server {
         let worker = app.config.role.works().then(|| Worker::start(Arc::clone(&app), worker_name(address)));
         let old_runs = app.config.role.works().then(|| tokio::spawn(old_runs::remove_all(Arc::clone(&app))));
         let given_up = app.config.role.works().then(|| tokio::spawn(given_up_runs::stop_all(Arc::clone(&app))));
+        let kept_logs = app.logs.clone().filter(|_| app.config.role.works());
+        let kept_logs = kept_logs.map(|logs| tokio::spawn(kept_logs::keep_all(Arc::clone(&app), logs)));
         let attendance = attended.map(|commands| tokio::spawn(runs::attend(commands)));
         let uses = tokio::spawn(key_uses::save_all(Arc::clone(&app)));
-        let chores = [uses].into_iter().chain(old_runs).chain(given_up).chain(attendance).collect();
+        let chores = [uses].into_iter().chain(old_runs).chain(given_up).chain(kept_logs).chain(attendance).collect();
         tracing::info!(
             account = app.config.account_id,
             database = if app.store.db().is_embedded() { "SQLite" } else { "PostgreSQL" },

@@ -30,6 +30,8 @@ const BEGIN: &str = "tf=$(command -v \"${PROTIUM_TERRAFORM:-terraform}\" || comm
     unset TF_WORKSPACE TF_DATA_DIR; rm -rf .terraform; \
     \"$tf\" version";
 const INIT: &str = "\"$tf\" init -input=false -no-color";
+/// The same of a backend that is shared: two that make their places in a database at once may meet.
+const INIT_IN_TURN: &str = "in_turn init -input=false -no-color";
 const INIT_IN_STATE_DIR: &str =
     "\"$tf\" init -input=false -no-color -backend-config=\"path=$PROTIUM_STATE_DIR/terraform.tfstate\"";
 /// From here on there may be a state.
@@ -40,12 +42,14 @@ const KNOWN: &str = "known=$(\"$tf\" workspace list) && { [ -z \"${PROTIUM_DEPLO
     [ -e \"$PROTIUM_STATE_DIR/destroyed\" ] || printf '%s\\n' \"$known\" | tr -d '* ' | grep -Fqx -e \"$STACK_NAME\" || \
     { echo \"The state of $STACK_NAME is missing, which was deployed before: its backend ($place) has no such workspace. \
     Bring that back. To give up what was made, force-delete the resource and retain its infrastructure.\" >&2; false; }; }";
-/// The workspace of the resource: a backend has all resources of a bundle, or of all of them. In a database, whoever takes
-/// a lock holds that of all workspaces for a moment; who comes second tries again, where Terraform does not by itself.
-const WORKSPACE: &str = "in_turn() { _tries=60; until _said=$(\"$tf\" \"$@\" 2>&1); do _tries=$((_tries - 1)); \
-    case $_tries$_said in 0*) false;; *'locked for workspace'*) ;; *) false;; esac || \
-    { printf '%s\\n' \"$_said\" >&2; return 1; }; sleep 1; done; [ -z \"$_said\" ] || printf '%s\\n' \"$_said\"; }; \
-    in_turn workspace select -or-create \"$STACK_NAME\" && rm -f \"$PROTIUM_STATE_DIR/destroyed\"";
+/// Runs what meets others in a backend that is shared. In a database, whoever takes a lock holds that of all workspaces for
+/// a moment, and of two that make a schema or a table only one does, whatever they say of those that exist: who comes
+/// second tries again, where Terraform does not by itself.
+const IN_TURN: &str = "in_turn() { _tries=60; until _said=$(\"$tf\" \"$@\" 2>&1); do _tries=$((_tries - 1)); \
+    case $_tries$_said in 0*) false;; *'locked for workspace'* | *'unique constraint \"pg_'*) ;; *) false;; esac || \
+    { printf '%s\\n' \"$_said\" >&2; return 1; }; sleep 1; done; [ -z \"$_said\" ] || printf '%s\\n' \"$_said\"; }";
+/// The workspace of the resource: a backend has all resources of a bundle, or of all of them.
+const WORKSPACE: &str = "in_turn workspace select -or-create \"$STACK_NAME\" && rm -f \"$PROTIUM_STATE_DIR/destroyed\"";
 /// Of HCP Terraform, which makes a workspace that the configuration names, but none that `TF_WORKSPACE` names.
 const CLOUD_WORKSPACE: &str = "sed -i \"s/@STACK_NAME@/$STACK_NAME/\" zz_protium_backend_override.tf.json";
 /// A workspace that was made just now has no state.
@@ -151,9 +155,9 @@ pub fn run(
     let (check, init, work, last): (&[&str], &[&str], &[&str], &[&str]) = match declared.backend {
         Backend::Operators if in_state_dir => (&[MISSING], &[INIT_IN_STATE_DIR], &[], &[]),
         Backend::Operators if managed.is_some_and(ManagedState::locks_by_file) => {
-            (&[], &[LOCKS_BY_FILE, INIT, KNOWN], &[WORKSPACE], &[LEAVE_WORKSPACE])
+            (&[IN_TURN], &[LOCKS_BY_FILE, INIT_IN_TURN, KNOWN], &[WORKSPACE], &[LEAVE_WORKSPACE])
         }
-        Backend::Operators | Backend::Named => (&[], &[INIT, KNOWN], &[WORKSPACE], &[LEAVE_WORKSPACE]),
+        Backend::Operators | Backend::Named => (&[IN_TURN], &[INIT_IN_TURN, KNOWN], &[WORKSPACE], &[LEAVE_WORKSPACE]),
         Backend::Cloud => (&[], &[CLOUD_WORKSPACE, INIT, CLOUD_KNOWN], &[], &[]),
     };
     let place = managed.map_or_else(|| declared.place(), |managed| managed.name().to_owned());
@@ -240,7 +244,7 @@ mod tests {
 
     #[test]
     fn the_state_is_in_the_state_folder_unless_the_bundle_says_where() {
-        let (ours, named) = (&[INIT_IN_STATE_DIR][..], &[INIT, KNOWN, WORKSPACE][..]);
+        let (ours, named) = (&[INIT_IN_STATE_DIR][..], &[INIT_IN_TURN, KNOWN, WORKSPACE][..]);
         for (files, init) in [
             (&[("main.tf", "output \"a\" { value = 1 }")][..], ours),
             (&[("main.tf", "terraform {\n  backend \"s3\" {\n  }\n}")][..], ours),
@@ -366,7 +370,7 @@ mod tests {
             let prefix = &backend["terraform"]["backend"]["s3"]["workspace_key_prefix"];
             assert_eq!(prefix, "team/123456789012/eu-west-1/environment");
             let has = |command: &str| run.provision.iter().any(|found| found == command);
-            assert!(has(LOCKS_BY_FILE) && has(INIT) && has(KNOWN) && has(WORKSPACE) && !has(INIT_IN_STATE_DIR));
+            assert!(has(LOCKS_BY_FILE) && has(INIT_IN_TURN) && has(KNOWN) && has(WORKSPACE) && !has(INIT_IN_STATE_DIR));
             assert!(run.deprovision.ends_with(&[DESTROY, LEAVE_WORKSPACE].map(str::to_owned)));
             assert_eq!((run.connects_to, run.place.as_str(), run.in_state_folder), (None, place, false));
         }
@@ -435,10 +439,14 @@ mod tests {
     #[test]
     fn a_workspace_is_waited_for_while_another_is_made() {
         let folder = tempfile::tempdir().unwrap();
-        for (says, tries) in [("Already locked for workspace creation: w", 3), ("no such bucket", 1)] {
+        for (says, tries) in [
+            ("Already locked for workspace creation: w", 3),
+            ("pq: duplicate key value violates unique constraint \"pg_namespace_nspname_index\"", 3),
+            ("no such bucket", 1),
+        ] {
             let script = format!(
                 "sleep() {{ :; }}; tf=busy; busy() {{ echo >> tried; [ $(wc -l < tried) -gt 2 ] || {{ echo '{says}' >&2; false; }}; \
-                 }}; {WORKSPACE}; echo $? $(wc -l < tried); rm tried"
+                 }}; {IN_TURN}; {WORKSPACE}; echo $? $(wc -l < tried); rm tried"
             );
             let mut shell = std::process::Command::new("/bin/sh");
             let done = shell.args(["-c", &script]).current_dir(folder.path()).output().unwrap();

@@ -1,5 +1,6 @@
 //! One bucket of S3, with the credentials of a role.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use aws_credential_types::Credentials;
@@ -43,6 +44,20 @@ impl Bucket {
     pub(crate) async fn put(&self, key: &str, content: Vec<u8>) -> Result<(), Fault> {
         self.store.put(&Path::from(key), PutPayload::from(content)).await.map_err(classify)?;
         Ok(())
+    }
+
+    /// The keys of the objects of a folder and their sizes in bytes, in order; not those of folders below it.
+    pub(crate) async fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, Fault> {
+        let listed = self.store.list_with_delimiter(Some(&Path::from(folder))).await.map_err(classify)?;
+        let mut objects: Vec<_> =
+            listed.objects.into_iter().map(|object| (object.location.to_string(), object.size)).collect();
+        objects.sort();
+        Ok(objects)
+    }
+
+    /// These bytes of an object.
+    pub(crate) async fn get(&self, key: &str, bytes: Range<u64>) -> Result<Vec<u8>, Fault> {
+        Ok(self.store.get_range(&Path::from(key), bytes).await.map_err(classify)?.to_vec())
     }
 
     /// Removes an object, if it is there and the bucket is.

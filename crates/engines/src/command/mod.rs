@@ -7,6 +7,7 @@
 mod codebuild;
 mod kubernetes;
 mod local;
+mod log_store;
 mod outputs;
 mod plain;
 mod process;
@@ -18,9 +19,10 @@ mod variables;
 pub use codebuild::CodeBuildSettings;
 pub use kubernetes::KubernetesSettings;
 pub use local::{
-    GoingRun, Identity, Local, LocalSettings, LogLine, LogPage, OldRun, become_confined, forget_runs, going_runs,
-    old_runs, read_log, remove_old_run, stop_runs, supervise,
+    FinishedLog, GoingRun, Identity, Local, LocalSettings, LogLine, LogPage, OldRun, become_confined, finished_logs,
+    forget_runs, going_runs, old_runs, read_log, remove_old_run, stop_runs, supervise,
 };
+pub use log_store::{LogPlace, LogStore};
 pub use plain::plain;
 pub use remote::{RemoteEngine, RemoteSettings, TerraformSettings};
 

@@ -1,5 +1,7 @@
 //! The environment variables of a run: what commands that were written for AWS Proton find there.
 
+use serde_json::Value;
+
 use super::Connection;
 use crate::aws::Credentials;
 use crate::{Commands, Order};
@@ -105,12 +107,32 @@ pub(super) fn hidden(given: &[(String, String)]) -> Vec<String> {
     given.iter().filter(|(name, _)| is_secret(name)).flat_map(|(_, value)| lines(value)).collect()
 }
 
-/// What must not be shown of a value: of one of several lines each line, as output is looked through line by line.
+/// What must not be shown of a value: of one of several lines each line, as output is looked through line by line, and
+/// of an object or a list of JSON the texts in it.
 pub(super) fn lines(value: &str) -> impl Iterator<Item = String> {
     let value = value.trim();
     let several = value.contains('\n');
     let lines = value.lines().map(str::trim);
-    lines.filter(move |line| !line.is_empty() && (!several || line.len() >= TELLING)).map(str::to_owned)
+    let lines = lines.filter(move |line| !line.is_empty() && (!several || line.len() >= TELLING)).map(str::to_owned);
+    let mut texts = Vec::new();
+    if value.starts_with(['{', '['])
+        && let Ok(parsed) = serde_json::from_str(value)
+    {
+        telling_texts(&parsed, &mut texts);
+    }
+    lines.chain(texts)
+}
+
+/// The lines of all texts in a value of JSON that stand in little else. It is as deep as JSON that is read may be.
+fn telling_texts(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) => {
+            texts.extend(text.lines().map(str::trim).filter(|line| line.len() >= TELLING).map(str::to_owned));
+        }
+        Value::Array(values) => values.iter().for_each(|value| telling_texts(value, texts)),
+        Value::Object(members) => members.values().for_each(|value| telling_texts(value, texts)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// Whether the value of a variable of that name must not be shown.
@@ -160,6 +182,15 @@ mod tests {
         ];
         let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(hidden(&given), ["abc", "-----BEGIN-----", "QUJDREVGRw=="]);
+    }
+
+    #[test]
+    fn the_texts_in_a_secret_of_json_are_hidden_too() {
+        let secret =
+            r#"{"user": "admin", "password": "hunter22!", "more": ["-----BEGIN-----\nQUJDREVGRw==", 12345678]}"#;
+        let hidden: Vec<_> = lines(secret).collect();
+        assert_eq!(hidden, [secret, "hunter22!", "-----BEGIN-----", "QUJDREVGRw=="]);
+        assert_eq!(lines("{no JSON}").collect::<Vec<_>>(), ["{no JSON}"]);
     }
 
     #[test]

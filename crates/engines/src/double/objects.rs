@@ -16,24 +16,30 @@ pub(super) fn s3(world: &mut World, call: &Call, body: &[u8]) -> Answer {
     match call.action.as_str() {
         "PutObject" => {
             world.objects.insert(path, body.to_vec());
-            Answer { status: 200, body: String::new(), effective: true }
+            Answer { status: 200, body: String::new(), effective: true, range: None }
         }
         "DeleteObject" => {
             let effective = world.objects.remove(&path).is_some();
-            Answer { status: 204, body: String::new(), effective }
+            Answer { status: 204, body: String::new(), effective, range: None }
         }
+        "GetObject" => match world.objects.get(&path) {
+            Some(bytes) => Answer::part(bytes, call.get("range")),
+            None => Answer::error(404, "NoSuchKey", "The specified key does not exist."),
+        },
         _ => list(world, &bucket, call.get("prefix")),
     }
 }
 
 fn list(world: &World, bucket: &str, prefix: &str) -> Answer {
-    let keys = world.objects.keys().filter_map(|path| path.strip_prefix(bucket)?.strip_prefix('/'));
-    let contents: String = keys
-        .filter(|key| key.starts_with(prefix))
-        .map(|key| {
+    let objects = world.objects.iter();
+    let objects =
+        objects.filter_map(|(path, bytes)| Some((path.strip_prefix(bucket)?.strip_prefix('/')?, bytes.len())));
+    let contents: String = objects
+        .filter(|(key, _)| key.starts_with(prefix))
+        .map(|(key, size)| {
             format!(
                 "<Contents><Key>{}</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified><ETag>\"double\"</ETag>\
-                 <Size>1</Size><StorageClass>STANDARD</StorageClass></Contents>",
+                 <Size>{size}</Size><StorageClass>STANDARD</StorageClass></Contents>",
                 escape(key)
             )
         })
@@ -42,5 +48,5 @@ fn list(world: &World, bucket: &str, prefix: &str) -> Answer {
         "<ListBucketResult xmlns=\"http://double/\"><Name>{bucket}</Name><IsTruncated>false</IsTruncated>{contents}\
          </ListBucketResult>"
     );
-    Answer { status: 200, body, effective: false }
+    Answer { status: 200, body, effective: false, range: None }
 }

@@ -23,26 +23,40 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: String,
     pub(super) effective: bool,
+    /// Which bytes of an object it is, as the header says it.
+    pub(super) range: Option<String>,
 }
 
 impl Answer {
+    /// These bytes of an object: `bytes=FIRST-LAST`.
+    pub(super) fn part(object: &[u8], wanted: &str) -> Self {
+        let (first, last) = wanted.strip_prefix("bytes=").and_then(|range| range.split_once('-')).unwrap_or_default();
+        let first: usize = first.parse().unwrap_or_default();
+        let end = last.parse().map_or(object.len(), |last: usize| last + 1).min(object.len());
+        let Some(part) = object.get(first..end).filter(|part| !part.is_empty()) else {
+            return Self::error(416, "InvalidRange", "The requested range is not satisfiable");
+        };
+        let range = Some(format!("bytes {first}-{}/{}", end - 1, object.len()));
+        Self { status: 206, body: String::from_utf8_lossy(part).into_owned(), effective: false, range }
+    }
+
     /// A query operation's result.
     pub(super) fn result(action: &str, content: &str, effective: bool) -> Self {
         let body = format!(
             "<{action}Response xmlns=\"http://double/\"><{action}Result>{content}</{action}Result>\
              <ResponseMetadata><RequestId>double</RequestId></ResponseMetadata></{action}Response>"
         );
-        Self { status: 200, body, effective }
+        Self { status: 200, body, effective, range: None }
     }
 
     /// What an operation of JSON answers.
     pub(super) fn json(content: &Value, effective: bool) -> Self {
-        Self { status: 200, body: content.to_string(), effective }
+        Self { status: 200, body: content.to_string(), effective, range: None }
     }
 
     pub(super) fn json_error(code: &str, message: &str) -> Self {
         let body = json!({"__type": code, "message": message}).to_string();
-        Self { status: 400, body, effective: false }
+        Self { status: 400, body, effective: false, range: None }
     }
 
     pub(super) fn error(status: u16, code: &str, message: &str) -> Self {
@@ -52,7 +66,7 @@ impl Answer {
             escape(code),
             escape(message)
         );
-        Self { status, body, effective: false }
+        Self { status, body, effective: false, range: None }
     }
 }
 
@@ -104,6 +118,9 @@ pub(super) async fn answer(request: Request<Incoming>, world: Shared) -> Result<
     }
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::builder().status(status).header("content-type", kind).header("etag", "\"double\"");
+    if let Some(range) = &answer.range {
+        response = response.header("content-range", range).header("last-modified", "Thu, 01 Jan 2026 00:00:00 GMT");
+    }
     if answer.status == 503 {
         response = response.header("retry-after", "1");
     }
@@ -115,7 +132,7 @@ fn act(world: &Shared, call: &Call, body: &[u8]) -> Answer {
     match call.action.as_str() {
         "AssumeRole" | "AssumeRoleWithWebIdentity" => sts::assume_role(&mut world, call),
         "GetCallerIdentity" => sts::caller_identity(call),
-        "PutObject" | "DeleteObject" | "ListObjects" => objects::s3(&mut world, call, body),
+        "PutObject" | "GetObject" | "DeleteObject" | "ListObjects" => objects::s3(&mut world, call, body),
         "GetSecretValue" => secrets::get_secret_value(&world, call),
         _ if call.is_json() => builds::codebuild(&mut world, call),
         _ => query::cloudformation(&mut world, call),
@@ -146,7 +163,13 @@ async fn read(request: Request<Incoming>) -> Result<(Call, Bytes), String> {
         (_, Some(operation)) => (operation.to_owned(), members(&body)),
         ("PUT", None) => ("PutObject".to_owned(), object(&parts.uri, body)),
         ("DELETE", None) => ("DeleteObject".to_owned(), object(&parts.uri, body)),
-        ("GET", None) => ("ListObjects".to_owned(), object(&parts.uri, body)),
+        ("GET", None) => {
+            let mut parameters = object(&parts.uri, body);
+            let range = parts.headers.get("range").and_then(|range| range.to_str().ok());
+            parameters.insert("range".to_owned(), range.unwrap_or_default().to_owned());
+            let lists = parameters.contains_key("list-type");
+            (if lists { "ListObjects" } else { "GetObject" }.to_owned(), parameters)
+        }
         _ => {
             let parameters = form(&body);
             (parameters.get("Action").cloned().unwrap_or_default(), parameters)

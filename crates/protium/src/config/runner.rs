@@ -1,5 +1,6 @@
 //! What runs commands, and what an operator can say about it.
 
+use protium_engines::command::LogPlace;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,6 +42,12 @@ pub(super) fn run_keep(days: Option<u64>) -> Result<Duration, ConfigError> {
         days @ 1..=LONGEST_RUN_KEEP_DAYS => Ok(DAY * u32::try_from(days).unwrap_or(u32::MAX)),
         days => Err(ConfigError(format!("run-keep-days: {days} is not from 1 to {LONGEST_RUN_KEEP_DAYS} days"))),
     }
+}
+
+/// Where logs of runs are kept for all servers.
+pub(super) fn run_logs(given: Option<String>) -> Result<Option<LogPlace>, ConfigError> {
+    let place = given.map(|given| LogPlace::parse(&given)).transpose();
+    place.map_err(|why| ConfigError(format!("run-logs: {why}")))
 }
 
 /// What the operator gives every run. Terraform's program is given the same way.

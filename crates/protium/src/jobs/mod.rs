@@ -6,6 +6,7 @@
 mod deploy;
 mod ending;
 mod expire_tokens;
+mod forget_log;
 mod order;
 mod register_version;
 mod render;
@@ -25,6 +26,7 @@ pub async fn run(app: &App, claimed: &ClaimedJob) -> Result<()> {
     match &job {
         Job::RegisterVersion { version } => register_version::run(app, claimed, version).await,
         Job::Deploy { deployment } => deploy::run(app, claimed, deployment).await,
+        Job::ForgetLog { deployment } => forget_log::run(app, claimed, deployment).await,
         Job::ExpireTokens => expire_tokens::run(app, claimed).await,
     }
 }

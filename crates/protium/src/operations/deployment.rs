@@ -15,6 +15,7 @@ use protium_api::types::*;
 use protium_domain::arn::Scope;
 use protium_domain::deployment::{Deployment, Purpose, State, Target, TargetKind};
 use protium_domain::id::Id;
+use protium_domain::job::Job;
 
 /// `GetDeployment`. The names say whose deployment it must be.
 pub(super) async fn get(cx: &Context, input: GetDeploymentInput) -> Result<GetDeploymentOutput> {
@@ -92,6 +93,9 @@ pub(super) async fn delete(cx: &Context, input: DeleteDeploymentInput) -> Result
         }
         forget(tx, &record, cx.now).await?;
         deployment_delete(tx, &record, cx.now).await?;
+        if cx.app.logs.is_some() {
+            deploy::enqueue(tx, &Job::ForgetLog { deployment: record.id.clone() }, &record.id).await?;
+        }
         Ok(DeleteDeploymentOutput { deployment: Some(shown(tx, cx.scope(), &record).await?) })
     })
 }

@@ -21,7 +21,7 @@ use serde_json::Value;
 use super::remote::{Begin, Printed, Remote, RemoteLook, RemoteRun};
 use crate::aws::{Aws, Bucket, Fault, Refusal};
 use crate::cloudformation::CloudFormation;
-use crate::{Cursor, Intent, Order, Transient};
+use crate::{Commands, Cursor, Intent, Order, Transient};
 use builds::{Build, Started};
 use project::{Place, Project};
 use properties::Properties;
@@ -168,10 +168,13 @@ impl CodeBuild {
         let put = bucket.put(&source::key(run.order), source).await;
         put.map_err(|fault| session.needs(fault, &format!("s3:PutObject on the bucket {}", place.bucket)))?;
         let started = session.start(run, place, minutes, &properties, &self.settings).await;
-        if matches!(&started, Err(Fault::Refused(refusal)) if !refusal.is_expired()) {
-            // Nobody asks for this run again. If it can't be removed, it expires.
-            let _ = bucket.delete(&source::key(run.order)).await;
+        if matches!(&started, Err(Fault::Refused(refusal)) if !refusal.is_expired())
+            && let Some(build) = session.find(place).await?
+        {
+            // An earlier call began it, whose answer was lost, and CodeBuild had not listed it yet.
+            return Ok(Begin::Runs { state: stage(build.id).state() });
         }
+        // What is refused leaves its source, which goes within a day: a build that is not listed yet may need it.
         match started? {
             Started::Build(id) => Ok(Begin::Runs { state: stage(id).state() }),
             Started::Crowded(why) => Ok(Begin::Not {
@@ -296,14 +299,20 @@ impl Remote for CodeBuild {
         true
     }
 
-    async fn remove(&self, order: &Order, state: &Value) -> Result<(), Transient> {
+    /// The variables of the build that the template itself declares.
+    fn sets<'a>(&self, commands: &'a Commands) -> Vec<&'a str> {
+        let declared = &commands.project_properties["Environment"]["EnvironmentVariables"];
+        declared.as_array().into_iter().flatten().filter_map(|variable| variable["Name"].as_str()).collect()
+    }
+
+    async fn remove(&self, order: &Order, state: &Value) -> Result<Option<String>, Transient> {
         let stage = Stage::read(state)?;
         if order.role.is_none() {
-            return Ok(());
+            return Ok(None);
         }
         let answer = self.take_away(order, stage.as_ref()).await;
-        // What may not be removed goes by itself: the bucket keeps sources for a day. No run waits for that.
-        self.decided(order, answer).await.map(|_| ())
+        // No run waits for what may not be removed. The bucket keeps sources for a day; a stack stays.
+        Ok(self.decided(order, answer).await?.err().map(|refusal| refusal.message))
     }
 }
 

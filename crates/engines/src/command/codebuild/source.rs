@@ -32,6 +32,14 @@ pub(super) fn archive(
     script: &str,
     variables: &[(String, String)],
 ) -> Result<Vec<u8>, String> {
+    if let Some((name, _)) =
+        variables.iter().find(|(name, value)| name.is_empty() || name.contains(['=', '\0']) || value.contains('\0'))
+    {
+        return Err(format!(
+            "The variable {name:?} can't be given to a build: its name is empty or has = in it, or U+0000 is in it or in \
+             its value. Correct it in env.variables."
+        ));
+    }
     write(files, script, variables).map_err(|error| format!("The files of the run make no archive: {error}"))
 }
 
@@ -65,8 +73,9 @@ fn start(files: &BTreeMap<String, Vec<u8>>, variables: &[(String, String)]) -> S
     for (path, _) in files.iter().filter(|(_, content)| runs(content)) {
         text.push_str(&format!("chmod +x {}\n", quoted(&format!("./{path}"))));
     }
-    // By `env` and not `export`, which ends the run at a name that the shell does not take.
-    text.push_str("exec env");
+    // By `env` and not `export`, which ends the run at a name that the shell does not take. A name may begin like an
+    // option.
+    text.push_str("exec env --");
     for (name, value) in variables {
         text.push_str(&format!(" {}", quoted(&format!("{name}={value}"))));
     }
@@ -88,7 +97,7 @@ mod tests {
             ("deep/er/notes".to_owned(), vec![0, 159, 146, 150]),
         ]);
         let script = "'./say it.sh' hello; wc -c < deep/er/notes; echo \"${CODEBUILD_SRC_DIR##*/}\"\n";
-        let variables = [("COLOR", "it's"), ("A-B", "two\nlines"), ("COLOR", "it's 'blue'")];
+        let variables = [("COLOR", "it's"), ("A-B", "two\nlines"), ("-i", "odd"), ("COLOR", "it's 'blue'")];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let archive = archive(&files, script, &variables).unwrap();
 
@@ -109,6 +118,14 @@ mod tests {
         let output = String::from_utf8(done.stdout).unwrap();
         let lines: Vec<&str> = output.lines().map(str::trim).collect();
         assert_eq!(lines, ["hello it's 'blue' work", "4", "work"], "{:?}", done.stderr);
+    }
+
+    #[test]
+    fn a_variable_that_no_program_can_be_given_is_refused_by_its_name() {
+        for (name, value) in [("", "a"), ("a=b", "c"), ("A", "b\0c"), ("A\0", "b")] {
+            let refused = archive(&BTreeMap::new(), "true", &[(name.to_owned(), value.to_owned())]).unwrap_err();
+            assert!(refused.starts_with(&format!("The variable {name:?}")), "{refused}");
+        }
     }
 
     #[test]

@@ -141,23 +141,36 @@ impl Kubernetes {
         let uid = made.metadata.uid.unwrap_or_default();
         for secret in parcels.secrets(&job::owner(&name, &uid), &job::labels(order)) {
             match api.create::<Secret>(&secret).await {
-                // From before: of this Job, since they go with the one that they are of.
-                Ok(_) | Err(Fault::Conflict(_)) => {}
+                Ok(_) => {}
+                // From before: of this Job, or of one that somebody has deleted, with which it will go.
+                Err(Fault::Conflict(_)) => {
+                    self.own_secret(secret.metadata.name.as_deref().unwrap_or_default(), &uid).await?;
+                }
                 Err(fault) => return Err(fault),
             }
         }
         // Now, since nobody would know what to mask if that were not allowed.
-        let telling = api.get::<Secret>(&files::telling(&name)).await?;
-        if !job::owns(&uid, &telling.metadata) {
-            return Err(Fault::Transient(transient(format!(
-                "The Secret {} in the namespace {} is not of this run's Job, and has to be gone first: delete it, if the \
-                 cluster does not.",
-                files::telling(&name),
-                api.namespace
-            ))));
-        }
+        let telling = self.own_secret(&files::telling(&name), &uid).await?;
         self.inner.hidden.keep(&uid, files::hidden(&telling));
         Ok(Begin::Not { state: Stage::Ready { uid }.state(), after: Duration::ZERO, note: None })
+    }
+
+    /// A Secret of the Job of that id. That of another Job has to be gone first.
+    async fn own_secret(&self, name: &str, uid: &str) -> Result<Secret, Fault> {
+        let api = &self.inner.api;
+        let gone_first = || {
+            Fault::Transient(transient(format!(
+                "The Secret {name} in the namespace {} is not of this run's Job, and has to be gone first: delete it, if \
+                 the cluster does not.",
+                api.namespace
+            )))
+        };
+        let secret = match api.get::<Secret>(name).await {
+            // It went meanwhile: the next step makes it.
+            Err(Fault::Missing(_)) => return Err(gone_first()),
+            secret => secret?,
+        };
+        if job::owns(uid, &secret.metadata) { Ok(secret) } else { Err(gone_first()) }
     }
 
     /// What the run is given.
@@ -248,8 +261,15 @@ impl Kubernetes {
         }
     }
 
-    /// The end of a run that can't be begun: nothing of it stays.
-    async fn refused(&self, order: &Order, message: String) -> Result<Begin, Transient> {
+    /// The end of a run that can't be begun: nothing of it stays. One that an earlier call has let go, whose answer was
+    /// lost, is not touched.
+    async fn refused(&self, order: &Order, stage: &Stage, message: String) -> Result<Begin, Transient> {
+        if matches!(stage, Stage::Ready { .. })
+            && let Some(job) = self.job(order, Some(stage)).await?
+            && job.spec.is_none_or(|spec| spec.suspend != Some(true))
+        {
+            return Ok(Begin::Runs { state: stage.state() });
+        }
         match self.delete(order, Some(&Stage::Named), DeleteParams::background()).await {
             Ok(()) => Ok(Begin::Refused(message)),
             Err(Fault::Transient(transient)) => Err(transient),
@@ -284,7 +304,7 @@ impl Remote for Kubernetes {
         };
         match begun {
             Ok(begin) => Ok(begin),
-            Err(Fault::Refused(message)) => self.refused(run.order, message).await,
+            Err(Fault::Refused(message)) => self.refused(run.order, &stage, message).await,
             Err(fault) => Err(fault.into()),
         }
     }
@@ -295,7 +315,8 @@ impl Remote for Kubernetes {
             return Ok(match order.intent {
                 Intent::Cancel => RemoteLook::Stopped,
                 _ => RemoteLook::Lost(format!(
-                    "its Job {} is no longer in the namespace {}.",
+                    "its Job {} is no longer in the namespace {}: somebody has deleted it, or it went a week after its end, \
+                     and no server has read that before.",
                     job::name(order),
                     self.namespace()
                 )),
@@ -356,11 +377,12 @@ impl Remote for Kubernetes {
         order.role.is_some() || self.inner.settings.service_account.is_some()
     }
 
-    async fn remove(&self, order: &Order, state: &Value) -> Result<(), Transient> {
+    async fn remove(&self, order: &Order, state: &Value) -> Result<Option<String>, Transient> {
         match Stage::read(state)? {
-            Some(Stage::Ready { uid }) => Ok(self.leave(order, &uid).await?),
-            stage => Ok(self.delete(order, stage.as_ref(), DeleteParams::background()).await?),
+            Some(Stage::Ready { uid }) => self.leave(order, &uid).await?,
+            stage => self.delete(order, stage.as_ref(), DeleteParams::background()).await?,
         }
+        Ok(None)
     }
 }
 

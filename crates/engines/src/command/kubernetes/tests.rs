@@ -295,7 +295,9 @@ async fn a_job_that_somebody_else_deletes_is_a_lost_run() {
     site.cluster.delete_job("protium-d");
     let message = told(site.end_from(&order(&GOOD), cursor, Mode::Once).await.0);
     assert!(
-        message.starts_with("The run was lost: its Job protium-d is no longer in the namespace runs."),
+        message.starts_with(
+            "The run was lost: its Job protium-d is no longer in the namespace runs: somebody has deleted it"
+        ),
         "{message}"
     );
     assert!(site.is_empty());
@@ -375,6 +377,34 @@ async fn what_can_not_be_begun_says_what_to_change_and_leaves_nothing() {
     let secret = with(|commands| commands.secrets = vec![("TOKEN".into(), "arn".into())]);
     assert!(told(site.end(&secret).await.0).contains("The variable TOKEN of env.secrets_manager"));
     assert!(site.is_empty() && site.cluster.calls().iter().all(|call| !call.effective));
+}
+
+#[tokio::test]
+async fn a_run_that_was_let_go_is_not_deleted_by_a_refusal_that_comes_after() {
+    let site = Site::new().await;
+    let cursor = site.advanced(&order(&GOOD), 2).await;
+    site.cluster.trouble("patch jobs", Trouble::AnswerLost);
+    site.engine().await.step(&order(&GOOD), cursor.as_ref()).await.unwrap_err();
+    site.cluster.deny("patch jobs", true);
+    let step = site.engine().await.step(&order(&GOOD), cursor.as_ref()).await.unwrap();
+    assert!(matches!(step, Step::Wait { .. }) && site.cluster.there("jobs").len() == 1, "{step:?}");
+    site.cluster.deny("patch jobs", false);
+    assert_eq!(site.end_from(&order(&GOOD), cursor, Mode::Once).await.0.outcome, Outcome::Succeeded);
+    assert_eq!((site.cluster.begun(), site.cluster.effects("create jobs")), (1, 1));
+}
+
+#[tokio::test]
+async fn secrets_of_a_job_that_was_deleted_are_not_taken_for_those_of_the_next() {
+    let site = Site::new().await;
+    // The first step only says what will be made; then a Job is made, somebody deletes it, and its Secrets are late to go.
+    let cursor = site.advanced(&order(&GOOD), 1).await;
+    let stale = json!({"metadata": {"name": "protium-d-1", "ownerReferences": [
+        {"apiVersion": "batch/v1", "kind": "Job", "name": "protium-d", "uid": "of-the-deleted"}]}, "data": {}});
+    site.cluster.place("secrets", stale);
+    let error = site.engine().await.step(&order(&GOOD), cursor.as_ref()).await.unwrap_err();
+    assert!(error.message.contains("The Secret protium-d-1") && error.message.contains("gone first"), "{error}");
+    site.cluster.remove_all("secrets");
+    assert_eq!(site.end_from(&order(&GOOD), cursor, Mode::Once).await.0.outcome, Outcome::Succeeded);
 }
 
 #[tokio::test]

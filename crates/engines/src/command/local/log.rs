@@ -225,23 +225,27 @@ pub(super) fn read(path: &Path, from: u64, lines: usize, goes_on: bool) -> io::R
     };
     // Beyond its end there is nothing, however far: a system may refuse to go there.
     file.seek(SeekFrom::Start(from.min(file.metadata()?.len())))?;
-    let mut file = BufReader::new(file);
+    page(BufReader::new(file), from, lines, goes_on).map(Some)
+}
+
+/// At most `lines` of what is at the byte `from` of a log, and about 1 MiB.
+pub(in crate::command) fn page(mut log: impl BufRead, from: u64, lines: usize, goes_on: bool) -> io::Result<LogPage> {
     let mut page = LogPage { lines: Vec::new(), next: from, is_last: false };
     let mut line = Vec::new();
     while page.lines.len() < lines && page.next - from < PAGE_BYTES {
         line.clear();
-        let read = file.read_until(b'\n', &mut line)?;
+        let read = log.read_until(b'\n', &mut line)?;
         let Some(json) = line.strip_suffix(b"\n") else {
             page.is_last = !goes_on;
-            return Ok(Some(page));
+            return Ok(page);
         };
         page.next += read as u64;
         // A place that is none of ours: the next whole line is.
         page.lines.extend(serde_json::from_slice::<LogLine>(json).ok());
     }
     // Nobody is to ask again only to hear that there is nothing more.
-    page.is_last = !goes_on && file.fill_buf()?.is_empty();
-    Ok(Some(page))
+    page.is_last = !goes_on && log.fill_buf()?.is_empty();
+    Ok(page)
 }
 
 #[cfg(test)]

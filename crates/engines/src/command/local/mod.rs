@@ -4,6 +4,7 @@
 //! goes on where it was. Does not own what a run means for a deployment.
 
 mod confine;
+mod finished;
 mod folder;
 mod going;
 mod identity;
@@ -12,6 +13,7 @@ mod mask;
 mod old;
 mod removal;
 mod sandbox;
+mod seatbelt;
 mod service;
 mod supervisor;
 mod watch;
@@ -30,12 +32,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStdout, Command};
 
 use crate::{Order, Transient};
+pub use finished::{FinishedLog, finished_logs};
 pub(super) use folder::{Ended, Look};
 use folder::{RunFolder, STATE};
 pub use going::{GoingRun, going_runs};
 pub use identity::Identity;
 pub use log::{LogLine, LogPage};
-pub(super) use log::{end_of_lines, line_of};
+pub(super) use log::{end_of_lines, line_of, page as page_of};
 pub(super) use mask::Mask;
 pub use old::{OldRun, old_runs, remove_old_run};
 use sandbox::Sandbox;
@@ -134,7 +137,7 @@ impl Local {
                 shown.display()
             )));
         }
-        if deny_network && !sandbox.bubblewrap {
+        if deny_network && !sandbox.denies_network() {
             return Err(io::Error::other(format!(
                 "runs can be kept from the network by bubblewrap only. {why}. Install it, or leave --deny-run-network out"
             )));

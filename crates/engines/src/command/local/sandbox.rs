@@ -1,4 +1,4 @@
-//! What a run sees of the machine: bubblewrap where it works, Landlock in any case.
+//! What a run sees of the machine: bubblewrap where it works, Landlock in any case; on a Mac, `sandbox-exec`.
 //!
 //! Owns the folders that are shown, and the command line that shows them. A run sees the system's programs and
 //! libraries, its own folders, and nothing of the server or of other users.
@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use serde::{Deserialize, Serialize};
 
 use super::confine::Confinement;
+use super::seatbelt::{self, Seatbelt};
 
 /// Below these are the programs of a system and what they need; those that exist are shown.
 const SYSTEM: [&str; 6] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt"];
@@ -54,6 +55,9 @@ pub(super) struct Sandbox {
     pub program: PathBuf,
     pub bubblewrap: bool,
     pub landlock: bool,
+    /// The sandbox of a Mac.
+    #[serde(default)]
+    pub seatbelt: bool,
     pub deny_network: bool,
     /// Folders with further programs.
     pub tools: Vec<PathBuf>,
@@ -66,12 +70,24 @@ impl Sandbox {
             program: program.to_owned(),
             bubblewrap: false,
             landlock: false,
+            seatbelt: false,
             deny_network,
             tools: tools.to_vec(),
         };
         let mut why = Vec::new();
         let script = "/etc/hosts".into();
         let folders = Folders { work: "/tmp".into(), state: "/tmp".into(), temporary: "/tmp".into(), script };
+        if cfg!(target_os = "macos") {
+            match sandbox
+                .seatbelted(&folders, &["/usr/bin/true".to_owned()])
+                .map_err(|error| error.to_string())
+                .and_then(works)
+            {
+                Ok(()) => sandbox.seatbelt = true,
+                Err(error) => why.push(format!("sandbox-exec does not work here: {error}")),
+            }
+            return (sandbox, why);
+        }
         let attempt = Self { landlock: true, ..sandbox.clone() };
         match works(attempt.landlocked(&folders, &["/bin/true".to_owned()])) {
             Ok(()) => sandbox.landlock = true,
@@ -87,7 +103,7 @@ impl Sandbox {
 
     /// Whether a run is kept from the rest of the machine at all. Landlock leaves a root all that is no file.
     pub(super) fn holds(&self) -> bool {
-        self.bubblewrap || self.landlock && !rustix::process::getuid().is_root()
+        self.bubblewrap || self.seatbelt || self.landlock && !rustix::process::getuid().is_root()
     }
 
     /// The folder that all runs see in which `path` is, if it is in one.
@@ -126,12 +142,40 @@ impl Sandbox {
         path.join(":")
     }
 
+    /// Whether runs can be kept from the network.
+    pub(super) fn denies_network(&self) -> bool {
+        self.bubblewrap || self.seatbelt
+    }
+
     /// What to start for a run of `command`, in an environment that is still to be set.
-    pub(super) fn command(&self, folders: &Folders, command: &[String]) -> Command {
-        match self.bubblewrap {
-            true => self.wrapped(folders, command),
-            false => self.landlocked(folders, command),
+    ///
+    /// # Errors
+    ///
+    /// When a folder can't be looked at, or has a name that no sandbox can be told of.
+    pub(super) fn command(&self, folders: &Folders, command: &[String]) -> io::Result<Command> {
+        match (self.bubblewrap, self.seatbelt) {
+            (true, _) => Ok(self.wrapped(folders, command)),
+            (false, true) => self.seatbelted(folders, command),
+            (false, false) => Ok(self.landlocked(folders, command)),
         }
+    }
+
+    /// The sandbox holds this program, which limits itself and becomes the command.
+    fn seatbelted(&self, folders: &Folders, command: &[String]) -> io::Result<Command> {
+        // A profile knows paths without links: /tmp is one, on a Mac.
+        let real =
+            |paths: Vec<PathBuf>| paths.into_iter().map(|path| path.canonicalize()).collect::<io::Result<Vec<_>>>();
+        let readable = [folders.script.clone(), self.program.clone()].into_iter().chain(self.tools.iter().cloned());
+        let (readable, writable) = (
+            real(readable.collect())?,
+            real(vec![folders.work.clone(), folders.state.clone(), folders.temporary.clone()])?,
+        );
+        let seatbelt = Seatbelt { readable: &readable, writable: &writable, deny_network: self.deny_network };
+        let profile = seatbelt.profile().map_err(io::Error::other)?;
+        let mut started = Command::new(seatbelt::PROGRAM);
+        started.env_clear().arg("-p").arg(profile).arg(&self.program).args(self.confined(folders, command));
+        started.current_dir(&folders.work);
+        Ok(started)
     }
 
     fn landlocked(&self, folders: &Folders, command: &[String]) -> Command {
@@ -213,5 +257,44 @@ fn works(mut command: Command) -> Result<(), String> {
         Ok(done) if done.status.success() => Ok(()),
         Ok(done) => Err(String::from_utf8_lossy(&done.stderr).trim().to_owned()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mac_is_told_of_real_folders_and_the_command_comes_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().canonicalize().unwrap();
+        for name in ["work", "state", "temporary"] {
+            std::fs::create_dir(real.join(name)).unwrap();
+        }
+        std::fs::write(real.join("script"), "true").unwrap();
+        std::os::unix::fs::symlink(real.join("state"), real.join("link")).unwrap();
+        let at = |name: &str| real.join(name);
+        let folders = Folders { work: at("work"), state: at("link"), temporary: at("temporary"), script: at("script") };
+        let sandbox = Sandbox {
+            program: std::env::current_exe().unwrap(),
+            bubblewrap: false,
+            landlock: false,
+            seatbelt: true,
+            deny_network: true,
+            tools: Vec::new(),
+        };
+        assert!(sandbox.holds() && sandbox.denies_network());
+        let command = sandbox.command(&folders, &["sh".to_owned(), "script".to_owned()]).unwrap();
+        let words: Vec<_> = command.get_args().map(|word| word.to_str().unwrap().to_owned()).collect();
+        assert_eq!((command.get_program().to_str(), words[0].as_str()), (Some(seatbelt::PROGRAM), "-p"));
+        let state = format!("file-map-executable process-exec (subpath {:?}))", real.join("state"));
+        assert!(
+            words[1].contains(&state) && !words[1].contains("network") && !words[1].contains("/link"),
+            "{}",
+            words[1]
+        );
+        assert_eq!(words[words.len() - 3..], ["--", "sh", "script"]);
+        std::fs::remove_file(real.join("script")).unwrap();
+        assert!(sandbox.command(&folders, &[]).is_err());
     }
 }

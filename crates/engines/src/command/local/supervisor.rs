@@ -140,7 +140,7 @@ pub(super) fn begin(
     ];
     let own = own.map(|(name, value)| (name.to_owned(), value));
     let variables: BTreeMap<String, String> = own.into_iter().chain(variables.iter().cloned()).collect();
-    let mut command = sandbox.command(folders, &shell);
+    let mut command = sandbox.command(folders, &shell)?;
     command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output).process_group(0);
     let mut child = command.spawn()?;
     // Not in the environment of what is not confined yet: a variable can make a program load another.

@@ -103,6 +103,12 @@ impl Copy {
         Ok(())
     }
 
+    /// Adds words of this program's own.
+    pub(super) fn tell(&self, place: &mut Place, words: &str) -> io::Result<()> {
+        let text = as_lines(SystemTime::now(), &Mask::of(&self.secrets).masked(words));
+        write(&copied(&self.root, &self.run)?.log, &mut place.bytes, &text)
+    }
+
     /// A line as people see it. There is none of what only this program reads.
     fn shown(&self, text: &str, mask: &Mask<'_>) -> Option<String> {
         match line(text, &self.word) {

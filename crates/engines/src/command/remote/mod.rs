@@ -206,14 +206,24 @@ impl RemoteEngine {
             let stage = Stage::Leaves { state, asked: asked + 1, removals };
             return Ok(self.wait(stage, log, FIRST_PAUSE, Some("The rest of the output is copied.".to_owned())));
         }
-        if let Some(copy) = copy {
+        if let Some(copy) = copy.clone() {
             let mut finished = log.clone();
             // A deployment does not depend on its log.
             log = off(move || copy.finish(&mut finished, &last).map(|()| finished)).await.unwrap_or(log);
         }
-        if self.remote.remove(order, &state).await.is_err() && removals < REMOVALS {
-            let stage = Stage::Leaves { state, asked, removals: removals + 1 };
-            return Ok(self.wait(stage, log, LONGEST_PAUSE, None));
+        let left = match self.remote.remove(order, &state).await {
+            Err(_) if removals < REMOVALS => {
+                let stage = Stage::Leaves { state, asked, removals: removals + 1 };
+                return Ok(self.wait(stage, log, LONGEST_PAUSE, None));
+            }
+            Err(transient) => Some(transient.message),
+            Ok(left) => left,
+        };
+        if let (Some(copy), Some(why)) = (copy, left) {
+            // The deployment has ended all the same; whoever looks at what is left reads here why.
+            let _ =
+                off(move || copy.tell(&mut log, &format!("[not everything that the run needed is removed: {why}]")))
+                    .await;
         }
         Ok(conclusion(order, list(order, commands), look, end, unread))
     }
@@ -261,9 +271,12 @@ impl RemoteEngine {
 
     /// The variables of a run, and what must not be shown among them. Where a run finds credentials is its runner's.
     fn environment(&self, order: &Order, commands: &Commands) -> (Vec<(String, String)>, Vec<String>) {
-        // What the template takes from Secrets Manager comes from the runner, and stands above the operator's.
-        let is_secret = |name: &String| commands.secrets.iter().any(|(secret, _)| secret == name);
-        let given: Vec<_> = self.settings.variables.iter().filter(|(name, _)| !is_secret(name)).cloned().collect();
+        // What the template takes from Secrets Manager, or sets in its build, comes from the runner, and stands above the
+        // operator's.
+        let secrets = commands.secrets.iter().map(|(name, _)| name.as_str());
+        let set: Vec<&str> = secrets.chain(self.remote.sets(commands)).collect();
+        let given = self.settings.variables.iter().filter(|(name, _)| !set.contains(&name.as_str()));
+        let given: Vec<_> = given.cloned().collect();
         let (mut variables, mut secrets) = variables::of(order, commands, &given, None, self.aws.endpoint_url());
         if self.remote.has_credentials(order) {
             let placeholders = variables::placeholders();

@@ -124,10 +124,17 @@ pub(in crate::command) trait Remote: fmt::Debug + Send + Sync {
     /// Whether clients of AWS find credentials in a run: those of its role, or what else the runner gives it.
     fn has_credentials(&self, order: &Order) -> bool;
 
-    /// Removes what only the run needed, when all that was printed is read: its files, its secrets.
+    /// The variables that the runner itself sets as the template's commands say: the operator's of these names would
+    /// stand above them.
+    fn sets<'a>(&self, _: &'a Commands) -> Vec<&'a str> {
+        Vec::new()
+    }
+
+    /// Removes what only the run needed, when all that was printed is read: its files, its secrets. Answers what must
+    /// not be removed, in the runner's words: nobody waits for that.
     ///
     /// # Errors
     ///
     /// As [`Self::begin`].
-    async fn remove(&self, order: &Order, state: &Value) -> Result<(), Transient>;
+    async fn remove(&self, order: &Order, state: &Value) -> Result<Option<String>, Transient>;
 }

@@ -24,6 +24,8 @@ struct Faults {
     forgotten: bool,
     /// Runs find no credentials.
     poor: bool,
+    /// Something must not be removed.
+    refuses: bool,
     /// The run ends in this way, whatever its commands do.
     end: Option<RemoteLook>,
 }
@@ -117,12 +119,16 @@ impl Remote for Shell {
         !self.faults.lock().unwrap().poor
     }
 
-    async fn remove(&self, _: &Order, _: &Value) -> Result<(), Transient> {
+    fn sets<'a>(&self, commands: &'a Commands) -> Vec<&'a str> {
+        commands.project_properties["set"].as_str().into_iter().collect()
+    }
+
+    async fn remove(&self, _: &Order, _: &Value) -> Result<Option<String>, Transient> {
         if self.less(|faults| &mut faults.unremovable) {
             return Err(transient("it can't be removed"));
         }
         *self.removed.lock().unwrap() = true;
-        Ok(())
+        Ok(self.faults.lock().unwrap().refuses.then(|| "s3cr3t stays".to_owned()))
     }
 }
 
@@ -332,6 +338,24 @@ async fn what_cannot_be_removed_does_not_hold_up_the_end() {
     let site = site(Faults { unremovable: 1000, ..Faults::default() }).await;
     let (end, _) = site.end_of(&order(Intent::Apply, &["true"])).await;
     assert_eq!(end.outcome, Outcome::Succeeded);
+    assert!(site.log().last().unwrap().ends_with("removed: it can't be removed]"), "{:?}", site.log());
+}
+
+#[tokio::test]
+async fn what_must_not_be_removed_is_told_in_the_log() {
+    let site = site(Faults { refuses: true, ..Faults::default() }).await;
+    let (end, _) = site.end_of(&order(Intent::Apply, &["true"])).await;
+    assert_eq!(end.outcome, Outcome::Succeeded);
+    assert_eq!(site.log()[1..], ["[not everything that the run needed is removed: *** stays]"]);
+}
+
+#[tokio::test]
+async fn a_variable_that_the_runner_sets_for_the_template_stands_above_the_operators() {
+    let site = site(Faults::default()).await;
+    let mut order = order(Intent::Apply, &["echo ${API_TOKEN:-is left to the runner}"]);
+    order.commands.as_mut().unwrap().project_properties = json!({"set": "API_TOKEN"});
+    site.end_of(&order).await;
+    assert_eq!(site.log()[1], "is left to the runner");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod component;
 mod deploy;
 mod expire_tokens;
+mod forget_log;
 mod recovery;
 mod register_version;
 mod service;

@@ -175,6 +175,29 @@ on_both! {
         assert_eq!(refused.code, "ValidationException");
     }
 
+    logs_are_kept_in_a_bucket_and_read_there_when_the_servers_own_are_gone, async |db| {
+        let cluster = Cluster::start("runs").await.unwrap();
+        let aws = Double::start_in_real_time().await.unwrap();
+        let lines = format!("{}run-logs = \"s3://logs/team\"\naws-endpoint-url = \"{}\"\n", cluster_lines(db, &cluster), aws.url());
+        // The bucket is not there yet: no deployment waits for it.
+        let manifest = manifest(&["echo one", "echo \"$AWS_ENDPOINT_URL_PROTON\""], &["true"]);
+        let files = [("schema/schema.yaml", ENVIRONMENT_SCHEMA), ("infrastructure/manifest.yaml", manifest.as_str())];
+        let site = site_of(db, &lines, |start| start, &files).await;
+        let program = &site.program;
+        program.ok("CreateEnvironment", create("e")).await;
+        program.environment("e", "SUCCEEDED").await;
+        until("the words about the bucket", async || program.log().contains("NoSuchBucket").then_some(())).await;
+        let there = printed(program).await;
+        aws.make_bucket("logs");
+        until("the copy", async || (!aws.objects().is_empty()).then_some(())).await;
+        fs::remove_dir_all(site.db.folder().join("runs")).unwrap();
+        assert_eq!(printed(program).await, there);
+        assert!(there.contains(&format!("{PUBLIC}/run/***")), "{there:?}");
+        let environment = program.ok("GetEnvironment", json!({ "name": "e" })).await["environment"].clone();
+        program.ok("DeleteDeployment", json!({ "id": environment["lastAttemptedDeploymentId"] })).await;
+        until("the end of the copy", async || aws.objects().is_empty().then_some(())).await;
+    }
+
     what_fails_on_kubernetes_is_told_and_a_cancelled_run_ends, async |db| {
         let cluster = Cluster::start("runs").await.unwrap();
         let site = on_kubernetes(db, &cluster, &["echo no room; exit 3"], &["true"]).await;

@@ -23,6 +23,7 @@ use protium_domain::iam::{Attachment, IdentityPolicy, NamedPolicy, Policies, Pri
 use protium_domain::job::Job;
 use protium_engines::aws::{Aws, Credentials, Settings};
 use protium_engines::cloudformation::CloudFormation;
+use protium_engines::command::LogStore;
 use protium_engines::{Engine, SelfManaged};
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -106,9 +107,10 @@ impl TestApp {
                 as futures::future::BoxFuture<'static, _>
         });
         let bundles = BundleSources::new(store.clone(), open, aws.clone(), config.bundle_stores.clone());
+        let logs = config.run_logs.clone().map(|place| LogStore::new(aws.clone(), place));
         let engines = Engines { cloudformation: engine(aws), self_managed: Arc::new(SelfManaged), commands: None };
         let own_url = "http://127.0.0.1:8420".to_owned();
-        let app = Arc::new(App { config, store, keys, clock, engines, own_url, bundles });
+        let app = Arc::new(App { config, store, keys, clock, engines, own_url, bundles, logs });
         let front = Front { app: Arc::clone(&app), s3: Arc::new(s3), metrics: Metrics::new().unwrap() };
         let region = "us-east-1".to_owned();
         let (account, key, secret) = (ACCOUNT.to_owned(), key_of(ACCOUNT), SECRET.to_owned());

@@ -47,12 +47,41 @@ async fn a_permission_that_is_missing_is_named_with_the_role_that_lacks_it() {
         let part = format!("The role {ROLE} needs the permission {permission}");
         assert!(message.contains("not authorized to perform") && message.contains(&part), "{message}");
         assert_eq!(site.double.effects("StartBuild"), 0);
-        assert!(site.double.objects().is_empty(), "{call}");
     }
     let site = Site::new().await;
     site.double.disturb("CreateStack", denied("cloudformation:CreateStack"));
     let message = site.begin(&environment("d1", Intent::Apply), Mode::Once).await.expect_err("it may not");
     assert!(message.contains("not authorized to perform: cloudformation:CreateStack"), "{message}");
+}
+
+#[tokio::test]
+async fn a_refusal_takes_nothing_from_a_build_that_an_earlier_call_has_begun() {
+    let site = Site::new().await;
+    let given = environment("d1", Intent::Apply);
+    site.double.run_builds(BuildRun::ends("IN_PROGRESS", &[]));
+    // The answer is lost, and the next step does not see the build at first: its own call is refused.
+    site.double.disturb("StartBuild", Disturbance::AnswerLost);
+    site.double.disturb("StartBuild", denied("codebuild:StartBuild"));
+    site.double.disturb("ListBuildsForProject", Disturbance::None);
+    site.double
+        .disturb("ListBuildsForProject", Disturbance::Refused("ResourceNotFoundException".into(), "not yet".into()));
+    let state = site.begin(&given, Mode::Once).await.expect("it was begun");
+    assert_eq!(site.double.effects("StartBuild"), 1);
+    assert_eq!(site.double.objects().len(), 1, "the build may still have to fetch it");
+    let look = site.runner().await.look(&given.order, &state).await.unwrap();
+    assert!(matches!(look, RemoteLook::Runs { .. }), "{look:?}");
+}
+
+#[tokio::test]
+async fn a_removal_that_is_refused_is_told() {
+    let site = Site::new().await;
+    let given = environment("d1", Intent::Apply);
+    let state = site.begin(&given, Mode::Once).await.expect("it begins");
+    let runner = site.runner().await;
+    site.double.disturb("DeleteObject", denied("s3:DeleteObject"));
+    let told = runner.remove(&given.order, &state).await.unwrap();
+    assert!(told.is_some_and(|told| told.contains("s3:DeleteObject")));
+    assert_eq!(runner.remove(&given.order, &state).await.unwrap(), None);
 }
 
 #[tokio::test]
