@@ -5,6 +5,7 @@
 
 mod client;
 pub(crate) mod environment;
+mod proxies;
 mod runner;
 
 pub use client::ClientSettings;
@@ -12,6 +13,7 @@ pub use runner::Runner;
 use runner::{run_keep, run_logs, run_variables};
 
 use crate::store::DatabaseUrl;
+use ipnet::IpNet;
 use protium_domain::bundle::Limits;
 use protium_domain::bundle::terraform::ManagedState;
 use protium_domain::quota::Quotas;
@@ -74,6 +76,10 @@ pub struct ServeArgs {
     /// Listen on other addresses than loopback without TLS.
     #[arg(long, env = "PROTIUM_INSECURE_HTTP")]
     pub insecure_http: bool,
+    /// Addresses and networks of proxies that are believed what X-Forwarded-For and X-Forwarded-Proto say.
+    #[arg(long, env = "PROTIUM_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',', value_parser = proxies::network)]
+    #[serde(deserialize_with = "proxies::networks_of_file")]
+    pub trusted_proxies: Vec<IpNet>,
     /// The host name under which buckets are subdomains, for virtual-host style requests.
     #[arg(long, env = "PROTIUM_S3_DOMAIN", value_name = "NAME")]
     pub s3_domain: Option<String>,
@@ -249,6 +255,8 @@ pub struct Config {
     pub aws_template_bucket: Option<String>,
     pub tls: Option<Tls>,
     pub insecure_http: bool,
+    /// The proxies that are believed who their clients are.
+    pub trusted_proxies: Vec<IpNet>,
     pub s3_domain: Option<String>,
     pub role: Role,
     pub runner: Runner,
@@ -333,6 +341,10 @@ impl Config {
             aws_template_bucket: flag.aws_template_bucket.or(base.aws_template_bucket),
             tls,
             insecure_http: flag.insecure_http || base.insecure_http,
+            trusted_proxies: match flag.trusted_proxies.is_empty() {
+                true => base.trusted_proxies,
+                false => flag.trusted_proxies,
+            },
             s3_domain: flag.s3_domain.or(base.s3_domain),
             role: flag.role.or(base.role).unwrap_or_default(),
             runner: flag.runner.or(base.runner).unwrap_or_default(),

@@ -4,9 +4,10 @@
 //! what is provisioned through it: deployments read its roles when they are prepared.
 
 use super::Context;
+use super::authorize::Entry;
 use super::deploy::lost_update;
 use super::input::{client_token, request_hash, tags};
-use super::page::Page;
+use super::page::{Filling, Page};
 use super::quota::{Places, Quota};
 use super::token::Token;
 use super::wire::time;
@@ -191,8 +192,16 @@ pub(super) async fn list(
         environment: input.environment_name,
     };
     let mut rd = cx.store().reader().await?;
-    let found = connection_page(&mut rd, cx.scope(), &filter, page.after_moment()?, page.limit()).await?;
-    let (found, next_token) = page.cut(found, |connection| format!("{}/{}", connection.created_at, connection.id));
+    let key = |connection: &AccountConnection| format!("{}/{}", connection.created_at, connection.id);
+    let entry = |connection: &AccountConnection| Entry::new(arn(cx.scope(), connection));
+    let mut filling = Filling::new(page);
+    let (found, next_token) = loop {
+        let found =
+            connection_page(&mut rd, cx.scope(), &filter, filling.page.after_moment()?, filling.page.limit()).await?;
+        if let Some(full) = filling.take(cx, &mut rd, found, key, entry).await? {
+            break full;
+        }
+    };
     let environment_account_connections =
         found.into_iter().map(|connection| summary(shown(cx.scope(), connection))).collect();
     Ok(ListEnvironmentAccountConnectionsOutput { environment_account_connections, next_token })

@@ -4,7 +4,8 @@ mod attach;
 mod create;
 mod update;
 
-use super::page::Page;
+use super::authorize::Entry;
+use super::page::{Filling, Page};
 use super::{Context, deploy, spec, wire};
 use crate::error::{Error, Result, invalid, not_found};
 use crate::store::{ComponentFilter, Reader, Target, component_get, component_page};
@@ -42,15 +43,27 @@ pub(super) async fn list(cx: &Context, input: ListComponentsInput) -> Result<Lis
     ];
     let filters = names.into_iter().filter_map(|(name, given)| Some([name, given?])).flatten();
     let page = Page::new(cx, "ListComponents", filters, input.max_results, input.next_token.as_deref())?;
-    let after = page.after().unwrap_or_default().to_owned();
     let filter = ComponentFilter {
         environment: input.environment_name.clone(),
         service: input.service_name.clone(),
         instance: input.service_instance_name.clone(),
     };
     let mut rd = cx.store().reader().await?;
-    let found = component_page(&mut rd, cx.scope(), &filter, &after, page.limit()).await?;
-    let (found, next_token) = page.cut(found, |component| component.name.clone());
+    let entry = |component: &Row| Entry::new(cx.scope().component(&component.name));
+    let mut filling = Filling::new(page);
+    let (found, next_token) = loop {
+        let found = component_page(
+            &mut rd,
+            cx.scope(),
+            &filter,
+            filling.page.after().unwrap_or_default(),
+            filling.page.limit(),
+        )
+        .await?;
+        if let Some(full) = filling.take(cx, &mut rd, found, |component| component.name.clone(), entry).await? {
+            break full;
+        }
+    };
     let components = found.iter().map(|component| wire::component_summary(cx.scope(), component)).collect();
     Ok(ListComponentsOutput { components, next_token })
 }

@@ -1,5 +1,6 @@
 //! Who asks, for which account and region, and when: what every operation is given.
 
+use super::authorize::Shows;
 use crate::app::App;
 use crate::auth::Identity;
 use crate::store::Store;
@@ -36,12 +37,14 @@ pub struct Context {
     pub caller: Caller,
     /// When the request came in: all that it writes has this time.
     pub now: i64,
+    /// What lists show to the caller.
+    pub(super) shows: Shows,
 }
 
 impl Context {
     pub fn new(app: Arc<App>, caller: Caller) -> Self {
         let now = app.clock.now_ms();
-        Self { app, caller, now }
+        Self { app, caller, now, shows: Shows::Everything }
     }
 
     pub(super) fn store(&self) -> &Store {

@@ -2,7 +2,8 @@
 //!
 //! Owns: the history. Does not own: starting, cancelling and ending deployments (`deploy`).
 
-use super::page::Page;
+use super::authorize::Entry;
+use super::page::{Filling, Page};
 use super::wire::{deployment_summary, status, target_kind, time};
 use super::{Context, deploy, spec};
 use crate::error::{Error, Result, invalid, not_found};
@@ -54,7 +55,6 @@ pub(super) async fn list(cx: &Context, input: ListDeploymentsInput) -> Result<Li
     ];
     let filters = names.into_iter().filter_map(|(name, given)| Some([name, given?])).flatten();
     let page = Page::new(cx, "ListDeployments", filters, input.max_results, input.next_token.as_deref())?;
-    let before = page.after_moment()?;
     // An environment's name alone asks for its own deployments, not for those of what runs in it.
     let only_environment = input.service_name.is_none() && input.component_name.is_none();
     let filter = DeploymentFilter {
@@ -65,8 +65,16 @@ pub(super) async fn list(cx: &Context, input: ListDeploymentsInput) -> Result<Li
         component: input.component_name,
     };
     let mut rd = cx.store().reader().await?;
-    let records = deployment_page(&mut rd, cx.scope(), &filter, before, page.limit()).await?;
-    let (records, next_token) = page.cut(records, |record| format!("{}/{}", record.created_at, record.id));
+    let key = |record: &Deployment| format!("{}/{}", record.created_at, record.id);
+    let entry = |record: &Deployment| Entry::of(cx.scope().deployment(record.id.as_str()), record);
+    let mut filling = Filling::new(page);
+    let (records, next_token) = loop {
+        let found =
+            deployment_page(&mut rd, cx.scope(), &filter, filling.page.after_moment()?, filling.page.limit()).await?;
+        if let Some(full) = filling.take(cx, &mut rd, found, key, entry).await? {
+            break full;
+        }
+    };
     let deployments = records.iter().map(|record| deployment_summary(cx.scope(), record)).collect();
     Ok(ListDeploymentsOutput { deployments, next_token })
 }

@@ -1,8 +1,9 @@
 //! Environments: create, get, list, update, delete, cancel.
 
+use super::authorize::Entry;
 use super::deploy::{self, Start};
 use super::input::{request_hash, tags, version_part};
-use super::page::Page;
+use super::page::{Filling, Page};
 use super::quota::{Places, Quota};
 use super::template::existing;
 use super::upgrade::Update;
@@ -131,9 +132,21 @@ pub(super) async fn list(cx: &Context, input: ListEnvironmentsInput) -> Result<L
         input.next_token.as_deref(),
     )?;
     let mut rd = cx.store().reader().await?;
-    let found =
-        environment_page(&mut rd, cx.scope(), &templates, page.after().unwrap_or_default(), page.limit()).await?;
-    let (found, next_token) = page.cut(found, |environment| environment.name.clone());
+    let entry = |environment: &Environment| Entry::new(cx.scope().environment(&environment.name));
+    let mut filling = Filling::new(page);
+    let (found, next_token) = loop {
+        let found = environment_page(
+            &mut rd,
+            cx.scope(),
+            &templates,
+            filling.page.after().unwrap_or_default(),
+            filling.page.limit(),
+        )
+        .await?;
+        if let Some(full) = filling.take(cx, &mut rd, found, |environment| environment.name.clone(), entry).await? {
+            break full;
+        }
+    };
     let environments = found.iter().map(|environment| wire::environment_summary(cx.scope(), environment)).collect();
     Ok(ListEnvironmentsOutput { environments, next_token })
 }

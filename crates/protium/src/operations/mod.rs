@@ -53,6 +53,7 @@ pub use context::{Caller, Context, Origin};
 pub(crate) use identity::identity_of;
 
 use crate::error::Result;
+use authorize::Shows;
 use protium_api::{Request, Response};
 use std::pin::Pin;
 
@@ -65,7 +66,14 @@ fn on_heap<F: Future>(operation: impl FnOnce() -> F) -> Pin<Box<F>> {
 
 /// Answers a request that is signed, read and valid, if its caller is allowed to make it.
 pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
-    authorize::check(cx, &request).await?;
+    let narrowed;
+    let cx = match authorize::check(cx, &request).await? {
+        Shows::Everything => cx,
+        shows @ Shows::Allowed => {
+            narrowed = Context { shows, ..cx.clone() };
+            &narrowed
+        }
+    };
     Ok(match request {
         Request::AcceptEnvironmentAccountConnection(input) => {
             on_heap(|| account_connection::accept(cx, input)).await?.into()

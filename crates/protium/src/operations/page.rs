@@ -1,14 +1,22 @@
 //! Pages of lists: how many entries, from where on, and the token for the next one.
 
 use super::Context;
+use super::authorize::{Entry, Shows, retain};
 use crate::error::{Result, invalid};
+use crate::store::Reader;
+use protium_domain::iam::actions;
 use protium_domain::page::{DEFAULT_PAGE, Listing};
+
+/// How many entries are looked at together, at least, to find those that the caller sees.
+const LOOKED_AT: usize = 100;
 
 /// The page that a request asks for.
 pub(super) struct Page {
     listing: Listing,
     size: usize,
     after: Option<String>,
+    /// The action that asks for an entry, if each has to be asked for.
+    get: Option<&'static str>,
 }
 
 impl Page {
@@ -29,7 +37,11 @@ impl Page {
             None => None,
         };
         let size = max_results.and_then(|most| usize::try_from(most).ok()).unwrap_or(DEFAULT_PAGE);
-        Ok(Self { listing, size, after })
+        let get = match cx.shows {
+            Shows::Everything => None,
+            Shows::Allowed => actions::find(&format!("proton:{operation}")).and_then(|action| action.entries),
+        };
+        Ok(Self { listing, size, after, get })
     }
 
     /// The key of the last entry of the page before, if there was one.
@@ -61,7 +73,11 @@ impl Page {
 
     /// How many entries to ask the store for: one more than fit, to know whether others follow.
     pub(super) fn limit(&self) -> i64 {
-        i64::try_from(self.size).unwrap_or(i64::MAX).saturating_add(1)
+        i64::try_from(self.fetched()).unwrap_or(i64::MAX)
+    }
+
+    fn fetched(&self) -> usize {
+        self.get.map_or(self.size, |_| self.size.max(LOOKED_AT)).saturating_add(1)
     }
 
     /// The token of a page that begins after the entry with `key`.
@@ -78,6 +94,42 @@ impl Page {
         entries.truncate(self.size);
         let token = entries.last().map(|last| self.token_after(&key(last)));
         (entries, token)
+    }
+}
+
+/// A page that is being filled with what the caller may see: a list asks the store again until it is full.
+pub(super) struct Filling<T> {
+    /// Where to go on, and how many to ask for.
+    pub(super) page: Page,
+    shown: Vec<T>,
+}
+
+impl<T> Filling<T> {
+    pub(super) fn new(page: Page) -> Self {
+        Self { page, shown: Vec::new() }
+    }
+
+    /// Takes what the store gave for [`Page::limit`], in the order of the list. Answers the entries of the page and the
+    /// token for the next one, if others follow; `None` if more has to be asked for.
+    ///
+    /// `key` is what a page begins after, `entry` what the caller has to be allowed to get. Where not everything is
+    /// shown, what is not allowed is left out.
+    pub(super) async fn take(
+        &mut self,
+        cx: &Context,
+        rd: &mut Reader,
+        found: Vec<T>,
+        key: impl Fn(&T) -> String,
+        entry: impl Fn(&T) -> Entry,
+    ) -> Result<Option<(Vec<T>, Option<String>)>> {
+        let Some(get) = self.page.get else { return Ok(Some(self.page.cut(found, key))) };
+        let is_last = found.len() < self.page.fetched();
+        if let Some(last) = found.last() {
+            self.page.after = Some(key(last));
+        }
+        self.shown.extend(retain(cx, rd, get, found, entry).await?);
+        let is_full = is_last || self.shown.len() > self.page.size;
+        Ok(is_full.then(|| self.page.cut(std::mem::take(&mut self.shown), key)))
     }
 }
 

@@ -1,9 +1,10 @@
 //! Linked repositories: create, get, list, delete, and how others refer to them. Linking records the repository and the connection to its
 //! host; nothing is asked of the host.
 
+use super::authorize::Entry;
 use super::deploy::lost_update;
 use super::input::{request_hash, tags};
-use super::page::Page;
+use super::page::{Filling, Page};
 use super::{Context, wire};
 use crate::app::new_id;
 use crate::error::{Result, conflict, invalid, not_found};
@@ -80,11 +81,18 @@ pub(super) fn followed(given: RepositoryProvider, name: String, branch: String) 
 /// `ListRepositories`: by name, those of one name by provider.
 pub(super) async fn list(cx: &Context, input: ListRepositoriesInput) -> Result<ListRepositoriesOutput> {
     let page = Page::new(cx, "ListRepositories", [], input.max_results, input.next_token.as_deref())?;
-    // Providers have no colon; names may.
-    let (provider, name) = page.after().and_then(|key| key.split_once(':')).unwrap_or_default();
     let mut rd = cx.store().reader().await?;
-    let found = repository_page(&mut rd, cx.scope(), (name, provider), page.limit()).await?;
-    let (found, next_token) = page.cut(found, |repository| format!("{}:{}", repository.provider, repository.name));
+    let key = |repository: &Repository| format!("{}:{}", repository.provider, repository.name);
+    let entry = |repository: &Repository| Entry::new(cx.scope().repository(repository.provider, &repository.name));
+    let mut filling = Filling::new(page);
+    let (found, next_token) = loop {
+        // Providers have no colon; names may.
+        let (provider, name) = filling.page.after().and_then(|key| key.split_once(':')).unwrap_or_default();
+        let found = repository_page(&mut rd, cx.scope(), (name, provider), filling.page.limit()).await?;
+        if let Some(full) = filling.take(cx, &mut rd, found, key, entry).await? {
+            break full;
+        }
+    };
     let repositories = found.into_iter().map(|repository| summary(cx.scope(), repository)).collect();
     Ok(ListRepositoriesOutput { next_token, repositories })
 }

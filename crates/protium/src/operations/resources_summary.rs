@@ -1,6 +1,9 @@
 //! The resources summary: how many resources there are, how many failed, how many are behind.
 
+mod allowed;
+
 use super::Context;
+use super::authorize::Shows;
 use crate::error::Result;
 use crate::store::{
     ServicesAlike, Standing, summary_components, summary_environments, summary_instances, summary_pipelines,
@@ -13,17 +16,44 @@ use protium_domain::template::{Template, TemplateKind};
 use protium_domain::version::Version;
 use std::collections::BTreeMap;
 
-/// `GetResourcesSummary`.
+/// The actions that ask for what is counted.
+pub(super) const COUNTED: [&str; 6] = [
+    "proton:GetComponent",
+    "proton:GetEnvironment",
+    "proton:GetEnvironmentTemplate",
+    "proton:GetService",
+    "proton:GetServiceInstance",
+    "proton:GetServiceTemplate",
+];
+
+/// How all that is counted stands.
+struct Standings {
+    templates: Vec<Template>,
+    environments: Standing,
+    instances: Standing,
+    pipelines: Standing,
+    services: Vec<ServicesAlike>,
+    components: Vec<(DeploymentStatus, i64)>,
+}
+
+/// `GetResourcesSummary`. What a resource is behind is told also of those whose template the caller does not see.
 pub(super) async fn get(cx: &Context, _: GetResourcesSummaryInput) -> Result<GetResourcesSummaryOutput> {
     let scope = cx.scope();
     let mut rd = cx.store().snapshot().await?;
-    let templates = summary_templates(&mut rd, scope).await?;
-    let environments = summary_environments(&mut rd, scope).await?;
-    let instances = summary_instances(&mut rd, scope).await?;
-    let pipelines = summary_pipelines(&mut rd, scope).await?;
-    let services = summary_services(&mut rd, scope).await?;
-    let components = summary_components(&mut rd, scope).await?;
-    let of = |kind| recommended(&templates, kind);
+    let all_templates = summary_templates(&mut rd, scope).await?;
+    let of = |kind| recommended(&all_templates, kind);
+    let standings = match cx.shows {
+        Shows::Allowed => allowed::standings(cx, &mut rd, all_templates.clone()).await?,
+        Shows::Everything => Standings {
+            environments: summary_environments(&mut rd, scope).await?,
+            instances: summary_instances(&mut rd, scope).await?,
+            pipelines: summary_pipelines(&mut rd, scope).await?,
+            services: summary_services(&mut rd, scope).await?,
+            components: summary_components(&mut rd, scope).await?,
+            templates: all_templates.clone(),
+        },
+    };
+    let Standings { templates, environments, instances, pipelines, services, components } = standings;
     let counts = CountsSummary {
         components: Some(without_version(&components)),
         environment_templates: Some(total(&templates, TemplateKind::Environment)),

@@ -5,11 +5,12 @@ mod delete;
 mod parts;
 mod update;
 
+use super::authorize::Entry;
 use super::deploy::lost_update;
-use super::page::Page;
+use super::page::{Filling, Page};
 use super::{Context, spec, wire};
 use crate::error::{Result, not_found};
-use crate::store::{Reader, Tx, service_get, service_page, service_save, service_with_pipeline};
+use crate::store::{Reader, ServiceSummary, Tx, service_get, service_page, service_save, service_with_pipeline};
 use protium_api::types::{self as api, *};
 use protium_domain::service::{Service, ServicePipeline};
 use protium_domain::status::ServiceStatus;
@@ -32,8 +33,15 @@ pub(super) async fn get(cx: &Context, input: GetServiceInput) -> Result<GetServi
 pub(super) async fn list(cx: &Context, input: ListServicesInput) -> Result<ListServicesOutput> {
     let page = Page::new(cx, "ListServices", [], input.max_results, input.next_token.as_deref())?;
     let mut rd = cx.store().reader().await?;
-    let found = service_page(&mut rd, cx.scope(), page.after().unwrap_or_default(), page.limit()).await?;
-    let (found, next_token) = page.cut(found, |service| service.name.clone());
+    let entry = |service: &ServiceSummary| Entry::new(cx.scope().service(&service.name));
+    let mut filling = Filling::new(page);
+    let (found, next_token) = loop {
+        let found =
+            service_page(&mut rd, cx.scope(), filling.page.after().unwrap_or_default(), filling.page.limit()).await?;
+        if let Some(full) = filling.take(cx, &mut rd, found, |service| service.name.clone(), entry).await? {
+            break full;
+        }
+    };
     let services = found.into_iter().map(|service| wire::service_summary(cx.scope(), service)).collect();
     Ok(ListServicesOutput { next_token, services })
 }

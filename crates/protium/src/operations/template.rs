@@ -4,9 +4,10 @@
 //! kind, and one body behind them.
 
 use super::Context;
+use super::authorize::Entry;
 use super::deploy::lost_update;
 use super::input::{request_hash, tags};
-use super::page::Page;
+use super::page::{Filling, Page};
 use super::quota::{Places, Quota};
 use super::wire::time;
 use crate::app::new_id;
@@ -170,9 +171,21 @@ pub(super) async fn list_service(cx: &Context, input: ListServiceTemplatesInput)
 
 async fn list(cx: &Context, kind: TemplateKind, page: Page) -> Result<(Vec<Template>, Option<String>)> {
     let mut reader = cx.store().reader().await?;
-    let after = page.after().unwrap_or_default();
-    let templates = template_page(&mut reader, cx.scope(), kind, after, page.limit()).await?;
-    Ok(page.cut(templates, |template| template.name.clone()))
+    let entry = |template: &Template| Entry::new(template_arn(cx.scope(), kind, &template.name));
+    let mut filling = Filling::new(page);
+    loop {
+        let found = template_page(
+            &mut reader,
+            cx.scope(),
+            kind,
+            filling.page.after().unwrap_or_default(),
+            filling.page.limit(),
+        )
+        .await?;
+        if let Some(full) = filling.take(cx, &mut reader, found, |template| template.name.clone(), entry).await? {
+            break Ok(full);
+        }
+    }
 }
 
 /// `UpdateEnvironmentTemplate`.

@@ -43,6 +43,65 @@ pub struct ServicesAlike {
 /// A version as one number, in the order of versions: minor versions are counted, far below this.
 const MINORS: i64 = 1 << 32;
 
+/// One resource with what the summary tells apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The service that an instance or a pipeline belongs to.
+    pub service: String,
+    /// Empty for a pipeline.
+    pub name: String,
+    pub template: String,
+    /// The version that is deployed.
+    pub version: Option<Version>,
+    pub status: String,
+}
+
+/// Each environment, for who may not see all of them.
+pub async fn counted_environments(rd: &mut Reader, scope: &Scope) -> DbResult<Vec<Counted>> {
+    counted(rd, scope, "environment", "'', name, template, status, major, minor").await
+}
+
+/// Each service instance.
+pub async fn counted_instances(rd: &mut Reader, scope: &Scope) -> DbResult<Vec<Counted>> {
+    counted(rd, scope, "service_instance", "service, name, template, status, major, minor").await
+}
+
+/// Each service pipeline.
+pub async fn counted_pipelines(rd: &mut Reader, scope: &Scope) -> DbResult<Vec<Counted>> {
+    counted(rd, scope, "service_pipeline", "service, '', template, status, major, minor").await
+}
+
+/// Each service; its versions are those of its parts.
+pub async fn counted_services(rd: &mut Reader, scope: &Scope) -> DbResult<Vec<Counted>> {
+    counted(rd, scope, "service", "name, name, template, status").await
+}
+
+/// Each component; it has no template.
+pub async fn counted_components(rd: &mut Reader, scope: &Scope) -> DbResult<Vec<Counted>> {
+    counted(rd, scope, "component", "'', name, '', status").await
+}
+
+async fn counted(rd: &mut Reader, scope: &Scope, table: &str, columns: &str) -> DbResult<Vec<Counted>> {
+    let sql = format!("SELECT {columns} FROM {table} WHERE account = $1 AND region = $2");
+    let rows = rd.query(&sql, params![&scope.account, &scope.region]).await?;
+    let has_version = columns.ends_with("minor");
+    rows.into_iter()
+        .map(|mut row| {
+            let version = match has_version {
+                true => row.opt_int(4)?.zip(row.opt_int(5)?).map(|(major, minor)| Version::new(major, minor)),
+                false => None,
+            };
+            Ok(Counted {
+                service: row.text(0)?,
+                name: row.text(1)?,
+                template: row.text(2)?,
+                status: row.text(3)?,
+                version,
+            })
+        })
+        .collect()
+}
+
 /// All templates of both kinds.
 pub async fn summary_templates(rd: &mut Reader, scope: &Scope) -> DbResult<Vec<Template>> {
     let sql = "SELECT doc FROM template WHERE account = $1 AND region = $2";

@@ -7,15 +7,19 @@
 //! |---|---|
 //! | `subject` | what each operation is asked about |
 //! | `circumstances` | the condition keys that every request has |
+//! | `entries` | which entries of a list its caller sees |
 
 mod circumstances;
+mod entries;
 mod subject;
 
-use super::{Context, tag, template};
+use super::{Context, resources_summary, tag, template};
+use crate::auth::Identity;
 use crate::error::{Error, Result};
 use crate::store::{connection_get, deployment_get, environment_get, service_get};
 use circumstances::US;
 pub(crate) use circumstances::circumstances;
+pub(super) use entries::{Entry, Shows, retain};
 use protium_api::{ErrorCode, Operation, Request};
 use protium_domain::arn::{self, Resource, Scope, account_of};
 use protium_domain::deployment::TargetKind;
@@ -42,24 +46,61 @@ fn action_of(operation: Operation) -> Result<&'static Action> {
     actions::find(&name).ok_or_else(|| Error::new(ErrorCode::AccessDenied, format!("No policy can allow {name}")))
 }
 
-/// Refuses a request that its caller is not allowed to make.
-pub(super) async fn check(cx: &Context, request: &Request) -> Result<()> {
+/// Refuses a request that its caller is not allowed to make. Answers what a list shows to its caller.
+pub(super) async fn check(cx: &Context, request: &Request) -> Result<Shows> {
     // It may do everything in its account, and operations keep to the account.
     if cx.caller.identity.principal.is_root() {
-        return Ok(());
+        return Ok(Shows::Everything);
     }
     Box::pin(check_policies(cx, request)).await
 }
 
-async fn check_policies(cx: &Context, request: &Request) -> Result<()> {
+async fn check_policies(cx: &Context, request: &Request) -> Result<Shows> {
     let (action, subject) = (action_of(request.operation())?, Subject::of(request));
     let asked = Asked::new(cx, &subject.about).await?;
     let context = context_of(cx, action, &asked, &subject).await?;
-    allowed(cx, action.name, &asked.arn, &context)?;
+    let decision = decide(cx, action.name, &asked.arn, &context);
+    if let Decision::NotAllowed { .. } = decision {
+        match entries_of(action) {
+            // All its entries are asked about as what the list is asked about.
+            Some([get]) if actions::find(get).is_some_and(|get| get.resources == action.resources) => {
+                let context = tagged(cx, get, &asked).await?;
+                if decide(cx, get, &asked.arn, &context).is_allowed() {
+                    return Ok(Shows::Everything);
+                }
+            }
+            Some(gets) if gets.iter().any(|get| cx.caller.identity.policies.could_allow(get)) => {
+                return Ok(Shows::Allowed);
+            }
+            Some(_) | None => {}
+        }
+    }
+    let principal = &cx.caller.identity.principal;
+    refused(decision, &iam::Request { principal, action: action.name, resource: &asked.arn, context: &context })?;
+    check_dependents(cx, action, &asked, &subject, &context).await?;
+    Ok(Shows::Everything)
+}
+
+/// The actions that decide for each entry of a list, or for each resource that is counted.
+fn entries_of(action: &Action) -> Option<&[&'static str]> {
+    match action.operation() {
+        "GetResourcesSummary" => Some(&resources_summary::COUNTED),
+        _ => action.entries.as_ref().map(std::slice::from_ref),
+    }
+}
+
+/// Refuses what needs another permission besides.
+async fn check_dependents(
+    cx: &Context,
+    action: &Action,
+    asked: &Asked,
+    subject: &Subject<'_>,
+    context: &iam::Context<'_>,
+) -> Result<()> {
     for dependent in action.dependent {
         match dependent.when {
             When::Tags if !subject.tags.is_empty() => {
-                allowed(cx, dependent.action, &asked.created(cx.scope()), &context)?;
+                allowed(cx, dependent.action, &asked.created(cx.scope()), context)?;
             }
             When::Role => {
                 for role in &subject.roles {
@@ -90,25 +131,36 @@ struct Asked {
 impl Asked {
     async fn new(cx: &Context, about: &About<'_>) -> Result<Self> {
         let found = match about {
-            About::Nothing => None,
-            About::Own(resource) => Some((cx.scope().clone(), resource.clone())),
-            About::Arn(text) => arn::parse(text).map(|(scope, resource)| (scope, asked_about(resource))),
+            About::Nothing => return Ok(Self { arn: "*".to_owned(), found: None }),
+            About::Arn(text) => return Ok(Self::of_arn(text)),
+            About::Own(resource) => (cx.scope().clone(), resource.clone()),
             About::Connection(id) => {
                 let resource = Resource::EnvironmentAccountConnection((*id).to_owned());
                 let (account, region) = (&cx.scope().account, &cx.scope().region);
                 let connection = connection_get(&mut cx.store().reader().await?, region, id).await?;
                 let connection = connection.filter(|connection| connection.is_seen_by(account));
                 let of = connection.map_or_else(|| account.clone(), |connection| connection.environment_account);
-                Some((Scope::new(of, region), resource))
+                (Scope::new(of, region), resource)
             }
         };
-        let arn = match (&found, about) {
-            (Some((scope, resource)), _) => scope.arn(resource),
+        Ok(Self::found(found))
+    }
+
+    fn of_arn(text: &str) -> Self {
+        match arn::parse(text) {
+            Some((scope, resource)) => Self::found((scope, asked_about(resource))),
             // An operation that is given it refuses it.
-            (None, About::Arn(text)) => (*text).to_owned(),
-            (None, _) => "*".to_owned(),
-        };
-        Ok(Self { arn, found })
+            None => Self { arn: text.to_owned(), found: None },
+        }
+    }
+
+    fn found((scope, resource): (Scope, Resource)) -> Self {
+        Self { arn: scope.arn(&resource), found: Some((scope, resource)) }
+    }
+
+    /// The account in the ARN.
+    fn account(&self) -> Option<&str> {
+        self.found.as_ref().map(|(scope, _)| scope.account.as_str())
     }
 
     /// What a request gives tags to: connections have no name to be asked about before they are made.
@@ -144,16 +196,18 @@ async fn context_of<'c>(
 /// The keys that a request for an action on a resource has besides what is in it: the tags of the resource are looked
 /// up if a policy looks at any.
 async fn tagged<'c>(cx: &'c Context, action: &str, asked: &Asked) -> Result<iam::Context<'c>> {
-    let mut context = within(cx, asked.found.as_ref().map(|(scope, _)| scope.account.as_str()));
-    if cx.caller.identity.policies.look_at(action, RESOURCE_TAG)
-        && let Some((of, resource)) = &asked.found
-    {
-        let tags = tag::of(&mut cx.store().reader().await?, cx.scope(), of, resource).await?;
-        for (key, value) in tags {
-            context = context.with(format!("{RESOURCE_TAG}{key}"), value);
+    let context = within(cx, asked.account());
+    match &asked.found {
+        Some((of, resource)) if cx.caller.identity.policies.look_at(action, RESOURCE_TAG) => {
+            let tags = tag::of(&mut cx.store().reader().await?, cx.scope(), of, resource).await?;
+            Ok(with_tags(context, tags))
         }
+        Some(_) | None => Ok(context),
     }
-    Ok(context)
+}
+
+fn with_tags(context: iam::Context<'_>, tags: Vec<(String, String)>) -> iam::Context<'_> {
+    tags.into_iter().fold(context, |context, (key, value)| context.with(format!("{RESOURCE_TAG}{key}"), value))
 }
 
 /// The keys of a request about a resource of an account, by default the caller's.
@@ -180,6 +234,11 @@ async fn template_of(cx: &Context, asked: &Asked, subject: &Subject<'_>) -> Resu
         Some(_) | None => None,
     };
     Ok(found.map(|(kind, name)| template::template_arn(scope, kind, &name)))
+}
+
+fn decide<'c>(cx: &'c Context, action: &str, resource: &str, context: &iam::Context<'_>) -> Decision<'c> {
+    let Identity { principal, policies } = &*cx.caller.identity;
+    policies.decide(&iam::Request { principal, action, resource, context })
 }
 
 fn allowed(cx: &Context, action: &str, resource: &str, context: &iam::Context<'_>) -> Result<()> {
@@ -223,7 +282,7 @@ async fn check_target(cx: &Context, dependents: &[Dependent], deployment: &str) 
     let Some(target) = record.map(|record| record.target) else { return Ok(()) };
     let of = When::DeploymentOf(type_of(target.kind));
     for dependent in dependents.iter().filter(|dependent| dependent.when == of) {
-        let asked = Asked::new(cx, &About::Arn(&target.arn)).await?;
+        let asked = Asked::of_arn(&target.arn);
         let context = tagged(cx, dependent.action, &asked).await?;
         allowed(cx, dependent.action, &asked.arn, &context)?;
     }

@@ -1,10 +1,12 @@
 //! `ListServiceInstances`: filters, orders and pages.
 
 use crate::error::{Error, Result, invalid};
-use crate::operations::page::Page;
+use crate::operations::authorize::{Entry, Shows};
+use crate::operations::page::{Filling, Page};
 use crate::operations::{Context, service, wire};
 use crate::store::{InstanceList, Reader, instance_list, instance_versions, template_recommended};
 use protium_api::types::*;
+use protium_domain::service::ServiceInstance;
 use protium_domain::service::listing::{Field, Filters, Key, Position};
 use protium_domain::staleness::Staleness;
 use protium_domain::template::TemplateKind;
@@ -24,10 +26,12 @@ pub(in crate::operations) async fn list(
     bound.extend(input.service_name.clone());
     let bound = bound.iter().map(String::as_str);
     let page = Page::new(cx, "ListServiceInstances", bound, input.max_results, input.next_token.as_deref())?;
-    let after = page.after().map(|key| position(sort, key)).transpose()?;
     let mut rd = cx.store().reader().await?;
     if let Some(name) = input.service_name {
-        service::find(&mut rd, cx, &name).await?;
+        // Who does not see all instances is not told either whether there is such a service.
+        if cx.shows == Shows::Everything {
+            service::find(&mut rd, cx, &name).await?;
+        }
         // Both narrow the list: of several services that are filtered for, at most this one is left.
         if !filters.services.is_empty() && !filters.services.contains(&name) {
             return Ok(ListServiceInstancesOutput { next_token: None, service_instances: Vec::new() });
@@ -35,16 +39,24 @@ pub(in crate::operations) async fn list(
         filters.services = BTreeSet::from([name]);
     }
     let versions = versions(&mut rd, cx, &filters).await?;
-    let list = InstanceList {
-        filters: &filters,
-        versions: versions.as_ref(),
-        sort,
-        descending,
-        after: after.as_ref(),
-        limit: page.limit(),
+    let key = |instance: &ServiceInstance| Position::of(sort, instance).to_text();
+    let entry = |instance: &ServiceInstance| Entry::new(cx.scope().service_instance(&instance.service, &instance.name));
+    let mut filling = Filling::new(page);
+    let (found, next_token) = loop {
+        let after = filling.page.after().map(|key| position(sort, key)).transpose()?;
+        let list = InstanceList {
+            filters: &filters,
+            versions: versions.as_ref(),
+            sort,
+            descending,
+            after: after.as_ref(),
+            limit: filling.page.limit(),
+        };
+        let found = instance_list(&mut rd, cx.scope(), list).await?;
+        if let Some(full) = filling.take(cx, &mut rd, found, key, entry).await? {
+            break full;
+        }
     };
-    let found = instance_list(&mut rd, cx.scope(), list).await?;
-    let (found, next_token) = page.cut(found, |instance| Position::of(sort, instance).to_text());
     let service_instances = found.iter().map(|instance| wire::service_instance_summary(cx.scope(), instance)).collect();
     Ok(ListServiceInstancesOutput { next_token, service_instances })
 }

@@ -6,6 +6,7 @@
 //! operation and every member is in a request that succeeds, or in [`report::UNPROVED`]. The counts are written to
 //! `target/tmp/conformance`.
 
+mod authorization;
 mod form;
 mod model;
 mod refusals;

@@ -49,6 +49,14 @@ impl Site {
         site
     }
 
+    /// The application as the root user of the account of a request sees it.
+    pub(super) fn of(&self, who: Who) -> &TestApp {
+        match who {
+            Who::Owner => self.app(),
+            Who::Lender => &self.lends,
+        }
+    }
+
     fn app(&self) -> &TestApp {
         &self.shop.app
     }
@@ -261,11 +269,7 @@ impl Site {
             .header("x-amz-target", target(operation))
             .body(body.to_vec())
             .unwrap();
-        let app = match who {
-            Who::Owner => self.app(),
-            Who::Lender => &self.lends,
-        };
-        let (status, body) = app.send("proton", request).await;
+        let (status, body) = self.of(who).send("proton", request).await;
         (status.is_success(), body)
     }
 

@@ -9,6 +9,8 @@ use protium_domain::status::{DeploymentStatus, ServiceStatus};
 use protium_domain::template::TemplateKind;
 use serde_json::{Value, json};
 
+mod lists;
+
 const DENIED: &str = "AccessDeniedException";
 const MISSING: &str = "ResourceNotFoundException";
 const LENDS: &str = "222222222222";

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 /// What a list shows.
 #[derive(Clone, Copy, Debug)]
-enum Noun {
+pub(super) enum Noun {
     Template(TemplateKind),
     Minor(TemplateKind),
     Environment,
@@ -32,18 +32,18 @@ enum Noun {
     Tag,
 }
 
-struct Row {
-    operation: &'static str,
-    noun: Noun,
-    input: Value,
+pub(super) struct Row {
+    pub(super) operation: &'static str,
+    pub(super) noun: Noun,
+    pub(super) input: Value,
     /// The same list narrowed otherwise, where it can be.
     other: Option<Value>,
-    entries: &'static str,
+    pub(super) entries: &'static str,
     /// The member by which an entry is told from others.
     member: &'static str,
 }
 
-fn rows() -> Vec<Row> {
+pub(super) fn rows() -> Vec<Row> {
     use TemplateKind::{Environment, Service};
     let row = |operation, noun, input, other, entries, member| Row { operation, noun, input, other, entries, member };
     let versions = |name: &str| json!({ "templateName": name, "majorVersion": "7" });
@@ -186,7 +186,7 @@ fn is_own(row: &Row, entry: &str) -> bool {
 }
 
 /// Adds the entry that stands at that place among others.
-async fn add(app: &TestApp, noun: Noun, place: i64) {
+pub(super) async fn add(app: &TestApp, noun: Noun, place: i64) {
     let name = format!("entry-{place:02}");
     let track = seed::track(app, DeploymentStatus::Succeeded, Some((1, 0))).await;
     match noun {
@@ -282,7 +282,7 @@ fn entry(noun: Noun, place: i64) -> String {
 }
 
 /// What all lists need: a template with no version of its own, and resources with tags.
-async fn begin(app: &TestApp) {
+pub(super) async fn begin(app: &TestApp) {
     for kind in [TemplateKind::Environment, TemplateKind::Service] {
         seed::template(app, kind, "many", None).await;
         seed::template(app, kind, "other", None).await;
