@@ -14,10 +14,16 @@ use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
 use crate::Error;
 
-pub(crate) type Connector = HttpsConnector<HttpConnector>;
+/// Opens the connections of a client.
+pub type Connector = HttpsConnector<HttpConnector>;
 
-/// What connects to endpoints of this scheme, `http` or `https`.
-pub(crate) fn connector(scheme: &str, ca_bundle: Option<&Path>) -> Result<Connector, Error> {
+/// What connects to endpoints of this scheme, `http` or `https`, which is trusted by the authorities of a PEM file or
+/// those of the system.
+///
+/// # Errors
+///
+/// [`Error::Config`] if there is no authority to trust.
+pub fn connector(scheme: &str, ca_bundle: Option<&Path>) -> Result<Connector, Error> {
     let mut tcp = HttpConnector::new();
     tcp.set_nodelay(true);
     tcp.enforce_http(false);

@@ -33,6 +33,7 @@ mod wait;
 
 pub use client::Client;
 pub use config::{Config, Credentials};
+pub use connect::{Connector, connector};
 pub use error::{Error, ServiceError};
 pub use generated::waiters;
 pub use paginate::{Pages, Paginated};

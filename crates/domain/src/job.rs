@@ -15,11 +15,13 @@ pub enum Job {
     ForgetLog { deployment: Id },
     /// Forget idempotency tokens that are too old to matter; again and again, once for all processes.
     ExpireTokens,
+    /// Forget events and their deliveries that are older than they are kept; again and again, once for all processes.
+    ExpireEvents,
 }
 
 impl Job {
     /// Every kind.
-    pub const KINDS: &[&str] = &["register_version", "deploy", "forget_log", "expire_tokens"];
+    pub const KINDS: &[&str] = &["register_version", "deploy", "forget_log", "expire_tokens", "expire_events"];
 
     /// The kind as the store and the metrics name it.
     pub fn kind(&self) -> &'static str {
@@ -28,6 +30,7 @@ impl Job {
             Self::Deploy { .. } => "deploy",
             Self::ForgetLog { .. } => "forget_log",
             Self::ExpireTokens => "expire_tokens",
+            Self::ExpireEvents => "expire_events",
         }
     }
 
@@ -36,7 +39,7 @@ impl Job {
         match self {
             Self::RegisterVersion { version } => version.as_str(),
             Self::Deploy { deployment } | Self::ForgetLog { deployment } => deployment.as_str(),
-            Self::ExpireTokens => "all",
+            Self::ExpireTokens | Self::ExpireEvents => "all",
         }
     }
 
@@ -47,6 +50,7 @@ impl Job {
             "deploy" => Some(Self::Deploy { deployment: Id::parse(subject)? }),
             "forget_log" => Some(Self::ForgetLog { deployment: Id::parse(subject)? }),
             "expire_tokens" => Some(Self::ExpireTokens),
+            "expire_events" => Some(Self::ExpireEvents),
             _ => None,
         }
     }
@@ -64,6 +68,7 @@ mod tests {
             Job::Deploy { deployment: id.clone() },
             Job::ForgetLog { deployment: id },
             Job::ExpireTokens,
+            Job::ExpireEvents,
         ];
         assert_eq!(jobs.len(), Job::KINDS.len());
         for job in jobs {

@@ -10,6 +10,7 @@ pub mod bundle;
 pub mod component;
 pub mod deployment;
 pub mod environment;
+pub mod event;
 pub mod iam;
 pub mod id;
 pub mod job;

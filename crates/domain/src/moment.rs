@@ -38,6 +38,25 @@ impl Moment {
     }
 }
 
+/// A time in milliseconds since 1970 to the second, as `2026-11-21T22:00:00Z`. The year has four digits in all times
+/// from 0000 to 9999.
+pub(crate) fn to_second(ms: i64) -> String {
+    let (days, rest) = (ms.div_euclid(DAY), ms.rem_euclid(DAY) / SECOND);
+    let (year, month, day) = date(days);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+/// The year, month and day of a day since 1970-01-01: what [`days_since_1970`] is told.
+fn date(days: i64) -> (i64, i64, i64) {
+    let days = days.saturating_add(719_468);
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let (day, month) = (of_year - (153 * from_march + 2) / 5 + 1, (from_march + 2) % 12 + 1);
+    (year + era * 400 + i64::from(month <= 2), month, day)
+}
+
 /// The milliseconds in `.123Z`, and whether there is nothing beyond them.
 fn fraction_of_second(text: &str) -> Option<(i64, bool)> {
     let text = text.strip_suffix('Z')?;
@@ -96,6 +115,23 @@ mod tests {
         ] {
             assert_eq!(Moment::parse(text).map(|moment| moment.floor), Some(floor), "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_to_the_second_is_read_back() {
+        for at in
+            [0_i64, -1, 951_825_600_000, 1_606_603_250_512, 1_798_761_599_000, -62_167_219_200_000, 253_402_300_799_999]
+        {
+            let second = at.div_euclid(SECOND) * SECOND;
+            let text = to_second(at);
+            assert_eq!(Moment::parse(&text), Some(Moment { floor: second, ceiling: second }), "{at}: {text}");
+        }
+        let mut at = -62_167_219_200_000;
+        while at < 253_402_300_799_999 {
+            assert_eq!(Moment::parse(&to_second(at)).map(|moment| moment.floor), Some(at));
+            at += 11 * DAY + 3_661 * SECOND;
+        }
+        assert!(!to_second(i64::MAX).is_empty() && !to_second(i64::MIN).is_empty());
     }
 
     #[test]

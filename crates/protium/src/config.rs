@@ -6,9 +6,12 @@
 mod client;
 pub(crate) mod environment;
 mod proxies;
+mod events;
 mod runner;
 
 pub use client::ClientSettings;
+pub use events::{Destination, DestinationKind, Hidden, SecretSource, Webhook};
+use events::{EventsOfFile, event_keep};
 pub use runner::Runner;
 use runner::{run_keep, run_logs, run_variables};
 
@@ -123,6 +126,9 @@ pub struct ServeArgs {
     /// postgres://USER:PASSWORD@HOST/NAME. By default in the data folder.
     #[arg(long, env = "PROTIUM_TERRAFORM_STATE", value_name = "URL", hide_env_values = true)]
     pub terraform_state: Option<String>,
+    /// How many days events are kept, delivered or not.
+    #[arg(long, env = "PROTIUM_EVENT_KEEP_DAYS", value_name = "N")]
+    pub event_keep_days: Option<u64>,
 }
 
 /// The flags of the commands that work on what a server stores. Each means what it means for `protium serve`.
@@ -163,6 +169,7 @@ struct File {
     run_variables: BTreeMap<String, String>,
     codebuild: CodeBuildSettings,
     kubernetes: KubernetesSettings,
+    events: EventsOfFile,
     #[serde(rename = "bundle-store")]
     bundle_stores: Vec<BundleStore>,
 }
@@ -286,6 +293,10 @@ pub struct Config {
     pub self_managed_deadline: Duration,
     pub cancel_deadline: Duration,
     pub bundle_stores: Vec<BundleStore>,
+    /// How long events are kept.
+    pub event_keep: Duration,
+    /// Where events are brought to.
+    pub event_destinations: Vec<Destination>,
 }
 
 /// The files for HTTPS.
@@ -320,6 +331,7 @@ impl Config {
             (None, Some(_)) => return Err(ConfigError("tls-cert: missing; --tls-key needs it".into())),
         };
         let aws_endpoint_url = flag.aws_endpoint_url.or(base.aws_endpoint_url);
+        let event_keep = event_keep(flag.event_keep_days.or(base.event_keep_days))?;
         let config = Self {
             listen: flag.listen.or(base.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8420))),
             database_url,
@@ -364,6 +376,8 @@ impl Config {
             self_managed_deadline: Duration::from_secs(file.deadlines.self_managed),
             cancel_deadline: Duration::from_secs(file.deadlines.cancel),
             bundle_stores: file.bundle_stores,
+            event_destinations: file.events.destinations(event_keep)?,
+            event_keep,
             data_dir,
         };
         config.check()?;
@@ -603,6 +617,9 @@ mod tests {
             ("runner = \"local\"\nterraform-image = \"tf\"\n", "terraform-image: is for --runner codebuild"),
             ("runner = \"kubernetes\"\nterraform-install = \" \"\n", "terraform-install: ' ' is empty"),
             ("terraform-state = \"s3://states\"\ndeny-run-network = true\n", "terraform-state: runs have no network"),
+            ("event-keep-days = 0\n", "event-keep-days: 0"),
+            ("[events]\ndestinations = []\n", "destinations"),
+            ("[[events.destination]]\nname = \"a\"\ntype = \"file\"\n", "events.destination 'a': path: missing"),
             ("[[bundle-store]]\nurl = \"gs://a\"\naccounts = []\n", "'gs://a'"),
             ("[[bundle-store]]\nurl = \"s3://\"\naccounts = []\n", "bundle-store.url"),
             ("[[bundle-store]]\nurl = \"s3://a\"\naccounts = [\"1\"]\n", "bundle-store.accounts"),

@@ -11,6 +11,7 @@ use crate::auth::Keys;
 use crate::bundle_source::BundleSources;
 use crate::clock::Clock;
 use crate::config::{Config, UNFINISHED, environment};
+use crate::events::{self, Deliveries};
 use crate::http::{Front, Metrics, Peer, router, s3};
 use crate::root_key;
 use crate::store::{DbOptions, NewJob, Store, StoreOptions, account_ensure, job_enqueue};
@@ -46,6 +47,7 @@ pub struct Server {
     address: SocketAddr,
     secure: bool,
     worker: Option<Worker>,
+    deliveries: Option<Deliveries>,
     /// What is done from time to time.
     chores: Vec<JoinHandle<()>>,
     stop: oneshot::Sender<()>,
@@ -78,6 +80,8 @@ impl Server {
         outbound_key.check(&store).await?;
         let s3 =
             s3::S3::new(store.clone(), blobs.clone(), Arc::clone(&keys), clock.clone(), config.s3_domain.as_deref());
+        let targets = if config.role.works() { events::targets(&config, &aws, &clock)? } else { Vec::new() };
+        events::ensure(&store, &targets).await.context("the destinations of events can't be stored")?;
         let bundles = bundle_sources(&config, &store, blobs, aws.clone());
         let template_bucket = config.aws_template_bucket.clone().map(|name| TemplateBucket { name, region: None });
         let Runs { engine: commands, attended } = runs::start(&config, &aws).await?;
@@ -92,7 +96,9 @@ impl Server {
         let secure = app.config.tls.is_some();
         let listener = serve(&app, listener, router(front), stopped)?;
         // Last: nothing that fails may leave it running.
-        let worker = app.config.role.works().then(|| Worker::start(Arc::clone(&app), worker_name(address)));
+        let name = worker_name(address);
+        let deliveries = app.config.role.works().then(|| Deliveries::start(&app, targets, &name));
+        let worker = app.config.role.works().then(|| Worker::start(Arc::clone(&app), name));
         let old_runs = app.config.role.works().then(|| tokio::spawn(old_runs::remove_all(Arc::clone(&app))));
         let given_up = app.config.role.works().then(|| tokio::spawn(given_up_runs::stop_all(Arc::clone(&app))));
         let kept_logs = app.logs.clone().filter(|_| app.config.role.works());
@@ -107,7 +113,7 @@ impl Server {
             "protium {} listens on {address}",
             env!("CARGO_PKG_VERSION"),
         );
-        Ok(Self { app, address, secure, worker, chores, stop, listener })
+        Ok(Self { app, address, secure, worker, deliveries, chores, stop, listener })
     }
 
     /// Where it listens, e.g. `http://127.0.0.1:8420`.
@@ -126,6 +132,9 @@ impl Server {
         let worked = async {
             if let Some(worker) = self.worker {
                 worker.stop().await;
+            }
+            if let Some(deliveries) = self.deliveries {
+                deliveries.stop().await;
             }
         };
         let ((), drained) = tokio::join!(worked, tokio::time::timeout(DRAIN, self.listener));
@@ -211,13 +220,17 @@ async fn open_store(config: &Config) -> anyhow::Result<Store> {
     db.pool_size = config.database_pool_size;
     let options = StoreOptions { db, master_key_file: config.master_key_file.clone() };
     let store = Store::open(&options).await.context("the database can't be opened")?;
-    let job = Job::ExpireTokens;
-    let payload = serde_json::to_string(&job)?;
+    let chores = [Job::ExpireTokens, Job::ExpireEvents];
+    let chores = chores.map(|job| serde_json::to_string(&job).map(|payload| (job, payload)));
+    let chores = chores.into_iter().collect::<Result<Vec<_>, _>>()?;
     transaction!(store, async |tx| -> Result<(), crate::store::DbError> {
         let now = tx.now_ms().await?;
         account_ensure(tx, &config.account_id, now).await?;
-        let (kind, key) = (job.kind(), job.subject());
-        job_enqueue(tx, &NewJob { kind, key, resource_id: key, payload: &payload, due_at: now, now }).await
+        for (job, payload) in &chores {
+            let (kind, key) = (job.kind(), job.subject());
+            job_enqueue(tx, &NewJob { kind, key, resource_id: key, payload, due_at: now, now }).await?;
+        }
+        Ok(())
     })?;
     Ok(store)
 }

@@ -10,7 +10,7 @@ use super::tree::Tree;
 const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["server", "backup"],
-    &["http", "worker", "root_key", "tls"],
+    &["events", "http", "worker", "root_key", "tls"],
     &["jobs"],
     &["operations"],
     &["app", "error"],

@@ -9,11 +9,13 @@ mod bucket;
 mod chain;
 mod connections;
 mod endpoint_guard;
+mod event_bus;
 mod fault;
 mod roles;
 
 pub use aws_credential_types::Credentials;
 pub(crate) use bucket::Bucket;
+pub use event_bus::{BusEntry, BusSettings, EventBus, MOST_ENTRIES, NotTaken};
 pub(crate) use fault::{Fault, Refusal, causes, classify, transient};
 
 use std::collections::HashMap;
@@ -203,6 +205,10 @@ impl Aws {
 
     pub(crate) fn codebuild(&self, region: &str, credentials: Credentials) -> aws_sdk_codebuild::Client {
         client!(aws_sdk_codebuild, self, region, credentials)
+    }
+
+    pub(crate) fn event_bridge(&self, region: &str, credentials: Credentials) -> aws_sdk_eventbridge::Client {
+        client!(aws_sdk_eventbridge, self, region, credentials)
     }
 
     pub(crate) fn logs(&self, region: &str, credentials: Credentials) -> aws_sdk_cloudwatchlogs::Client {

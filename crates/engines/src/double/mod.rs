@@ -1,5 +1,5 @@
-//! An AWS for tests: CloudFormation, STS, and as much of CodeBuild, CloudWatch Logs, S3 and Secrets Manager as is
-//! used, in this process.
+//! An AWS for tests: CloudFormation, STS, and as much of CodeBuild, CloudWatch Logs, EventBridge, S3 and Secrets Manager
+//! as is used, in this process.
 //!
 //! It speaks the real wire on a loopback port, so that the engine under test is the one that users
 //! run. Unlike the emulators it fails, rolls back, throttles, loses answers and takes its time, all
@@ -23,6 +23,7 @@
 
 mod behaviour;
 mod builds;
+mod bus;
 mod events;
 pub mod kubernetes;
 mod objects;
@@ -84,6 +85,8 @@ pub(crate) struct World {
     buckets: BTreeSet<String>,
     /// The versions of secrets by name, the current one last.
     secrets: BTreeMap<String, Vec<String>>,
+    /// What was put on event buses, and which entries are to be refused.
+    bus: bus::Bus,
     calls: Vec<Call>,
     script: Script,
     disturbances: HashMap<String, VecDeque<Disturbance>>,
@@ -141,6 +144,7 @@ impl Double {
             builds: builds::Builds::default(),
             buckets: BTreeSet::new(),
             secrets: BTreeMap::new(),
+            bus: bus::Bus::default(),
             calls: Vec::new(),
             script: Box::new(|_| Behaviour::done()),
             disturbances: HashMap::new(),
@@ -260,6 +264,17 @@ impl Double {
     /// Makes a secret, or a new version of it: `v1`, `v2` and so on. Every account and region has it.
     pub fn put_secret(&self, name: &str, text: &str) {
         self.world().secrets.entry(name.to_owned()).or_default().push(text.to_owned());
+    }
+
+    /// What was put on event buses so far, in order, those of which the answer was lost too.
+    #[must_use]
+    pub fn bus_entries(&self) -> Vec<serde_json::Value> {
+        self.world().bus.entries.clone()
+    }
+
+    /// Refuses the next entry for a bus whose detail has this text, as EventBridge does while it is busy with others.
+    pub fn refuse_bus_entry(&self, text: &str) {
+        self.world().bus.refused.push(text.to_owned());
     }
 
     /// Moves time on.

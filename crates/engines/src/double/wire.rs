@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::behaviour::Disturbance;
-use super::{ACCOUNT, Call, Shared, builds, lock, objects, query, secrets, sts};
+use super::{ACCOUNT, Call, Shared, builds, bus, lock, objects, query, secrets, sts};
 
 /// The parameter that marks calls in JSON.
 const JSON: &str = "(json)";
@@ -133,6 +133,7 @@ fn act(world: &Shared, call: &Call, body: &[u8]) -> Answer {
         "AssumeRole" | "AssumeRoleWithWebIdentity" => sts::assume_role(&mut world, call),
         "GetCallerIdentity" => sts::caller_identity(call),
         "PutObject" | "GetObject" | "DeleteObject" | "ListObjects" => objects::s3(&mut world, call, body),
+        "PutEvents" => bus::put_events(&mut world, call),
         "GetSecretValue" => secrets::get_secret_value(&world, call),
         _ if call.is_json() => builds::codebuild(&mut world, call),
         _ => query::cloudformation(&mut world, call),

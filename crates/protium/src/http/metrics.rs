@@ -1,7 +1,7 @@
-//! Prometheus metrics: requests by operation and code, jobs by kind. No names of resources.
+//! Prometheus metrics: requests by operation and code, jobs by kind, events by destination. No names of resources.
 
 use crate::app::App;
-use crate::store::{DbResult, JobCount, job_counts};
+use crate::store::{DbResult, DeliveryCount, JobCount, delivery_count, job_counts};
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
@@ -55,6 +55,16 @@ impl Metrics {
             "Time from a request's head to its answer.".into(),
         );
         recorder.describe_gauge("protium_jobs".into(), None, "Jobs in the store by state.".into());
+        recorder.describe_gauge(
+            "protium_events".into(),
+            None,
+            "Events that a destination has not got: pending or dead.".into(),
+        );
+        recorder.describe_gauge(
+            "protium_events_oldest_seconds".into(),
+            None,
+            "The age of the oldest event that a destination is still to get; 0 without one.".into(),
+        );
         Ok(Self { handle: recorder.handle(), recorder: Arc::new(recorder), requests: Arc::default() })
     }
 
@@ -109,11 +119,30 @@ impl Metrics {
         }
     }
 
+    fn events(&self, destination: &str, count: DeliveryCount, now: i64) {
+        let set = |name: &'static str, label: Option<&'static str>, number: f64| {
+            let named = metrics::Label::new("destination", destination.to_owned());
+            let state = label.map(|state| metrics::Label::from_static_parts("state", state));
+            let key = metrics::Key::from_parts(name, std::iter::once(named).chain(state).collect::<Vec<_>>());
+            self.recorder.register_gauge(&key, &METADATA).set(number);
+        };
+        let age = count.oldest_at.map_or(0, |at| now.saturating_sub(at).max(0));
+        set("protium_events", Some("pending"), count.pending as f64);
+        set("protium_events", Some("dead"), count.dead as f64);
+        set("protium_events_oldest_seconds", None, age as f64 / 1000.0);
+    }
+
     /// The text that Prometheus scrapes.
     pub(super) async fn render(&self, app: &App) -> Response {
         match counts(app).await {
             Ok(counts) => self.jobs(&counts),
             Err(error) => tracing::warn!("jobs can't be counted for the metrics: {error}"),
+        }
+        for destination in &app.config.event_destinations {
+            match event_counts(app, &destination.name).await {
+                Ok(count) => self.events(&destination.name, count, app.clock.now_ms()),
+                Err(error) => tracing::warn!("events can't be counted for the metrics: {error}"),
+            }
         }
         self.handle.run_upkeep();
         let mut response = Response::new(Body::from(self.handle.render()));
@@ -126,4 +155,8 @@ impl Metrics {
 
 async fn counts(app: &App) -> DbResult<Vec<JobCount>> {
     job_counts(&mut app.store.reader().await?).await
+}
+
+async fn event_counts(app: &App, destination: &str) -> DbResult<DeliveryCount> {
+    Ok(delivery_count(&mut app.store.reader().await?, destination).await?.unwrap_or_default())
 }

@@ -5,6 +5,7 @@
 
 mod deploy;
 mod ending;
+mod expire_events;
 mod expire_tokens;
 mod forget_log;
 mod order;
@@ -27,6 +28,7 @@ pub async fn run(app: &App, claimed: &ClaimedJob) -> Result<()> {
         Job::RegisterVersion { version } => register_version::run(app, claimed, version).await,
         Job::Deploy { deployment } => deploy::run(app, claimed, deployment).await,
         Job::ForgetLog { deployment } => forget_log::run(app, claimed, deployment).await,
+        Job::ExpireEvents => expire_events::run(app, claimed).await,
         Job::ExpireTokens => expire_tokens::run(app, claimed).await,
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod deploy;
 mod deployment;
 mod deployment_logs;
 mod environment;
+mod event;
 mod force_delete;
 mod identity;
 mod input;
@@ -184,6 +185,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         }
         Request::ListEnvironmentTemplates(input) => on_heap(|| template::list_environment(cx, input)).await?.into(),
         Request::ListEnvironments(input) => on_heap(|| environment::list(cx, input)).await?.into(),
+        Request::ListEventDeliveries(input) => on_heap(|| event::deliveries(cx, input)).await?.into(),
         Request::ListGroups(input) => on_heap(|| identity::group::list(cx, input)).await?.into(),
         Request::ListPolicies(input) => on_heap(|| identity::policy::list(cx, input)).await?.into(),
         Request::ListRepositories(input) => on_heap(|| repository::list(cx, input)).await?.into(),
@@ -212,6 +214,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
             on_heap(|| notification::notify(cx, input)).await?.into()
         }
         Request::PutInlinePolicy(input) => on_heap(|| identity::holding::put(cx, input)).await?.into(),
+        Request::RedeliverEvents(input) => on_heap(|| event::redeliver(cx, input)).await?.into(),
         Request::Redeploy(input) => on_heap(|| redeploy::redeploy(cx, input)).await?.into(),
         Request::RejectEnvironmentAccountConnection(input) => {
             on_heap(|| account_connection::reject(cx, input)).await?.into()

@@ -13,7 +13,7 @@ mod sqlite;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::contents::Contents;
 use super::db_error::{DbError, DbErrorKind, DbResult};
@@ -41,6 +41,7 @@ pub struct Db {
     testing: Arc<Testing>,
     contents: Arc<Contents>,
     wake: Arc<Notify>,
+    told: watch::Sender<()>,
 }
 
 #[derive(Clone)]
@@ -68,7 +69,13 @@ impl Db {
             tokio::time::sleep(pause.min(left)).await;
             pause = (pause * 2).min(Duration::from_secs(2));
         };
-        Ok(Self { driver, testing: Arc::default(), contents: Arc::default(), wake: Arc::default() })
+        Ok(Self {
+            driver,
+            testing: Arc::default(),
+            contents: Arc::default(),
+            wake: Arc::default(),
+            told: watch::Sender::default(),
+        })
     }
 
     /// For statements that each stand alone: each sees the newest committed state of its own moment.
@@ -93,7 +100,7 @@ impl Db {
         self.testing.call(Call::Begin)?;
         let mut link = self.driver.writer(|| self.testing.call(Call::Queued)).await?;
         link.begin(isolation).await?;
-        Ok(Tx::new(Reader::new(link, &self.testing, &self.contents), &self.wake))
+        Ok(Tx::new(Reader::new(link, &self.testing, &self.contents), &self.wake, &self.told))
     }
 
     /// Runs one writing statement in a transaction of its own, without the isolation that rules across rows need:
@@ -118,6 +125,11 @@ impl Db {
     /// The signal of [`Tx::wake`], from this process and, once [`Db::listen`] was called, from others.
     pub fn woken(&self) -> Arc<Notify> {
         Arc::clone(&self.wake)
+    }
+
+    /// Changes when events were logged, by this process.
+    pub fn told(&self) -> watch::Receiver<()> {
+        self.told.subscribe()
     }
 
     /// Passes on the wakes of other processes for as long as the returned task lives. With SQLite there are none.

@@ -64,7 +64,7 @@ pub(super) async fn insert<R: Resource>(tx: &mut Tx, scope: &Scope, row: &R) -> 
     let (sql, values) = insert_statement(scope, row, &doc);
     let added = tx.execute(&format!("{sql} ON CONFLICT DO NOTHING"), &values).await? == 1;
     if added {
-        append(tx, row, 0, row.status(), None, row.created_at()).await?;
+        append(tx, scope, row, 0, row.status(), None, row.created_at()).await?;
     }
     Ok(added)
 }
@@ -75,7 +75,7 @@ pub(super) async fn add<R: Resource>(tx: &mut Tx, scope: &Scope, row: &R) -> DbR
     let doc = doc_text(row)?;
     let (sql, values) = insert_statement(scope, row, &doc);
     tx.defer(&sql, &values).await?;
-    append(tx, row, 0, row.status(), None, row.created_at()).await
+    append(tx, scope, row, 0, row.status(), None, row.created_at()).await
 }
 
 fn insert_statement<'a, R: Resource>(scope: &'a Scope, row: &'a R, doc: &'a str) -> (String, Vec<Param<'a>>) {
@@ -108,25 +108,28 @@ pub(super) async fn save<R: Resource>(tx: &mut Tx, row: &mut R, was: &str, at: i
     let sets: Vec<String> =
         R::COLUMNS.iter().zip(4..).map(|(column, number)| format!("{column} = ${number}")).collect();
     let sql = format!(
-        "UPDATE {} SET doc = $3, revision = revision + 1, {} WHERE id = $1 AND revision = $2",
+        "UPDATE {} SET doc = $3, revision = revision + 1, {} WHERE id = $1 AND revision = $2 RETURNING account, region",
         R::TABLE,
         sets.join(", ")
     );
-    if tx.execute(&sql, &values).await? == 0 {
-        return Ok(false);
-    }
+    let Some(saved) = tx.query_opt(&sql, &values).await? else { return Ok(false) };
     row.set_revision(row.revision() + 1);
     if row.status() != was {
-        append(tx, row, row.revision(), row.status(), Some(was), at).await?;
+        append(tx, &scope(saved)?, row, row.revision(), row.status(), Some(was), at).await?;
     }
     Ok(true)
 }
 
 /// Removes a row; its name is free again.
 pub(super) async fn delete<R: Resource>(tx: &mut Tx, row: &R, at: i64) -> DbResult<()> {
-    let sql = format!("DELETE FROM {} WHERE id = $1", R::TABLE);
-    tx.execute(&sql, &[row.id().as_str().into()]).await?;
-    append(tx, row, row.revision() + 1, "DELETED", Some(row.status()), at).await
+    let sql = format!("DELETE FROM {} WHERE id = $1 RETURNING account, region", R::TABLE);
+    let Some(deleted) = tx.query_opt(&sql, &[row.id().as_str().into()]).await? else { return Ok(()) };
+    append(tx, &scope(deleted)?, row, row.revision() + 1, "DELETED", Some(row.status()), at).await
+}
+
+/// Where a row of `account, region` is.
+fn scope(mut row: Row) -> DbResult<Scope> {
+    Ok(Scope::new(row.text(0)?, row.text(1)?))
 }
 
 /// The only row that `rest` (from `WHERE` on) finds.
@@ -168,6 +171,7 @@ pub(super) fn read<R: Resource>(mut row: Row) -> DbResult<R> {
 
 async fn append<R: Resource>(
     tx: &mut Tx,
+    scope: &Scope,
     row: &R,
     revision: i64,
     status: &str,
@@ -180,5 +184,5 @@ async fn append<R: Resource>(
         detail.insert("previousStatus".into(), was.into());
     }
     let detail = doc_text(&detail)?;
-    event_append(tx, row.id().as_str(), revision, &Change { kind: R::EVENT, detail: &detail, at }).await
+    event_append(tx, scope, row.id().as_str(), revision, &Change { kind: R::EVENT, detail: &detail, at }).await
 }

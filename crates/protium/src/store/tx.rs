@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::contents::Contents;
 use super::db::{CHANNEL, Db, Isolation, Link, RowRef};
@@ -119,11 +119,14 @@ pub struct Tx {
     reader: Reader,
     wakes: bool,
     wake: Arc<Notify>,
+    tells: bool,
+    told: watch::Sender<()>,
 }
 
 impl Tx {
-    pub(super) fn new(reader: Reader, wake: &Arc<Notify>) -> Self {
-        Self { reader: Reader { strict: true, ..reader }, wakes: false, wake: Arc::clone(wake) }
+    pub(super) fn new(reader: Reader, wake: &Arc<Notify>, told: &watch::Sender<()>) -> Self {
+        let reader = Reader { strict: true, ..reader };
+        Self { reader, wakes: false, wake: Arc::clone(wake), tells: false, told: told.clone() }
     }
 
     /// Runs a statement; returns how many rows it changed.
@@ -146,6 +149,11 @@ impl Tx {
             self.batch(&format!("NOTIFY {CHANNEL}")).await?;
         }
         Ok(())
+    }
+
+    /// Tells those who bring events to others, in this process, when this transaction is committed.
+    pub(super) fn tell(&mut self) {
+        self.tells = true;
     }
 
     /// Runs statements that have no parameters, separated by semicolons.
@@ -175,6 +183,9 @@ impl Tx {
         self.link.commit().await?;
         if self.wakes {
             self.wake.notify_one();
+        }
+        if self.tells {
+            self.told.send_replace(());
         }
         self.testing.call(Call::Committed)
     }

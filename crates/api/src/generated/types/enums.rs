@@ -215,6 +215,25 @@ impl EnvironmentAccountConnectionStatus {
     }
 }
 wire_enum!(EnvironmentAccountConnectionStatus);
+/// The enumeration `EventDeliveryState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventDeliveryState {
+    Pending,
+    Dead,
+}
+impl EventDeliveryState {
+    /// Every value, in the order of the model.
+    pub const ALL: &'static [Self] = &[Self::Pending, Self::Dead];
+    /// The value as it is written on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Dead => "DEAD",
+        }
+    }
+}
+wire_enum!(EventDeliveryState);
 /// The enumeration `ForceDeleteStatus`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ForceDeleteStatus {

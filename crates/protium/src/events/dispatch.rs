@@ -1,0 +1,495 @@
+//! Brings the events of the log to one destination, step by step.
+//!
+//! A step takes what is due and what is new, sends it, waits for the answers for a moment, and saves what became of it.
+//! What was delivered at once leaves no trace but the position; what was not has a row, and what follows it of the same
+//! resource waits behind it. So neither a stuck resource nor a slow one holds up others. What was sent but not saved,
+//! since the process or the database went away, is sent again.
+
+use super::Target;
+use super::sender::Refusal;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::error::{Result, internal};
+use crate::store::{
+    DbErrorKind, DbResult, Fate, Held, Logged, Settled, Store, deliveries_due, deliveries_save, event_after,
+    resources_waiting,
+};
+use crate::transaction;
+use protium_domain::event::Event;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+
+/// How long a process has a destination without renewing that, and when it renews it.
+const LEASE_MS: i64 = 15_000;
+const RENEW_MS: i64 = 5_000;
+/// How long a step waits for answers; those that come later are saved by a later step.
+const PATIENCE_MS: i64 = 1_000;
+/// When something that is on its way is sent again, if the process that sent it is gone.
+const ALOFT_MS: i64 = 60_000;
+/// How many new events a step takes at most.
+const WINDOW: usize = 256;
+/// The first pause after a failure, which doubles with each, and the longest.
+const FIRST_PAUSE_MS: i64 = 1_000;
+const LONGEST_PAUSE_MS: i64 = 15 * 60 * 1000;
+/// The pause between two steps that had work: events that come close together travel together.
+const BREATH: Duration = Duration::from_millis(20);
+/// How long the task sleeps at most when nothing wakes it.
+const POLL: Duration = Duration::from_secs(1);
+/// How long what is on its way may take to arrive when the process stops.
+const DRAIN_MS: i64 = 3_000;
+
+/// An event on its way.
+#[derive(Clone)]
+struct Item {
+    position: i64,
+    event: Event,
+    /// How often it was tried.
+    attempts: i64,
+    /// Whether it has a row.
+    is_stored: bool,
+}
+
+/// The events of a resource that are on their way.
+struct Aloft {
+    items: Vec<Item>,
+    /// Whether they have rows.
+    is_saved: bool,
+}
+
+/// What became of an event: `None` if it was not tried, since one before it failed.
+type Answer = (Item, Option<Result<(), Refusal>>);
+
+/// A call or several, one after the other: of each resource its events in their order.
+type Flight = Vec<VecDeque<Item>>;
+
+/// What a step has found to do.
+struct Work {
+    flights: VecDeque<Flight>,
+    /// What waits behind something else of its resource.
+    parked: Vec<Item>,
+    /// Up to where the log was read.
+    position: i64,
+}
+
+/// Brings events to a destination.
+pub struct Dispatcher {
+    store: Store,
+    clock: Clock,
+    target: Arc<Target>,
+    holder: String,
+    /// The destination while this process has it, and when that is to be renewed.
+    held: Option<(Held, i64)>,
+    /// How many new events the next step takes.
+    window: usize,
+    /// What is on its way, with the number of the step that sent it.
+    flying: JoinSet<(u64, Vec<Answer>)>,
+    round: u64,
+    /// The same by resource.
+    aloft: HashMap<String, Aloft>,
+    landed: Vec<Answer>,
+    /// What of it got a row while it was on its way.
+    stored: HashSet<i64>,
+    /// Whether a task on its way has failed: what it had is not known.
+    is_broken: bool,
+    /// Whether the last answer was a refusal.
+    is_refused: bool,
+}
+
+impl Dispatcher {
+    /// Does nothing before [`Self::step`]; `holder` tells processes apart in leases.
+    pub fn new(app: &App, target: Target, holder: String) -> Self {
+        let window = target.sender.calls_at_once();
+        Self {
+            store: app.store.clone(),
+            clock: app.clock.clone(),
+            target: Arc::new(target),
+            holder,
+            held: None,
+            window,
+            flying: JoinSet::new(),
+            round: 0,
+            aloft: HashMap::new(),
+            landed: Vec::new(),
+            stored: HashSet::new(),
+            is_broken: false,
+            is_refused: false,
+        }
+    }
+
+    /// Goes on until it is told to stop.
+    pub(super) async fn run(mut self, mut told: watch::Receiver<()>, mut stopped: watch::Receiver<bool>) {
+        let mut is_told = false;
+        while !*stopped.borrow() {
+            told.borrow_and_update();
+            let stepped = self.step().await;
+            let pause = match stepped {
+                Ok(true) => BREATH,
+                Ok(false) | Err(_) => POLL,
+            };
+            if let Err(error) = &stepped {
+                if !std::mem::replace(&mut is_told, true) {
+                    tracing::warn!(destination = %self.target.name, "events can't be read or saved, which is tried again: {error}");
+                }
+            } else {
+                is_told = false;
+            }
+            let is_idle = matches!(stepped, Ok(false));
+            tokio::select! {
+                changed = told.changed(), if is_idle => if changed.is_err() { break },
+                Some(landed) = self.flying.join_next(), if is_idle => drop(self.note(landed)),
+                () = tokio::time::sleep(pause) => {}
+                changed = stopped.changed() => if changed.is_err() { break },
+            }
+        }
+        self.finish().await;
+    }
+
+    /// Lets what is on its way arrive, saves that, and gives the destination back.
+    async fn finish(&mut self) {
+        let until = self.clock.elapsed_ms().saturating_add(DRAIN_MS);
+        while let Some(landed) = tokio::select! {
+            landed = self.flying.join_next() => landed,
+            () = self.clock.sleep_until(until) => None,
+        } {
+            let _ = self.note(landed);
+        }
+        let Some((held, _)) = self.held.clone() else { return };
+        let position = held.position;
+        let saved = self.save(&held, Work { flights: VecDeque::new(), parked: Vec::new(), position }).await;
+        let released = self.store.destination_release(&held).await;
+        if let Err(error) = saved.and(released.map_err(Into::into)) {
+            tracing::warn!(destination = %self.target.name, "the lease of a destination can't be given back and will expire: {error}");
+        }
+        self.reset();
+    }
+
+    /// Takes what there is to do, and does it as far as it goes now. Returns whether there was anything. After an
+    /// error it begins anew from what is saved.
+    pub async fn step(&mut self) -> Result<bool> {
+        let stepped = self.try_step().await;
+        if stepped.is_err() {
+            self.reset();
+        }
+        stepped
+    }
+
+    async fn try_step(&mut self) -> Result<bool> {
+        let Some(held) = self.hold().await? else {
+            self.reset();
+            return Ok(false);
+        };
+        match self.store.event_place().await {
+            // Another process has placed the same.
+            Err(error) if error.kind() == DbErrorKind::Unique => {}
+            placed => placed?,
+        }
+        let mut work = self.gather(&held).await?;
+        let had_work = work.position > held.position || !work.flights.is_empty() || !self.landed.is_empty();
+        if !had_work && self.flying.is_empty() {
+            return Ok(false);
+        }
+        let took_all = self.fly(&mut work.flights).await;
+        self.window = if took_all { (self.window * 2).min(WINDOW) } else { self.target.sender.calls_at_once() };
+        if self.is_broken {
+            return Err(internal(anyhow::anyhow!("a task that brings events has failed")));
+        }
+        let had_work = had_work || !self.landed.is_empty();
+        self.save(&held, work).await?;
+        Ok(had_work)
+    }
+
+    /// Takes the destination, or keeps it. `None`: another process has it.
+    async fn hold(&mut self) -> DbResult<Option<Held>> {
+        let now = self.clock.elapsed_ms();
+        if let Some((held, renew_at)) = &self.held
+            && now < *renew_at
+        {
+            return Ok(Some(held.clone()));
+        }
+        let taken = self.store.destination_hold(&self.target.name, &self.holder, LEASE_MS).await?;
+        if let (Some((before, _)), Some(taken)) = (&self.held, &taken)
+            && before != taken
+        {
+            // Somebody else had it meanwhile, and did what this process had begun.
+            self.reset();
+        }
+        self.held = taken.clone().map(|held| (held, now.saturating_add(RENEW_MS)));
+        Ok(taken)
+    }
+
+    /// Forgets all that is not saved.
+    fn reset(&mut self) {
+        self.held = None;
+        self.flying = JoinSet::new();
+        self.aloft.clear();
+        self.landed.clear();
+        self.stored.clear();
+        self.is_broken = false;
+        self.window = self.target.sender.calls_at_once();
+    }
+
+    /// What is due and what is new, as far as calls are free for it.
+    async fn gather(&self, held: &Held) -> DbResult<Work> {
+        let sender = &self.target.sender;
+        let free = sender.calls_at_once().saturating_sub(self.flying.len());
+        let mut work = Work { flights: VecDeque::new(), parked: Vec::new(), position: held.position };
+        if free == 0 {
+            return Ok(work);
+        }
+        let mut rd = self.store.reader().await?;
+        let now = rd.now_ms().await?;
+        // What waits takes half of the calls at most: new events of other resources need not wait for it.
+        let waiting = free.div_ceil(2).saturating_mul(sender.resources_at_once()).min(WINDOW);
+        let due = deliveries_due(&mut rd, &held.name, now, count(waiting)).await?;
+        let mut chains = Chains::default();
+        for due in due {
+            let item = |event| Item { position: due.logged.position, event, attempts: due.attempts, is_stored: true };
+            match due.logged.change.told().map(item) {
+                Some(item) if !self.aloft.contains_key(&item.event.arn) => chains.add(item),
+                Some(_) | None => {}
+            }
+        }
+        let logged = event_after(&mut rd, held.position, count(self.window)).await?;
+        work.position = logged.last().map_or(held.position, |last| last.position);
+        let fresh: Vec<Item> = logged.iter().filter_map(|logged| self.fresh(held, logged)).collect();
+        let arns: HashSet<&str> = fresh.iter().map(|item| item.event.arn.as_str()).collect();
+        let arns: Vec<&str> = arns.into_iter().collect();
+        let waiting: HashSet<String> = resources_waiting(&mut rd, &held.name, &arns).await?.into_iter().collect();
+        for item in fresh {
+            if waiting.contains(&item.event.arn) || self.aloft.contains_key(&item.event.arn) {
+                work.parked.push(item);
+            } else {
+                chains.add(item);
+            }
+        }
+        work.flights = chains.flights(if sender.is_whole() { usize::MAX } else { sender.resources_at_once() });
+        Ok(work)
+    }
+
+    /// The event of a new change, if the destination gets it.
+    fn fresh(&self, held: &Held, logged: &Logged) -> Option<Item> {
+        let event = logged.change.told().filter(|event| self.target.selection.has(event))?;
+        let is_new = logged.seq > held.since;
+        is_new.then_some(Item { position: logged.position, event, attempts: 0, is_stored: false })
+    }
+
+    /// Lets flights begin as calls are free, and waits for a moment. Returns whether all of them have landed.
+    async fn fly(&mut self, flights: &mut VecDeque<Flight>) -> bool {
+        let until = self.clock.elapsed_ms().saturating_add(PATIENCE_MS);
+        self.round += 1;
+        let mut left = 0_usize;
+        loop {
+            while let Some(landed) = self.flying.try_join_next() {
+                left -= usize::from(self.note(landed) == Some(self.round));
+            }
+            while self.flying.len() < self.target.sender.calls_at_once()
+                && let Some(flight) = flights.pop_front()
+            {
+                self.launch(flight);
+                left += 1;
+            }
+            if self.is_broken || (left == 0 && flights.is_empty()) {
+                return true;
+            }
+            tokio::select! {
+                biased;
+                Some(landed) = self.flying.join_next() => left -= usize::from(self.note(landed) == Some(self.round)),
+                () = self.clock.sleep_until(until) => return false,
+            }
+        }
+    }
+
+    fn launch(&mut self, flight: Flight) {
+        for chain in &flight {
+            if let Some(first) = chain.front() {
+                let aloft = Aloft { items: chain.iter().cloned().collect(), is_saved: false };
+                self.aloft.insert(first.event.arn.clone(), aloft);
+            }
+        }
+        let (target, round) = (Arc::clone(&self.target), self.round);
+        self.flying.spawn(async move { (round, send(&target, flight).await) });
+    }
+
+    /// Takes what has landed. Returns in which step it began.
+    fn note(&mut self, landed: std::result::Result<(u64, Vec<Answer>), JoinError>) -> Option<u64> {
+        let Ok((round, answers)) = landed else {
+            self.is_broken = true;
+            return None;
+        };
+        for (item, _) in &answers {
+            // Of each resource there is one chain; the first of its answers takes it away.
+            let Some(aloft) = self.aloft.remove(&item.event.arn) else { continue };
+            if aloft.is_saved {
+                self.stored.extend(aloft.items.iter().map(|item| item.position));
+            }
+        }
+        self.landed.extend(answers);
+        Some(round)
+    }
+
+    /// Saves what became of what has landed, what has to wait, and how far the log was read.
+    async fn save(&mut self, held: &Held, work: Work) -> Result<()> {
+        let now = self.store.reader().await?.now_ms().await?;
+        let mut landed = std::mem::take(&mut self.landed);
+        landed.sort_by_key(|(item, _)| item.position);
+        self.tell(&landed);
+        let stored = std::mem::take(&mut self.stored);
+        let mut settled: Vec<Settled> = Vec::new();
+        for (item, answer) in landed {
+            let is_stored = item.is_stored || stored.contains(&item.position);
+            settled.extend(self.settled(item, answer, is_stored, now));
+        }
+        let unsent = work.flights.into_iter().flatten().flatten().chain(work.parked);
+        settled.extend(unsent.filter(|item| !item.is_stored).map(|item| entry(item, Fate::Waits(None), None)));
+        for aloft in self.aloft.values().filter(|aloft| !aloft.is_saved) {
+            for (number, item) in aloft.items.iter().enumerate() {
+                let next_at = (number == 0).then_some(now.saturating_add(ALOFT_MS));
+                settled.push(entry(item.clone(), Fate::Waits(next_at), None));
+            }
+        }
+        if settled.is_empty() && work.position == held.position {
+            return Ok(());
+        }
+        transaction!(self.store, async |tx| -> Result<()> {
+            Ok(deliveries_save(tx, held, work.position, &settled).await?)
+        })?;
+        self.aloft.values_mut().for_each(|aloft| aloft.is_saved = true);
+        if let Some((held, _)) = &mut self.held {
+            held.position = work.position;
+        }
+        Ok(())
+    }
+
+    /// What is to be saved of an event; nothing of one that was delivered at once.
+    fn settled(&self, item: Item, answer: Option<Result<(), Refusal>>, is_stored: bool, now: i64) -> Option<Settled> {
+        match answer {
+            Some(Ok(())) => is_stored.then(|| entry(item, Fate::Delivered, None)),
+            None => (!is_stored).then(|| entry(item, Fate::Waits(None), None)),
+            Some(Err(refusal)) => {
+                let attempts = item.attempts + 1;
+                let ends_at = item.event.at.saturating_add(millis(self.target.max_age));
+                let fate = if refusal.for_good || now >= ends_at {
+                    let (destination, event) = (&self.target.name, &item.event.id);
+                    tracing::warn!(%destination, %event, attempts, "an event is given up: {}", refusal.message);
+                    Fate::Dead
+                } else {
+                    let pause = refusal.retry_after.map_or(0, millis).max(pause(attempts));
+                    Fate::Waits(Some(now.saturating_add(pause).min(ends_at)))
+                };
+                Some(entry(Item { attempts, ..item }, fate, Some(refusal.message)))
+            }
+        }
+    }
+
+    /// Tells the operator when a destination begins to refuse events, and when it takes them again.
+    fn tell(&mut self, landed: &[Answer]) {
+        let mut answers = landed.iter().filter_map(|(_, answer)| answer.as_ref());
+        let destination = &self.target.name;
+        match answers.clone().find_map(|answer| answer.as_ref().err()) {
+            Some(refusal) if !self.is_refused => {
+                self.is_refused = true;
+                tracing::warn!(%destination, "an event is not taken, which is tried again: {}", refusal.message);
+            }
+            None if self.is_refused && answers.next().is_some() => {
+                self.is_refused = false;
+                tracing::info!(%destination, "events are taken again");
+            }
+            Some(_) | None => {}
+        }
+    }
+}
+
+/// The events of each resource in their order.
+#[derive(Default)]
+struct Chains {
+    chains: Vec<VecDeque<Item>>,
+    by_resource: HashMap<String, usize>,
+}
+
+impl Chains {
+    fn add(&mut self, item: Item) {
+        match self.by_resource.get(&item.event.arn).and_then(|&number| self.chains.get_mut(number)) {
+            Some(chain) => chain.push_back(item),
+            None => {
+                self.by_resource.insert(item.event.arn.clone(), self.chains.len());
+                self.chains.push(VecDeque::from([item]));
+            }
+        }
+    }
+
+    /// Flights of so many resources each.
+    fn flights(self, resources: usize) -> VecDeque<Flight> {
+        let (mut flights, mut chains) = (VecDeque::new(), self.chains.into_iter().peekable());
+        while chains.peek().is_some() {
+            flights.push_back(chains.by_ref().take(resources).collect());
+        }
+        flights
+    }
+}
+
+/// Sends the first event of each resource, then the second ones, and so on; behind one that is refused, none of its
+/// resource.
+async fn send(target: &Target, mut flight: Flight) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    loop {
+        let mut batch: Vec<Item> = if target.sender.is_whole() {
+            flight.drain(..).flatten().collect()
+        } else {
+            flight.iter_mut().filter_map(VecDeque::pop_front).collect()
+        };
+        if batch.is_empty() {
+            return answers;
+        }
+        batch.sort_by_key(|item| item.position);
+        let events: Vec<Event> = batch.iter().map(|item| item.event.clone()).collect();
+        let results = target.sender.send(&target.source, &events).await;
+        for (item, result) in batch.into_iter().zip(results) {
+            if result.is_err() {
+                let arn = &item.event.arn;
+                let is_behind = |chain: &&mut VecDeque<Item>| chain.front().is_some_and(|next| next.event.arn == *arn);
+                let behind = flight.iter_mut().find(is_behind).map(std::mem::take).unwrap_or_default();
+                answers.extend(behind.into_iter().map(|item| (item, None)));
+            }
+            answers.push((item, Some(result)));
+        }
+    }
+}
+
+fn entry(item: Item, fate: Fate, last_error: Option<String>) -> Settled {
+    let Item { position, event, attempts, .. } = item;
+    let Event { id, detail_type, scope, arn, at, .. } = event;
+    Settled { position, event: id, scope, arn, detail_type: detail_type.as_str(), at, attempts, last_error, fate }
+}
+
+/// How long to wait after so many failures: longer each time, and not the same for all that failed together.
+fn pause(attempts: i64) -> i64 {
+    let whole = FIRST_PAUSE_MS.saturating_mul(1 << attempts.saturating_sub(1).clamp(0, 20)).min(LONGEST_PAUSE_MS);
+    let random = i64::try_from(getrandom::u64().unwrap_or(0) % 1024).unwrap_or(0);
+    whole / 2 + whole / 2 * random / 1024
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_the_longest() {
+        for (attempts, whole) in [(1, 1_000), (2, 2_000), (5, 16_000), (11, 900_000), (1_000_000, 900_000)] {
+            for _ in 0..100 {
+                let pause = pause(attempts);
+                assert!((whole / 2..=whole).contains(&pause), "{attempts}: {pause}");
+            }
+        }
+    }
+}
