@@ -5,5 +5,12 @@
 extern crate self as protium;
 #[path = "../../crates/protium/src/auth/mod.rs"]
 pub mod auth;
+#[path = "../../crates/protium/src/events/signature.rs"]
+mod event_signature;
 pub mod properties;
 mod sha256;
+
+/// What is used of the application's module of this name.
+pub mod events {
+    pub use super::event_signature::signature;
+}

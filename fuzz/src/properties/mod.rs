@@ -4,6 +4,7 @@
 //! the files in `fuzz/corpus`. Does not know either of them.
 
 pub mod archive;
+pub mod event;
 pub mod manifest;
 pub mod policy_documents;
 pub mod request;
@@ -19,8 +20,9 @@ use serde_json::Value;
 pub type Check = fn(&[u8]);
 
 /// Every target by its name, which is also that of its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Check); 8] = [
+pub const TARGETS: [(&str, Check); 9] = [
     ("archive", archive::check),
+    ("event", event::check),
     ("manifest", manifest::check),
     ("policy_documents", policy_documents::check),
     ("request", request::check),

@@ -1,5 +1,6 @@
 //! `protium admin`: what operators do, as clients of a running server.
 
+mod events;
 mod identity;
 mod logs;
 
@@ -46,6 +47,9 @@ enum Task {
     ForceDelete(ForceDelete),
     /// Deploy an environment, a service instance or a service pipeline anew from whatever state it is in.
     Redeploy(Redeploy),
+    /// Where events were brought, and where they were not.
+    #[command(subcommand)]
+    Events(events::Events),
     /// Print what the commands of a deployment have printed.
     Logs(logs::Logs),
 }
@@ -131,6 +135,7 @@ impl Task {
             Self::Account(_) | Self::User(_) | Self::Group(_) | Self::Key(_) | Self::Policy(_) | Self::Logs(_) => {
                 return None;
             }
+            Self::Events(asked) => asked.resource_arn()?,
             Self::ForceDelete(ForceDelete { resource_arn, .. }) | Self::Redeploy(Redeploy { resource_arn, .. }) => {
                 resource_arn
             }
@@ -168,6 +173,7 @@ impl From<Error> for Failure {
 /// Does it, and prints what came of it.
 async fn call(client: &Client, task: Task) -> Result<(), Failure> {
     let answer = match task {
+        Task::Events(asked) => events::call(client, asked).await?,
         Task::Logs(asked) => return logs::print(client, asked).await,
         Task::Account(Account::Create { id }) => {
             let made = client.create_account(api::CreateAccountInput { id }).await?;

@@ -6,10 +6,11 @@
 mod dispatch;
 mod file;
 mod sender;
+mod signature;
 mod webhook;
 
 pub use dispatch::Dispatcher;
-pub use webhook::signature;
+pub use signature::signature;
 
 use crate::app::App;
 use crate::clock::Clock;

@@ -4,9 +4,7 @@ use super::Context;
 use super::page::Page;
 use super::wire::time;
 use crate::error::{Result, not_found};
-use crate::store::{
-    Delivery, DeliveryFilter, DeliveryState, deliveries_revive, delivery_page, destination_is_known,
-};
+use crate::store::{Delivery, DeliveryFilter, DeliveryState, deliveries_revive, delivery_page, destination_is_known};
 use crate::transaction;
 use protium_api::types::{
     self as api, ListEventDeliveriesInput, ListEventDeliveriesOutput, RedeliverEventsInput, RedeliverEventsOutput,

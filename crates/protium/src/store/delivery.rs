@@ -127,8 +127,10 @@ pub async fn destination_ensure(tx: &mut Tx, name: &str) -> DbResult<()> {
     let sql = at_place(sql, place(tx)).replace("FROM event e", "FROM event e WHERE 1 = 1");
     tx.execute(&sql, params![name, now]).await?;
     if tx.is_embedded() {
-        // Whoever had it was the process before this one.
+        // Whoever had it was the process before this one, and what that had sent gets no answer any more.
         tx.execute("UPDATE event_destination SET lease_by = NULL WHERE name = $1", params![name]).await?;
+        let sql = "UPDATE event_delivery SET next_at = $2 WHERE destination = $1 AND next_at > $2";
+        tx.execute(sql, params![name, now]).await?;
     }
     Ok(())
 }

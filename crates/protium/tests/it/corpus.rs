@@ -50,6 +50,7 @@ macro_rules! replayed {
 
 replayed! {
     archives_stay_in_their_folder_and_within_their_limits "archive";
+    events_are_one_line_that_says_what_is_stored_or_not_told "event";
     manifests_are_refused_with_a_place_or_name_a_file_below_them "manifest";
     policies_are_refused_with_a_place_or_decide_the_same_when_printed "policy_documents";
     requests_are_refused_with_a_member_or_read_back_the_same "request";

@@ -32,6 +32,8 @@ pub(super) struct Ids {
     /// What the ARNs begin with, without the last colon.
     pub(super) prefix: String,
     pub(super) blocker: String,
+    /// One that a destination refused for good.
+    pub(super) event: String,
     /// By the environment that they are for: `held` uses its own, `ready` may use its own, `no` was rejected, `fresh`
     /// waits.
     pub(super) connections: BTreeMap<String, String>,
@@ -247,6 +249,14 @@ fn accounts(ids: &Ids) -> Vec<Form> {
         lender("DeleteEnvironmentAccountConnection", of("fresh")),
         form("CreateAccount", json!({ "id": "444444444444" })),
         form("ListAccounts", json!({ "maxResults": 1, "nextToken": TOKEN })),
+        form("ListEventDeliveries", json!({ "maxResults": 1, "nextToken": TOKEN })),
+        form(
+            "ListEventDeliveries",
+            json!({
+                "destination": "hook", "state": "DEAD", "resourceArn": ids.arn("environment-template/spare"),
+            }),
+        ),
+        form("RedeliverEvents", json!({ "destination": "hook", "eventId": ids.event })),
         form("GetAccountSettings", json!({})),
         form(
             "UpdateAccountSettings",

@@ -9,6 +9,8 @@ use crate::support::bundle::pack;
 use crate::support::component::{Workshop, attached, detached};
 use crate::support::database::TestDb;
 use crate::support::double::{self, text};
+use crate::support::events;
+use crate::support::receiver::{Receiver, Reply};
 use crate::support::self_managed;
 use crate::support::service::{INSTANCE, PIPELINE, Shop, but, files, spec};
 use protium::params;
@@ -44,6 +46,7 @@ impl Site {
         site.synced().await;
         site.self_managed().await;
         site.under_way().await;
+        site.refused().await;
         site.ids().await;
         site.copy().await;
         site
@@ -113,7 +116,7 @@ impl Site {
         app.upload("bundles", "env.tar.gz", pack(&environment)).await;
         app.upload("bundles", "svc.tar.gz", pack(&service)).await;
         self.shop.register("drafts", &environment, None).await;
-        for template in ["spare", "followed"] {
+        for template in ["spare", "followed", "refused"] {
             app.ok("CreateEnvironmentTemplate", json!({ "name": template })).await;
         }
         for template in ["spare", "svcdrafts"] {
@@ -190,7 +193,25 @@ impl Site {
         app.ok("UpdateComponent", json!({ "name": "slow", "deploymentType": "CURRENT_VERSION" })).await;
     }
 
+    /// Events that the receiver `hook` refuses for good.
+    async fn refused(&self) {
+        let (app, receiver) = (self.app(), Receiver::start().await);
+        receiver.answer(|_| Reply::Status(410));
+        let mut dispatcher = events::dispatcher_to(app, "hook", &receiver).await;
+        for template in ["refused", "spare"] {
+            app.ok("DeleteEnvironmentTemplate", json!({ "name": template })).await;
+            app.ok("CreateEnvironmentTemplate", json!({ "name": template })).await;
+        }
+        events::until(&mut dispatcher, "all are refused", async || {
+            app.ok("ListEventDeliveries", json!({ "state": "DEAD" })).await["deliveries"].as_array().unwrap().len() == 4
+        })
+        .await;
+    }
+
     async fn ids(&mut self) {
+        let spare = json!({ "resourceArn": self.arn("environment-template/spare") });
+        let dead = self.app().ok("ListEventDeliveries", spare).await;
+        self.ids.event = text(&dead["deliveries"][0]["eventId"]).to_owned();
         self.ids.prefix = self.app().arn_prefix();
         let blockers = json!({ "serviceName": "synced", "serviceInstanceName": "a" });
         let summary = self.app().ok("GetServiceSyncBlockerSummary", blockers).await;

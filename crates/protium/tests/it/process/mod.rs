@@ -5,6 +5,7 @@ mod backup;
 mod body;
 mod elsewhere;
 mod escapes;
+mod events;
 mod example_bundles;
 mod faults;
 mod first_start;

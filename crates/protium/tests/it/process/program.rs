@@ -212,6 +212,11 @@ impl Program {
         self.running.err.text()
     }
 
+    /// What it has written to standard output so far.
+    pub(super) fn printed(&self) -> String {
+        self.running.out.text()
+    }
+
     pub(super) fn signer(&self, service: &str) -> Signer {
         Signer { region: "us-east-1".to_owned(), ..Signer::new(&self.key.0, &self.key.1, service) }
     }

@@ -1,4 +1,5 @@
-//! Nothing is under way without somebody who brings it to an end: a check for the end of tests.
+//! Nothing is under way without somebody who brings it to an end, and every change of a status has its event: a check for
+//! the end of tests.
 
 use super::app::TestApp;
 use protium::params;
@@ -33,6 +34,7 @@ async fn check(app: &TestApp, place: &str) {
     }
     check_records(&mut rd).await;
     check_registrations(&mut rd).await;
+    check_events(&mut rd).await;
 }
 
 /// A row: its id, its status and its document.
@@ -135,4 +137,50 @@ async fn check_registrations(rd: &mut Reader) {
 async fn jobs(rd: &mut Reader, deployment: &str) -> i64 {
     let sql = "SELECT COUNT(*) FROM job WHERE kind = 'deploy' AND key = $1";
     rd.query_one(sql, params![deployment]).await.unwrap().int(0).unwrap()
+}
+
+/// Fails if a change of a status has no event, or an event no change: those of a resource go from one status to the next,
+/// without a gap, and end with the one that it has, or with its end.
+pub async fn assert_all_is_told(app: &TestApp) {
+    check_events(&mut app.store().snapshot().await.unwrap()).await;
+}
+
+/// Where resources with a status stand.
+const WITH_STATUS: [&str; 8] = [
+    "environment",
+    "service",
+    "service_instance",
+    "service_pipeline",
+    "component",
+    "account_connection",
+    "template_version",
+    "deployment",
+];
+
+async fn check_events(rd: &mut Reader) {
+    let sql = "SELECT resource_id, kind, detail FROM event ORDER BY resource_id, revision";
+    let mut last = BTreeMap::<String, String>::new();
+    for mut row in rd.query(sql, params![]).await.unwrap() {
+        let (id, kind) = (row.text(0).unwrap(), row.text(1).unwrap());
+        let detail: Value = serde_json::from_str(&row.text(2).unwrap()).unwrap();
+        let (status, was) = (detail["status"].as_str().unwrap(), detail["previousStatus"].as_str());
+        assert_eq!(was, last.get(&id).map(String::as_str), "{kind} {id} has become {status}");
+        assert_ne!(was, Some(status), "{kind} {id} has not changed");
+        last.insert(id, status.to_owned());
+    }
+    for table in WITH_STATUS {
+        for mut row in rd.query(&format!("SELECT id, status FROM {table}"), params![]).await.unwrap() {
+            let (id, status) = (row.text(0).unwrap(), row.text(1).unwrap());
+            assert_eq!(last.remove(&id), Some(status), "the {table} {id} is not what its events say");
+        }
+    }
+    for table in ["template", "repository", "template_sync_config", "service_sync_config", "sync_blocker"] {
+        for mut row in rd.query(&format!("SELECT id FROM {table}"), params![]).await.unwrap() {
+            let id = row.text(0).unwrap();
+            assert!(last.remove(&id).is_some_and(|status| status != "DELETED"), "the {table} {id} has no event");
+        }
+    }
+    for (id, status) in last {
+        assert_eq!(status, "DELETED", "{id} is gone, and no event says so");
+    }
 }
