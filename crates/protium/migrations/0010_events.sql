@@ -31,8 +31,7 @@ CREATE TABLE event_destination (
     since BIGINT NOT NULL,
     lease_by TEXT COLLATE "C",
     lease_until BIGINT,
-    fence BIGINT NOT NULL,
-    seen_at BIGINT NOT NULL
+    fence BIGINT NOT NULL
 );
 
 -- What was not delivered at once: PENDING or DEAD. `position` is that of the event. The first pending one of a resource

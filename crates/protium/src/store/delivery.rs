@@ -119,16 +119,16 @@ pub struct DeliveryCount {
 
 /// Makes a destination known, from now on; one that is known goes on where it was.
 pub async fn destination_ensure(tx: &mut Tx, name: &str) -> DbResult<()> {
-    let now = tx.now_ms().await?;
-    let sql = "INSERT INTO event_destination (name, position, since, fence, seen_at)
-               SELECT CAST($1 AS TEXT), COALESCE(MAX(e.$), 0), COALESCE(MAX(e.seq), 0), 0, CAST($2 AS BIGINT) FROM event e
+    let sql = "INSERT INTO event_destination (name, position, since, fence)
+               SELECT CAST($1 AS TEXT), COALESCE(MAX(e.$), 0), COALESCE(MAX(e.seq), 0), 0 FROM event e
                ON CONFLICT (name) DO NOTHING";
     // SQLite would take ON for a join without a condition.
     let sql = at_place(sql, place(tx)).replace("FROM event e", "FROM event e WHERE 1 = 1");
-    tx.execute(&sql, params![name, now]).await?;
+    tx.execute(&sql, params![name]).await?;
     if tx.is_embedded() {
         // Whoever had it was the process before this one, and what that had sent gets no answer any more.
         tx.execute("UPDATE event_destination SET lease_by = NULL WHERE name = $1", params![name]).await?;
+        let now = tx.now_ms().await?;
         let sql = "UPDATE event_delivery SET next_at = $2 WHERE destination = $1 AND next_at > $2";
         tx.execute(sql, params![name, now]).await?;
     }
@@ -286,10 +286,9 @@ pub async fn deliveries_revive(tx: &mut Tx, scope: &Scope, filter: &DeliveryFilt
     Ok(found.len())
 }
 
-/// Forgets up to `limit` deliveries of events that happened before a time, and destinations that nobody has had since.
-/// Returns how many deliveries there were.
+/// Forgets up to `limit` deliveries of events that happened before a time. Returns how many there were. Destinations
+/// stay, so that one that comes back goes on where it was.
 pub async fn deliveries_expire(tx: &mut Tx, before: i64, limit: i64) -> DbResult<u64> {
-    tx.execute("DELETE FROM event_destination WHERE seen_at < $1", params![before]).await?;
     let sql = "DELETE FROM event_delivery WHERE (destination, position) IN (
                    SELECT destination, position FROM event_delivery WHERE at < $1 ORDER BY at LIMIT $2)";
     tx.execute(sql, params![before, limit]).await
@@ -321,7 +320,7 @@ impl Store {
     /// Takes or keeps a destination for `lease_ms` from now. `None`: another process has it, or it is not known.
     pub async fn destination_hold(&self, name: &str, holder: &str, lease_ms: i64) -> DbResult<Option<Held>> {
         let now = self.db().reader().await?.now_ms().await?;
-        let sql = "UPDATE event_destination SET lease_until = $3, lease_by = $2, seen_at = $4,
+        let sql = "UPDATE event_destination SET lease_until = $3, lease_by = $2,
                        fence = fence + CASE WHEN lease_by = $2 THEN 0 ELSE 1 END
                    WHERE name = $1 AND (lease_by IS NULL OR lease_by = $2 OR lease_until <= $4)
                    RETURNING position, since, fence";

@@ -3,7 +3,7 @@
 use crate::on_both;
 use crate::support::component::{Workshop, attached};
 use crate::support::double::{create as create_environment, resize, text};
-use crate::support::service::{create, create_plain, spec};
+use crate::support::service::{create_plain, spec};
 use crate::support::under_way::assert_all_is_told;
 use protium::params;
 use protium::store::event_after;
@@ -16,11 +16,11 @@ on_both! {
         let shop = Workshop::on(db).await;
         let app = &shop.app;
         // A service with a pipeline, which is changed, fails, and goes; a component on it; an environment.
-        shop.active("web", &[("a", 1)]).await;
+        shop.active("shop", &[("a", 1)]).await;
         app.ok("CreateComponent", attached("bucket")).await;
         shop.finish().await;
-        shop.fail(&[("UpdateStack", "web")]);
-        let update = json!({ "serviceName": "web", "deploymentType": "CURRENT_VERSION", "spec": spec(&[("a", 1)]) });
+        shop.fail(&[("UpdateStack", "shop")]);
+        let update = json!({ "serviceName": "shop", "deploymentType": "CURRENT_VERSION", "spec": spec(&[("a", 1)]) });
         app.ok("UpdateServicePipeline", update).await;
         shop.finish().await;
         app.ok("CreateEnvironment", create_environment("other")).await;
@@ -66,7 +66,7 @@ on_both! {
             statuses("service/gone/service-instance/a"),
             ["IN_PROGRESS", "SUCCEEDED", "DELETE_IN_PROGRESS", "DELETED"]
         );
-        assert_eq!(*statuses("service/web/pipeline").last().unwrap(), "FAILED");
+        assert_eq!(*statuses("service/shop/pipeline").last().unwrap(), "FAILED");
         assert_eq!(statuses("environment-template/env:1.0"), ["REGISTRATION_IN_PROGRESS", "DRAFT", "PUBLISHED"]);
         assert_eq!(statuses("environment-template/env"), ["DRAFT", "PUBLISHED"]);
         assert_eq!(statuses("component/bucket").first(), Some(&"IN_PROGRESS"));
@@ -91,7 +91,6 @@ on_both! {
     what_changes_no_status_is_no_event, async |db| {
         let shop = Workshop::on(db).await;
         let app = &shop.app;
-        app.ok("CreateService", create("web", &[("a", 1)])).await;
         shop.finish().await;
         let count = async || {
             let mut rd = app.store().reader().await.unwrap();
