@@ -119,12 +119,11 @@ pub struct DeliveryCount {
 
 /// Makes a destination known, from now on; one that is known goes on where it was.
 pub async fn destination_ensure(tx: &mut Tx, name: &str) -> DbResult<()> {
+    // Without a condition SQLite would take ON for that of a join.
     let sql = "INSERT INTO event_destination (name, position, since, fence)
-               SELECT CAST($1 AS TEXT), COALESCE(MAX(e.$), 0), COALESCE(MAX(e.seq), 0), 0 FROM event e
+               SELECT CAST($1 AS TEXT), COALESCE(MAX(e.$), 0), COALESCE(MAX(e.seq), 0), 0 FROM event e WHERE 1 = 1
                ON CONFLICT (name) DO NOTHING";
-    // SQLite would take ON for a join without a condition.
-    let sql = at_place(sql, place(tx)).replace("FROM event e", "FROM event e WHERE 1 = 1");
-    tx.execute(&sql, params![name]).await?;
+    tx.execute(&at_place(sql, place(tx)), params![name]).await?;
     if tx.is_embedded() {
         // Whoever had it was the process before this one, and what that had sent gets no answer any more.
         tx.execute("UPDATE event_destination SET lease_by = NULL WHERE name = $1", params![name]).await?;

@@ -176,11 +176,13 @@ impl<'r> Subject<'r> {
             | Request::ListEnvironmentAccountConnections(_)
             | Request::ListEnvironmentTemplates(_)
             | Request::ListEnvironments(_)
+            | Request::ListEventDeliveries(_)
             | Request::ListRepositories(_)
             | Request::ListRepositorySyncDefinitions(_)
             | Request::ListServiceInstances(_)
             | Request::ListServiceTemplates(_)
             | Request::ListServices(_)
+            | Request::RedeliverEvents(_)
             | Request::UpdateServiceSyncBlocker(_)
             | Request::UpdateServiceSyncConfig(_)
             | Request::UpdateTemplateSyncConfig(_) => Self::about(About::Nothing),
