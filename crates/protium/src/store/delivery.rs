@@ -154,7 +154,8 @@ pub async fn resources_waiting(rd: &mut Reader, destination: &str, arns: &[&str]
         return Ok(Vec::new());
     }
     let mut values: Vec<Param<'_>> = params![destination].to_vec();
-    values.extend(arns.iter().map(|arn| Param::from(*arn)));
+    // Some more than once: a statement for each number of them would drive others out of those that are kept prepared.
+    values.extend(arns.iter().cycle().take(arns.len().next_power_of_two()).map(|arn| Param::from(*arn)));
     let places: Vec<String> = (2..=values.len()).map(|number| format!("${number}")).collect();
     let sql = format!(
         "SELECT DISTINCT arn FROM event_delivery WHERE destination = $1 AND state = 'PENDING' AND arn IN ({})",
