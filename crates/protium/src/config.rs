@@ -4,6 +4,7 @@
 //! else in the program reads the environment.
 
 mod client;
+mod connections;
 pub(crate) mod environment;
 mod proxies;
 mod events;
@@ -12,6 +13,7 @@ mod runner;
 pub use client::ClientSettings;
 pub use events::{Destination, DestinationKind, Hidden, SecretSource, Webhook};
 use events::{EventsOfFile, event_keep};
+pub use connections::Connections;
 pub use runner::Runner;
 use runner::{run_keep, run_logs, run_variables};
 
@@ -165,6 +167,7 @@ struct File {
     args: toml::Table,
     quotas: Quotas,
     deadlines: DeadlineSeconds,
+    connections: Connections,
     #[serde(rename = "run-variables")]
     run_variables: BTreeMap<String, String>,
     codebuild: CodeBuildSettings,
@@ -292,6 +295,7 @@ pub struct Config {
     /// For deployments that wait until a caller notifies their end.
     pub self_managed_deadline: Duration,
     pub cancel_deadline: Duration,
+    pub connections: Connections,
     pub bundle_stores: Vec<BundleStore>,
     /// How long events are kept.
     pub event_keep: Duration,
@@ -375,6 +379,7 @@ impl Config {
             deployment_deadline: Duration::from_secs(file.deadlines.deployment),
             self_managed_deadline: Duration::from_secs(file.deadlines.self_managed),
             cancel_deadline: Duration::from_secs(file.deadlines.cancel),
+            connections: file.connections,
             bundle_stores: file.bundle_stores,
             event_destinations: file.events.destinations(event_keep)?,
             event_keep,
@@ -433,6 +438,7 @@ impl Config {
                 )));
             }
         }
+        self.connections.check()?;
         self.bundle_stores.iter().try_for_each(BundleStore::check)?;
         for (name, url) in [("aws-endpoint-url", &self.aws_endpoint_url), ("public-url", &self.public_url)] {
             if let Some(url) = url.as_ref().filter(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
@@ -606,6 +612,9 @@ mod tests {
             ("[deadlines]\ndeployment = 0\n", "deadlines.deployment"),
             ("[deadlines]\nself-managed = 0\n", "deadlines.self-managed"),
             ("[deadlines]\ncancel = 99999999999\n", "deadlines.cancel"),
+            ("[connections]\nmost = 0\n", "connections.most: 0 is not from 1"),
+            ("[connections]\nheader-bytes = 100\n", "connections.header-bytes: 100 is not from 8192"),
+            ("[connections]\nmore = 1\n", "more"),
             ("[run-variables]\n\"A B\" = \"\"\n", "'A B'"),
             ("[run-variables]\nA = 1\n", "A = 1"),
             ("terraform = \"\"\n", "terraform: no program"),

@@ -1,8 +1,10 @@
 //! A server from its settings to its end: opens the store, finds its keys, listens, works, drains.
 
+mod certificates;
 mod given_up_runs;
 mod kept_logs;
 mod key_uses;
+mod listener;
 mod old_runs;
 mod runs;
 
@@ -12,22 +14,20 @@ use crate::bundle_source::BundleSources;
 use crate::clock::Clock;
 use crate::config::{Config, UNFINISHED, environment};
 use crate::events::{self, Deliveries};
-use crate::http::{Front, Metrics, Peer, router, s3};
+use crate::http::{Front, Metrics, router, s3};
 use crate::root_key;
 use crate::store::{DbOptions, NewJob, Store, StoreOptions, account_ensure, job_enqueue};
-use crate::tls;
+use crate::tls::Certificates;
 use crate::transaction;
 use crate::worker::Worker;
 use anyhow::{Context as _, bail};
-use axum::extract::connect_info::Connected;
-use axum::serve::IncomingStream;
+use listener::Listener;
 use protium_domain::job::Job;
 use protium_engines::SelfManaged;
 use protium_engines::aws::{Aws, Settings};
 use protium_engines::cloudformation::{CloudFormation, TemplateBucket};
 use protium_engines::command::LogStore;
 use runs::Runs;
-use std::future::IntoFuture as _;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
@@ -45,13 +45,13 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub struct Server {
     pub app: Arc<App>,
     address: SocketAddr,
-    secure: bool,
+    certificates: Option<Arc<Certificates>>,
     worker: Option<Worker>,
     deliveries: Option<Deliveries>,
     /// What is done from time to time.
     chores: Vec<JoinHandle<()>>,
     stop: oneshot::Sender<()>,
-    listener: JoinHandle<std::io::Result<()>>,
+    listener: JoinHandle<()>,
 }
 
 impl Server {
@@ -66,6 +66,10 @@ impl Server {
         })
         .await;
         let outbound_key = OutboundKey::look_up(&aws);
+        let certificates = match &config.tls {
+            Some(files) => Some(Arc::new(Certificates::load(files).await?)),
+            None => None,
+        };
         let clock = Clock::default();
         let store = open_store(&config).await?;
         let keys = Arc::new(Keys::default());
@@ -91,10 +95,12 @@ impl Server {
         let engines = Engines { cloudformation, self_managed: Arc::new(SelfManaged), commands };
         let own_url = url(config.tls.is_some(), own_address(address));
         let app = Arc::new(App { config, store, keys, clock, engines, own_url, bundles, logs });
-        let front = Front { app: Arc::clone(&app), s3: Arc::new(s3), metrics: Metrics::new()? };
+        let metrics = Metrics::new()?;
+        let front = Front { app: Arc::clone(&app), s3: Arc::new(s3), metrics: metrics.clone() };
         let (stop, stopped) = oneshot::channel();
-        let secure = app.config.tls.is_some();
-        let listener = serve(&app, listener, router(front), stopped)?;
+        let limits = &app.config.connections;
+        let listener = Listener::new(listener, router(front), certificates.clone(), limits, metrics.clone());
+        let listener = tokio::spawn(listener.run(stopped));
         // Last: nothing that fails may leave it running.
         let name = worker_name(address);
         let deliveries = app.config.role.works().then(|| Deliveries::start(&app, targets, &name));
@@ -105,7 +111,10 @@ impl Server {
         let kept_logs = kept_logs.map(|logs| tokio::spawn(kept_logs::keep_all(Arc::clone(&app), logs)));
         let attendance = attended.map(|commands| tokio::spawn(runs::attend(commands)));
         let uses = tokio::spawn(key_uses::save_all(Arc::clone(&app)));
-        let chores = [uses].into_iter().chain(old_runs).chain(given_up).chain(kept_logs).chain(attendance).collect();
+        let certified = certificates.clone().map(|certificates| (certificates, app.clock.clone(), metrics));
+        let certified = certified
+            .map(|(certificates, clock, metrics)| tokio::spawn(certificates::attend(certificates, clock, metrics)));
+        let chores = [uses].into_iter().chain(old_runs).chain(given_up).chain(kept_logs).chain(attendance).chain(certified).collect();
         tracing::info!(
             account = app.config.account_id,
             database = if app.store.db().is_embedded() { "SQLite" } else { "PostgreSQL" },
@@ -113,12 +122,20 @@ impl Server {
             "protium {} listens on {address}",
             env!("CARGO_PKG_VERSION"),
         );
-        Ok(Self { app, address, secure, worker, deliveries, chores, stop, listener })
+        Ok(Self { app, address, certificates, worker, deliveries, chores, stop, listener })
     }
 
     /// Where it listens, e.g. `http://127.0.0.1:8420`.
     pub fn url(&self) -> String {
-        url(self.secure, self.address)
+        url(self.certificates.is_some(), self.address)
+    }
+
+    /// Reads the files for HTTPS again, if there are any; what is wrong with them is logged, and the old ones stay.
+    pub async fn reload(&self) {
+        match &self.certificates {
+            Some(certificates) => certificates.look(true).await,
+            None => tracing::info!("nothing to read again: there is no certificate"),
+        }
     }
 
     /// Takes no new requests; running ones and running steps finish or give their lease back.
@@ -161,33 +178,6 @@ fn own_address(address: SocketAddr) -> SocketAddr {
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
     bound.with_context(|| format!("listen: {address} can't be listened on; give another address with --listen"))
-}
-
-fn serve(
-    app: &App,
-    listener: TcpListener,
-    service: axum::Router,
-    stopped: oneshot::Receiver<()>,
-) -> anyhow::Result<JoinHandle<std::io::Result<()>>> {
-    let service = service.into_make_service_with_connect_info::<Peer>();
-    Ok(match &app.config.tls {
-        Some(files) => {
-            let listener = tls::Listener::new(listener, files)?;
-            tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(ended(stopped)).into_future())
-        }
-        None => tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(ended(stopped)).into_future()),
-    })
-}
-
-impl Connected<IncomingStream<'_, tls::Listener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, tls::Listener>) -> Self {
-        Self(*stream.remote_addr())
-    }
-}
-
-async fn ended(stopped: oneshot::Receiver<()>) {
-    // An error means that the server was dropped: the same as stopped.
-    let _ = stopped.await;
 }
 
 /// The shell that starts the server may well carry the clients' setting: it is not for us.

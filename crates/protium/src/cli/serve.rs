@@ -3,9 +3,9 @@
 use super::{USAGE, log};
 use crate::config::{Config, ServeArgs};
 use crate::server::Server;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub(super) fn run(args: ServeArgs) -> ExitCode {
     if let Err(error) = log::start() {
@@ -43,15 +43,24 @@ pub(super) fn run(args: ServeArgs) -> ExitCode {
 async fn serve(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // A terminal that goes away takes with it what was started in it. Elsewhere the signal asks to read files again.
+    let (has_terminal, has_certificate) = (std::io::stderr().is_terminal(), config.tls.is_some());
     let server = tokio::select! {
         server = Server::start(config) => server?,
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     };
+    let mut hangup = match has_terminal && !has_certificate {
+        true => None,
+        false => Some(signal(SignalKind::hangup())?),
+    };
     announce(&server.url());
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            () = received(&mut hangup) => server.reload().await,
+        }
     }
     tracing::info!("stopping: no new requests, running steps finish or give their lease back");
     tokio::select! {
@@ -60,6 +69,14 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         _ = interrupt.recv() => tracing::warn!("stopped at once; the next start goes on from the last saved steps"),
     }
     Ok(())
+}
+
+/// Waits for a signal; for ever, if nobody listens for it.
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
 }
 
 /// The ready line. Who started the server may have closed its output: that is no reason not to serve.

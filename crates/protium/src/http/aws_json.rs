@@ -1,7 +1,7 @@
 //! The Proton API on the wire: awsJson 1.0 in, one call of `operations`, awsJson 1.0 out.
 
 use super::origin::origin;
-use super::{Front, JSON_LIMIT};
+use super::{Front, JSON_LIMIT, TooSlow};
 use crate::auth::sigv4;
 use crate::config::Role;
 use crate::error::{Error, Result};
@@ -125,6 +125,7 @@ async fn read(mut body: Body) -> Result<Bytes> {
             discard(body).await;
             Err(too_large())
         }
+        Err(error) if TooSlow::is_cause_of(&*error) => Err(Error::new(ErrorCode::Serialization, TooSlow.to_string())),
         Err(_) => Err(Error::new(ErrorCode::Serialization, "the body ended before it was complete")),
     }
 }

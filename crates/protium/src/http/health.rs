@@ -25,6 +25,13 @@ pub(super) fn only_a_worker() -> Response {
     )
 }
 
+/// What is answered when too many requests are under way. Clients try again.
+pub(super) fn busy() -> Response {
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "too many requests are under way; try again\n");
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
 /// The process can answer from its database. The cause of a failure is in the log only.
 pub(super) async fn ready(app: &App) -> Response {
     let answers = async { app.store.reader().await?.query_one("SELECT 1", &[]).await };

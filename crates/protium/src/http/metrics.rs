@@ -5,7 +5,7 @@ use crate::store::{DbResult, DeliveryCount, JobCount, delivery_count, job_counts
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use metrics::{Counter, Histogram, Recorder as _};
+use metrics::{Counter, Gauge, Histogram, Recorder as _};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use protium_domain::job::Job;
 use std::collections::HashMap;
@@ -24,6 +24,7 @@ pub struct Metrics {
     recorder: Arc<PrometheusRecorder>,
     handle: PrometheusHandle,
     requests: Arc<Requests>,
+    connections: Gauge,
 }
 
 /// What is counted at each request, found again without asking the recorder.
@@ -65,7 +66,40 @@ impl Metrics {
             None,
             "The age of the oldest event that a destination is still to get; 0 without one.".into(),
         );
-        Ok(Self { handle: recorder.handle(), recorder: Arc::new(recorder), requests: Arc::default() })
+        recorder.describe_gauge("protium_connections".into(), None, "Connections that are open.".into());
+        recorder.describe_counter(
+            "protium_turned_away_total".into(),
+            None,
+            "Connections and requests that were turned away, by the limit that they met.".into(),
+        );
+        recorder.describe_gauge(
+            "protium_tls_certificate_expires_seconds".into(),
+            None,
+            "When the certificate is over, in seconds since 1970.".into(),
+        );
+        let connections = recorder.register_gauge(&metrics::Key::from_static_name("protium_connections"), &METADATA);
+        Ok(Self { handle: recorder.handle(), recorder: Arc::new(recorder), requests: Arc::default(), connections })
+    }
+
+    pub(crate) fn connection_opened(&self) {
+        self.connections.increment(1.0);
+    }
+
+    pub(crate) fn connection_closed(&self) {
+        self.connections.decrement(1.0);
+    }
+
+    /// Counts a connection or a request that met a limit, by its name in the section `[connections]`.
+    pub(crate) fn turned_away(&self, limit: &'static str) {
+        let labels = vec![metrics::Label::from_static_parts("limit", limit)];
+        let key = metrics::Key::from_parts("protium_turned_away_total", labels);
+        self.recorder.register_counter(&key, &METADATA).increment(1);
+    }
+
+    /// When the certificate is over, in seconds since 1970.
+    pub(crate) fn certificate_expires(&self, seconds: i64) {
+        let key = metrics::Key::from_static_name("protium_tls_certificate_expires_seconds");
+        self.recorder.register_gauge(&key, &METADATA).set(seconds as f64);
     }
 
     /// Counts one answered request.

@@ -16,14 +16,12 @@ use crate::auth::sigv4::ClaimedCredential;
 use crate::config::Role;
 use crate::operations::run_token;
 use axum::body::Body;
-use axum::extract::connect_info::Connected;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use axum::serve::IncomingStream;
 use axum::{Router, routing};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 pub use keys::save_uses;
 pub use metrics::Metrics;
@@ -43,26 +41,41 @@ pub struct Front {
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
-impl Connected<IncomingStream<'_, TcpListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
-        Self(*stream.remote_addr())
+/// Why a body does not come to its end: its client sends it too slowly.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the body comes too slowly; see [connections] in the configuration of the server")]
+pub struct TooSlow;
+
+impl TooSlow {
+    /// Whether that is the cause of an error.
+    fn is_cause_of(error: &(dyn std::error::Error + 'static)) -> bool {
+        std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<Self>())
     }
 }
 
 /// The service of the listener.
 pub fn router(front: Front) -> Router {
-    Router::new().fallback(routing::any(route)).with_state(front)
+    let places = Arc::new(Semaphore::new(front.app.config.connections.most_requests));
+    Router::new().fallback(routing::any(route)).with_state((front, places))
 }
 
-async fn route(State(front): State<Front>, request: Request) -> Response {
+async fn route(State((front, places)): State<(Front, Arc<Semaphore>)>, request: Request) -> Response {
     let works_only = front.app.config.role == Role::Worker;
     let claimed = ClaimedCredential::find(request.headers(), request.uri().query());
     if let Some(claimed) = &claimed {
         keys::learn(&front.app, claimed.key()).await;
     }
     let signed_for = claimed.as_ref().and_then(ClaimedCredential::service);
+    let destination = destination(&request, signed_for, front.app.config.s3_domain.as_deref());
+    // Whoever looks whether it is well is answered in any case.
+    let is_limited = !matches!(destination, Destination::Health | Destination::Ready | Destination::Metrics);
+    let place = if is_limited { places.try_acquire().map(Some) } else { Ok(None) };
+    let Ok(_place) = place else {
+        front.metrics.turned_away("most-requests");
+        return health::busy();
+    };
     // The large futures of the rare ones are made apart, so that all requests needn't carry their size.
-    match destination(&request, signed_for, front.app.config.s3_domain.as_deref()) {
+    match destination {
         Destination::Sts | Destination::S3 if works_only => health::only_a_worker(),
         Destination::Health => health::alive(),
         Destination::Ready => health::ready(&front.app).await,

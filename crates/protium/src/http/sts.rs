@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
 use protium_domain::iam::Principal;
 
+use super::TooSlow;
 use crate::app::App;
 use crate::auth::Identity;
 use crate::auth::sigv4::{self, Payload, Protocol, Refusal};
@@ -90,6 +91,7 @@ async fn read(body: Body) -> Result<Bytes, Fault> {
             let message = format!("The body is larger than {LIMIT} bytes, the most that a request may have.");
             Err(Fault::new(413, "RequestEntityTooLarge", message))
         }
+        Err(error) if TooSlow::is_cause_of(&*error) => Err(Fault::new(400, "RequestTimeout", TooSlow.to_string())),
         Err(_) => Err(Fault::new(400, "MalformedInput", "The body ended before it was complete.")),
     }
 }

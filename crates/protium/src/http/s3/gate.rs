@@ -11,9 +11,10 @@ use s3s::{S3Error, S3ErrorCode};
 use super::Caller;
 use super::digest::Expected;
 use super::failure::{named, refusal};
-use super::incoming::hash_mismatch;
+use super::incoming::{hash_mismatch, too_slow};
 use crate::auth::Keys;
 use crate::auth::sigv4::{self, Payload, Protocol, Refusal, Request};
+use crate::http::TooSlow;
 use crate::operations::{self, Origin};
 use crate::sha256::sha256_hex;
 use protium_domain::arn::Scope;
@@ -73,6 +74,7 @@ pub(super) async fn read_command(parts: &Parts, body: Body) -> Result<Bytes, S3E
             let message = format!("Your request was too big: it may have {COMMAND_LIMIT} bytes");
             return Err(refusal(S3ErrorCode::MaxMessageLengthExceeded, message));
         }
+        Err(error) if TooSlow::is_cause_of(&*error) => return Err(too_slow()),
         Err(_) => return Err(refusal(S3ErrorCode::IncompleteBody, "The body ended early.")),
     };
     if declared.len() == 64 && declared != sha256_hex(&body) {

@@ -8,6 +8,7 @@ use s3s::{S3Error, S3ErrorCode, TrailingHeaders};
 use super::blob::{Blobs, Draft};
 use super::digest::{Digests, Expected};
 use super::failure::{Failure, named, refusal};
+use crate::http::TooSlow;
 
 /// The largest object, in bytes.
 pub(super) const LARGEST: i64 = 5 * 1024 * 1024 * 1024;
@@ -76,8 +77,11 @@ async fn pour(mut body: StreamingBlob, draft: &mut Draft, digests: &mut Digests)
 
 /// The body is unpacked and its hash and its chunks' signatures are checked below us; of what was wrong
 /// we get only the text.
-fn unreadable(error: &(dyn std::error::Error + Send + Sync)) -> S3Error {
+fn unreadable(error: &(dyn std::error::Error + Send + Sync + 'static)) -> S3Error {
     let text = error.to_string();
+    if TooSlow::is_cause_of(error) {
+        return too_slow();
+    }
     if text.contains("Sha256Mismatch") {
         hash_mismatch()
     } else if text.contains("SignatureMismatch") {
@@ -88,6 +92,10 @@ fn unreadable(error: &(dyn std::error::Error + Send + Sync)) -> S3Error {
     } else {
         refusal(S3ErrorCode::IncompleteBody, "The body ended early or its chunks are malformed.")
     }
+}
+
+pub(super) fn too_slow() -> S3Error {
+    refusal(S3ErrorCode::RequestTimeout, TooSlow.to_string())
 }
 
 pub(super) fn hash_mismatch() -> S3Error {

@@ -1,7 +1,9 @@
 //! One listener: who answers a request.
 
+use axum::body::Body;
 use http::{Request, StatusCode};
 use protium::config::Role;
+use protium::http::TooSlow;
 use protium::store::{Call, DbError, DbErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,4 +109,28 @@ async fn a_process_that_only_works_answers_the_operations_paths_and_nothing_else
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(answer.text().contains("--role api"), "{}", answer.text());
     }
+}
+
+#[tokio::test]
+async fn a_body_that_comes_too_slowly_is_the_clients_fault_and_named_as_each_protocol_does() {
+    let wire = Wire::start().await;
+    let put = Request::put("http://127.0.0.1/bundles/k").header("host", "127.0.0.1").header("content-length", "9");
+    let unsigned = Signer { declared: Some("UNSIGNED-PAYLOAD".to_owned()), ..wire.signer("s3") };
+    let bucket = Request::put("http://127.0.0.1/bundles").header("host", "127.0.0.1").body(Vec::new()).unwrap();
+    assert_eq!(wire.exchange(wire.signer("s3").sign(bucket)).await.status, StatusCode::OK);
+    for (request, said) in [
+        (call("ListServices", b""), "SerializationException"),
+        (form(""), "<Code>RequestTimeout</Code>"),
+        (unsigned.sign(put.body(Vec::new()).unwrap()), "<Code>RequestTimeout</Code>"),
+        (unsigned.sign(post("/bundles?delete")), "<Code>RequestTimeout</Code>"),
+    ] {
+        let parts = [Ok("{"), Err(TooSlow)];
+        let answer = wire.stream(request.map(|_| Body::from_stream(futures::stream::iter(parts)))).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text());
+        assert!(answer.text().contains(said) && answer.text().contains("too slowly"), "{}", answer.text());
+    }
+}
+
+fn post(path: &str) -> Request<Vec<u8>> {
+    Request::post(format!("http://127.0.0.1{path}")).header("host", "127.0.0.1").body(Vec::new()).unwrap()
 }

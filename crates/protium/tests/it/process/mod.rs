@@ -3,6 +3,7 @@
 mod admin;
 mod backup;
 mod body;
+mod connections;
 mod elsewhere;
 mod escapes;
 mod events;

@@ -221,6 +221,16 @@ impl Program {
         Signer { region: "us-east-1".to_owned(), ..Signer::new(&self.key.0, &self.key.1, service) }
     }
 
+    /// Waits for a line with this text on standard error.
+    pub(super) async fn logged(&mut self, text: &str) -> String {
+        self.running.logged(text).await
+    }
+
+    /// Sends a signal by its name.
+    pub(super) async fn signal(&self, name: &str) {
+        self.running.signal(name).await;
+    }
+
     /// `kill -9`, and waits until it is gone.
     pub(super) async fn kill(self) -> Ended {
         self.running.stop("KILL").await

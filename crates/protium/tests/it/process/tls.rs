@@ -17,7 +17,16 @@ use super::program::{Program, Start};
 
 /// A folder with a certificate for 127.0.0.1 and its key, and who trusts it.
 fn identity() -> (tempfile::TempDir, ClientConfig) {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    identity_until((2900, 1, 1))
+}
+
+/// One that is over on a day: year, month, day.
+fn identity_until((year, month, day): (i32, u8, u8)) -> (tempfile::TempDir, ClientConfig) {
+    let mut params = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(year, month, day);
+    let signing_key = rcgen::KeyPair::generate().unwrap();
+    let cert = params.self_signed(&signing_key).unwrap();
+    let made = rcgen::CertifiedKey { cert, signing_key };
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
     std::fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
@@ -150,4 +159,94 @@ async fn files_that_make_no_identity_are_named() {
     std::fs::write(path("key.pem"), key).unwrap();
     std::fs::write(path("cert.pem"), "nothing").unwrap();
     refused(&["tls-cert", "cert.pem"]).await;
+}
+
+/// Whether a new connection is answered with the certificate that somebody trusts.
+async fn is_trusted(program: &Program, trust: &ClientConfig) -> bool {
+    let stream = TcpStream::connect(("127.0.0.1", program.port())).await.unwrap();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    TlsConnector::from(Arc::new(trust.clone())).connect(name, stream).await.is_ok()
+}
+
+fn take_over(from: &tempfile::TempDir, to: &tempfile::TempDir, files: &[&str]) {
+    for file in files {
+        std::fs::copy(from.path().join(file), to.path().join(file)).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_makes_a_new_certificate_hold_and_leaves_a_broken_one_alone() {
+    let (folder, old) = identity();
+    let (next, new) = identity();
+    let mut program = start(&folder).ready().await;
+    program.logged("is valid until 2900-01-01").await;
+    let before = Arc::new(old.clone());
+    assert_eq!(list_services(&program, &before).await.0, 200);
+
+    take_over(&next, &folder, &["key.pem"]);
+    program.signal("HUP").await;
+    program.logged("the old one stays: tls-cert and tls-key do not belong together").await;
+    std::fs::write(folder.path().join("cert.pem"), "nothing").unwrap();
+    program.signal("HUP").await;
+    program.logged("the old one stays: tls-cert: ").await;
+    assert!(is_trusted(&program, &old).await && !is_trusted(&program, &new).await);
+
+    take_over(&next, &folder, &["cert.pem"]);
+    program.signal("HUP").await;
+    program.logged("a new certificate holds").await;
+    assert!(!is_trusted(&program, &old).await);
+    assert_eq!(list_services(&program, &Arc::new(new)).await.0, 200);
+    program.signal("HUP").await;
+    program.logged("nothing has changed").await;
+    let ended = program.stop("TERM").await;
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_put_in_place_of_the_old_one_holds_without_a_word() {
+    let (old_files, old) = identity();
+    let (new_files, new) = identity();
+    let folder = tempfile::tempdir().unwrap();
+    // As Kubernetes has it: the files lead through a link that is put in place of another.
+    let current = folder.path().join("current");
+    std::os::unix::fs::symlink(old_files.path(), &current).unwrap();
+    let file = |name: &str| current.join(name).to_str().unwrap().to_owned();
+    let start = Start::in_folder(&folder.path().join("data")).flag("--tls-cert", &file("cert.pem"));
+    let mut program = start.flag("--tls-key", &file("key.pem")).ready().await;
+    assert!(is_trusted(&program, &old).await);
+    std::os::unix::fs::symlink(new_files.path(), folder.path().join("next")).unwrap();
+    std::fs::rename(folder.path().join("next"), &current).unwrap();
+    program.logged("a new certificate holds").await;
+    assert!(is_trusted(&program, &new).await && !is_trusted(&program, &old).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_over_is_told_of() {
+    let (folder, _) = identity_until((2001, 9, 9));
+    let mut program = start(&folder).ready().await;
+    program.logged("is over since 2001-09-09").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http2_is_spoken_with_whom_prefers_it() {
+    let (folder, mut trust) = identity();
+    let program = start(&folder).ready().await;
+    trust.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let stream = TcpStream::connect(("127.0.0.1", program.port())).await.unwrap();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let stream = TlsConnector::from(Arc::new(trust)).connect(name, stream).await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(hyper_util::rt::TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    let metrics = Request::get(format!("{}/metrics", program.url)).body(Full::<Bytes>::default()).unwrap();
+    let answer = sender.send_request(metrics).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 200);
+    let text = answer.into_body().collect().await.unwrap().to_bytes();
+    let text = String::from_utf8_lossy(&text);
+    // The first of January 2900.
+    assert!(text.contains("protium_tls_certificate_expires_seconds 29348006400"), "{text}");
+    assert!(text.contains("protium_connections 1"), "{text}");
 }
