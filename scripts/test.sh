@@ -78,6 +78,12 @@ formatted() {
   cargo fmt --check --manifest-path fuzz/Cargo.toml
 }
 
+clippy() {
+  cargo clippy --locked --workspace --all-targets -- -D warnings
+  # Built without the fuzzer's flags, but seen. Its manifest says no lints: those of the workspace are not its own.
+  cargo clippy --locked --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
+}
+
 documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps; }
 
 # What is known against dependencies changes without us; where the database can't be fetched nothing can be told.
@@ -121,7 +127,8 @@ slow_section "licences and sources of dependencies" \
   cargo deny --locked check --hide-inclusion-graph bans licenses sources
 slow_section "advisories about dependencies" advisories
 section "example templates" python scripts/lint-examples.py
-section "clippy" cargo clippy --locked --workspace --all-targets -- -D warnings
+section "clippy" clippy
+section "what a release needs" scripts/release.sh --check
 slow_section "documentation" documentation
 section "tests" rust_tests
 slow_section "documentation tests" cargo test --locked --workspace --doc

@@ -1,5 +1,5 @@
 //! Words that do not land: unfinished code, probes, silenced tests and lints, sleeping tests, empty names,
-//! catch-all arms in the state machines, and libraries that print.
+//! catch-all arms in the state machines, secrets that are compared as text, and libraries that print.
 
 use super::Finding;
 use super::rust::{Rust, bracketed, leading_name, words};
@@ -85,6 +85,16 @@ fn findings(path: &str, source: &Rust) -> Vec<Finding> {
             }
         }
     }
+    if path.starts_with("crates/protium/src/") {
+        for position in words(code, "expose()") {
+            let line = source.line_at(position);
+            let text = code.lines().nth(line - 1).unwrap_or_default();
+            if !source.is_test(line) && (text.contains("==") || text.contains("!=")) {
+                let what = "secrets are compared in constant time: use `ct_eq` of `subtle`".to_owned();
+                add(position, "secret comparison", what);
+            }
+        }
+    }
     if TOTAL.contains(&path) {
         for position in words(code, "_ =>") {
             if !source.is_test(source.line_at(position)) {
@@ -132,6 +142,17 @@ mod tests {
         assert_eq!(
             rules("crates/a/src/a.rs", "sleep(x);\n#[cfg(test)]\nmod tests {\n sleep(x);\n}"),
             ["sleeping test"]
+        );
+    }
+
+    #[test]
+    fn secrets_are_compared_in_constant_time() {
+        let path = "crates/protium/src/auth/credential.rs";
+        assert_eq!(rules(path, "if secret.expose() == other {}"), ["secret comparison"]);
+        assert_eq!(rules(path, "if given != secret.expose() {}"), ["secret comparison"]);
+        assert!(
+            rules(path, "a.expose().as_bytes().ct_eq(b);\n#[cfg(test)]\nmod tests { fn t() { a.expose() == b } }")
+                .is_empty()
         );
     }
 

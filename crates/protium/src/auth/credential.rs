@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::compiled::Compiled;
@@ -71,7 +72,7 @@ impl Credential {
     fn known_as(self, known: &Self) -> Self {
         let uses = Arc::clone(&known.uses);
         let same = Self { uses, ..self };
-        if same.secret.expose() == known.secret.expose() {
+        if same.secret.expose().as_bytes().ct_eq(known.secret.expose().as_bytes()).into() {
             Self { derived: Arc::clone(&known.derived), ..same }
         } else {
             same

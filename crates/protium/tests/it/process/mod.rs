@@ -11,6 +11,7 @@ mod example_bundles;
 mod faults;
 mod first_start;
 mod kill;
+mod leaks;
 mod log;
 mod program;
 mod published_forms;
