@@ -26,6 +26,6 @@ pub use generated::operations::Operation;
 pub use generated::request::Request;
 pub use generated::response::Response;
 pub use generated::types;
-pub use redact::Redacted;
+pub use redact::{Disclosed, Redacted};
 pub use timestamp::Timestamp;
 pub use wire_enum::UnknownValue;

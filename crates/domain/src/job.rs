@@ -17,11 +17,14 @@ pub enum Job {
     ExpireTokens,
     /// Forget events and their deliveries that are older than they are kept; again and again, once for all processes.
     ExpireEvents,
+    /// Remove records of the audit log that are older than they are kept; again and again, once for all processes.
+    ExpireAudit,
 }
 
 impl Job {
     /// Every kind.
-    pub const KINDS: &[&str] = &["register_version", "deploy", "forget_log", "expire_tokens", "expire_events"];
+    pub const KINDS: &[&str] =
+        &["register_version", "deploy", "forget_log", "expire_tokens", "expire_events", "expire_audit"];
 
     /// The kind as the store and the metrics name it.
     pub fn kind(&self) -> &'static str {
@@ -31,6 +34,7 @@ impl Job {
             Self::ForgetLog { .. } => "forget_log",
             Self::ExpireTokens => "expire_tokens",
             Self::ExpireEvents => "expire_events",
+            Self::ExpireAudit => "expire_audit",
         }
     }
 
@@ -39,7 +43,7 @@ impl Job {
         match self {
             Self::RegisterVersion { version } => version.as_str(),
             Self::Deploy { deployment } | Self::ForgetLog { deployment } => deployment.as_str(),
-            Self::ExpireTokens | Self::ExpireEvents => "all",
+            Self::ExpireTokens | Self::ExpireEvents | Self::ExpireAudit => "all",
         }
     }
 
@@ -51,6 +55,7 @@ impl Job {
             "forget_log" => Some(Self::ForgetLog { deployment: Id::parse(subject)? }),
             "expire_tokens" => Some(Self::ExpireTokens),
             "expire_events" => Some(Self::ExpireEvents),
+            "expire_audit" => Some(Self::ExpireAudit),
             _ => None,
         }
     }
@@ -69,6 +74,7 @@ mod tests {
             Job::ForgetLog { deployment: id },
             Job::ExpireTokens,
             Job::ExpireEvents,
+            Job::ExpireAudit,
         ];
         assert_eq!(jobs.len(), Job::KINDS.len());
         for job in jobs {

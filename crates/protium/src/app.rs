@@ -1,9 +1,11 @@
 //! The application: what every request and every job works with.
 
+use crate::audit::Audit;
 use crate::auth::Keys;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::Store;
+use crate::throttle::Throttle;
 use protium_domain::id::Id;
 use protium_engines::Engine;
 use protium_engines::command::LogStore;
@@ -16,6 +18,10 @@ pub struct App {
     /// The access keys that signatures are checked against.
     pub keys: Arc<Keys>,
     pub clock: Clock,
+    /// What requests leave behind.
+    pub audit: Arc<Audit>,
+    /// How much each caller may ask.
+    pub throttle: Arc<Throttle>,
     pub engines: Engines,
     /// The URL of this server for what runs on its own machine.
     pub own_url: String,

@@ -3,21 +3,25 @@
 //! A flag wins over its variable, a variable over the file, the file over the default. Nothing
 //! else in the program reads the environment.
 
+mod audit;
 mod client;
 mod connections;
 pub(crate) mod environment;
-mod proxies;
 mod events;
+mod limits;
+mod proxies;
 mod runner;
 
+pub use audit::{AuditLog, AuditSettings};
 pub use client::ClientSettings;
+pub use connections::Connections;
 pub use events::{Destination, DestinationKind, Hidden, SecretSource, Webhook};
 use events::{EventsOfFile, event_keep};
-pub use connections::Connections;
 pub use runner::Runner;
 use runner::{run_keep, run_logs, run_variables};
 
 use crate::store::DatabaseUrl;
+use crate::throttle::Allowance;
 use ipnet::IpNet;
 use protium_domain::bundle::Limits;
 use protium_domain::bundle::terraform::ManagedState;
@@ -131,6 +135,24 @@ pub struct ServeArgs {
     /// How many days events are kept, delivered or not.
     #[arg(long, env = "PROTIUM_EVENT_KEEP_DAYS", value_name = "N")]
     pub event_keep_days: Option<u64>,
+    /// How many days the records of the audit log stay; 0 keeps none.
+    #[arg(long, env = "PROTIUM_AUDIT_RETENTION", value_name = "DAYS")]
+    pub audit_retention: Option<u64>,
+    /// A file that each record of the audit log is written to as a line of JSON, too; `-` is standard output.
+    #[arg(long, env = "PROTIUM_AUDIT_LOG", value_name = "FILE")]
+    pub audit_log: Option<PathBuf>,
+    /// How often a caller may read in a second; 0 is no limit.
+    #[arg(long, env = "PROTIUM_READS_PER_SECOND", value_name = "N")]
+    pub reads_per_second: Option<u32>,
+    /// How often a caller may list in a second; 0 is no limit.
+    #[arg(long, env = "PROTIUM_LISTS_PER_SECOND", value_name = "N")]
+    pub lists_per_second: Option<u32>,
+    /// How often a caller may change something in a second; 0 is no limit.
+    #[arg(long, env = "PROTIUM_WRITES_PER_SECOND", value_name = "N")]
+    pub writes_per_second: Option<u32>,
+    /// How many requests of a caller are worked on at the same time; 0 is no limit.
+    #[arg(long, env = "PROTIUM_REQUESTS_AT_ONCE", value_name = "N")]
+    pub requests_at_once: Option<u32>,
 }
 
 /// The flags of the commands that work on what a server stores. Each means what it means for `protium serve`.
@@ -301,6 +323,9 @@ pub struct Config {
     pub event_keep: Duration,
     /// Where events are brought to.
     pub event_destinations: Vec<Destination>,
+    pub audit: AuditSettings,
+    /// What one caller may ask.
+    pub allowance: Allowance,
 }
 
 /// The files for HTTPS.
@@ -323,6 +348,7 @@ impl Config {
             None => Default::default(),
         };
         let flag = args;
+        let allowance = limits::allowance(&flag, &base)?;
         let data_dir = flag.data_dir.or(base.data_dir).unwrap_or_else(|| PathBuf::from("protium-data"));
         let database_url = match flag.database_url.or(base.database_url) {
             Some(url) => DatabaseUrl::parse(&url).map_err(ConfigError)?,
@@ -383,6 +409,8 @@ impl Config {
             bundle_stores: file.bundle_stores,
             event_destinations: file.events.destinations(event_keep)?,
             event_keep,
+            audit: audit::settings(flag.audit_retention.or(base.audit_retention), flag.audit_log.or(base.audit_log))?,
+            allowance,
             data_dir,
         };
         config.check()?;

@@ -1,9 +1,10 @@
 //! Protium: the AWS Proton API on the wire, provisioning behind it.
 //!
-//! Imports point right: `cli → server · backup → events · http · worker · root_key · tls → jobs → operations → app · error → auth · bundle_source → config → store → clock · sha256`; `config`,
+//! Imports point right: `cli → server · backup → events · http · worker · root_key · tls → jobs → operations → app · error → audit · auth · bundle_source → config → store → clock · sha256 · throttle`; `config`,
 //! `error` and `clock` may be imported from anywhere. `cargo xtask tidy` holds them to it.
 
 pub mod app;
+pub mod audit;
 pub mod auth;
 mod backup;
 pub mod bundle_source;
@@ -19,5 +20,6 @@ mod root_key;
 pub mod server;
 mod sha256;
 pub mod store;
+pub mod throttle;
 mod tls;
 pub mod worker;

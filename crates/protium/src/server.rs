@@ -9,6 +9,7 @@ mod old_runs;
 mod runs;
 
 use crate::app::{App, Engines};
+use crate::audit::Audit;
 use crate::auth::Keys;
 use crate::bundle_source::BundleSources;
 use crate::clock::Clock;
@@ -17,6 +18,7 @@ use crate::events::{self, Deliveries};
 use crate::http::{Front, Metrics, router, s3};
 use crate::root_key;
 use crate::store::{DbOptions, NewJob, Store, StoreOptions, account_ensure, job_enqueue};
+use crate::throttle::Throttle;
 use crate::tls::Certificates;
 use crate::transaction;
 use crate::worker::Worker;
@@ -82,8 +84,11 @@ impl Server {
         let address = listener.local_addr()?;
         check_endpoint(&config, address)?;
         outbound_key.check(&store).await?;
-        let s3 =
-            s3::S3::new(store.clone(), blobs.clone(), Arc::clone(&keys), clock.clone(), config.s3_domain.as_deref());
+        let audit = Arc::new(audit(&config, &store, &clock)?);
+        let throttle = Arc::new(Throttle::new(config.allowance));
+        let bounds = (Arc::clone(&audit), Arc::clone(&throttle));
+        let domain = config.s3_domain.as_deref();
+        let s3 = s3::S3::new(store.clone(), blobs.clone(), Arc::clone(&keys), clock.clone(), bounds, domain);
         let targets = if config.role.works() { events::targets(&config, &aws, &clock)? } else { Vec::new() };
         events::ensure(&store, &targets).await.context("the destinations of events can't be stored")?;
         let bundles = bundle_sources(&config, &store, blobs, aws.clone());
@@ -94,7 +99,7 @@ impl Server {
         let attended = attended.filter(|_| config.role.works());
         let engines = Engines { cloudformation, self_managed: Arc::new(SelfManaged), commands };
         let own_url = url(config.tls.is_some(), own_address(address));
-        let app = Arc::new(App { config, store, keys, clock, engines, own_url, bundles, logs });
+        let app = Arc::new(App { config, store, keys, clock, audit, throttle, engines, own_url, bundles, logs });
         let metrics = Metrics::new()?;
         let front = Front { app: Arc::clone(&app), s3: Arc::new(s3), metrics: metrics.clone() };
         let (stop, stopped) = oneshot::channel();
@@ -114,7 +119,14 @@ impl Server {
         let certified = certificates.clone().map(|certificates| (certificates, app.clock.clone(), metrics));
         let certified = certified
             .map(|(certificates, clock, metrics)| tokio::spawn(certificates::attend(certificates, clock, metrics)));
-        let chores = [uses].into_iter().chain(old_runs).chain(given_up).chain(kept_logs).chain(attendance).chain(certified).collect();
+        let chores = [uses]
+            .into_iter()
+            .chain(old_runs)
+            .chain(given_up)
+            .chain(kept_logs)
+            .chain(attendance)
+            .chain(certified)
+            .collect();
         tracing::info!(
             account = app.config.account_id,
             database = if app.store.db().is_embedded() { "SQLite" } else { "PostgreSQL" },
@@ -210,19 +222,25 @@ async fn open_store(config: &Config) -> anyhow::Result<Store> {
     db.pool_size = config.database_pool_size;
     let options = StoreOptions { db, master_key_file: config.master_key_file.clone() };
     let store = Store::open(&options).await.context("the database can't be opened")?;
-    let chores = [Job::ExpireTokens, Job::ExpireEvents];
-    let chores = chores.map(|job| serde_json::to_string(&job).map(|payload| (job, payload)));
-    let chores = chores.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut standing = Vec::new();
+    for job in [Job::ExpireTokens, Job::ExpireEvents, Job::ExpireAudit] {
+        standing.push((serde_json::to_string(&job)?, job));
+    }
     transaction!(store, async |tx| -> Result<(), crate::store::DbError> {
         let now = tx.now_ms().await?;
         account_ensure(tx, &config.account_id, now).await?;
-        for (job, payload) in &chores {
+        for (payload, job) in &standing {
             let (kind, key) = (job.kind(), job.subject());
             job_enqueue(tx, &NewJob { kind, key, resource_id: key, payload, due_at: now, now }).await?;
         }
         Ok(())
     })?;
     Ok(store)
+}
+
+fn audit(config: &Config, store: &Store, clock: &Clock) -> anyhow::Result<Audit> {
+    let opened = Audit::open(store.clone(), clock.clone(), &config.audit);
+    opened.context("audit-log: the file can't be opened; give one that the server may append to, or -")
 }
 
 fn bundle_sources(config: &Config, store: &Store, blobs: s3::Blobs, aws: Aws) -> BundleSources {

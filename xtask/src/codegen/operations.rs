@@ -196,16 +196,18 @@ pub(crate) fn request(schema: &Schema) -> String {
 
 use crate::{Operation, WireError};
 use crate::aws_json::to_json;
-use crate::constraint::decode;
+use crate::constraint::{Shape, decode};
 use super::types::*;
 use super::validate;
 ",
     );
     carrier(&mut out, schema, "Request", "The input of one operation, read and valid.", |o| &o.input);
-    let parse: String = schema
+    let parse: String =
+        schema.operations.keys().map(|n| format!("Operation::{n} => Self::{n}(decode(body, shape)?),")).collect();
+    let shapes: String = schema
         .operations
         .iter()
-        .map(|(n, o)| format!("Operation::{n} => Self::{n}(decode(body, &validate::{})?),", constant(&o.input)))
+        .map(|(n, o)| format!("Operation::{n} => &validate::{},", constant(&o.input)))
         .collect();
     let (json, operation) = arms(schema);
     let _ = write!(
@@ -218,6 +220,7 @@ impl Request {{
     /// `SerializationException` if the body is not the JSON that the operation takes,
     /// `ValidationException` with every violated constraint if it is.
     pub fn parse(operation: Operation, body: &[u8]) -> Result<Self, WireError> {{
+        let shape = shape(operation);
         Ok(match operation {{ {parse} }})
     }}
 
@@ -232,6 +235,11 @@ impl Request {{
     pub const fn operation(&self) -> Operation {{
         match self {{ {operation} }}
     }}
+}}
+
+/// What the input of an operation must be.
+pub(crate) fn shape(operation: Operation) -> &'static Shape {{
+    match operation {{ {shapes} }}
 }}
 "
     );

@@ -14,10 +14,10 @@ const LAYERS: &[&[&str]] = &[
     &["jobs"],
     &["operations"],
     &["app", "error"],
-    &["auth", "bundle_source"],
+    &["audit", "auth", "bundle_source"],
     &["config"],
     &["store"],
-    &["clock", "sha256"],
+    &["clock", "sha256", "throttle"],
 ];
 
 const SOURCES: &str = "crates/protium/src/";

@@ -1,11 +1,12 @@
 //! The walk over an input and its table: types first (a wrong one ends the walk), constraints on the
 //! way (all are collected).
 
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::violation::{Path, Violations};
 use super::{Kind, Length, Member, Pattern, Range, Shape, serialization};
-use crate::WireError;
+use crate::{Timestamp, WireError};
 
 /// Checks an input, and brings it into the form that the typed structures take: unions without nulls
 /// and unknown members, integers without a point.
@@ -37,6 +38,7 @@ impl Walk {
                     self.violations.add(path, shown(value, hidden), constraint);
                 }
             }
+            (Kind::Timestamp, Value::Number(_)) => timestamp(value, path)?,
             (Kind::Integer(range), Value::Number(_)) => self.integer(value, range, path, hidden)?,
             (Kind::String { length, pattern }, Value::String(_)) => {
                 self.string(value, length, pattern.as_ref(), path, hidden);
@@ -137,6 +139,14 @@ impl Walk {
     }
 }
 
+/// Whether a [`Timestamp`] can be it.
+fn timestamp(value: &Value, path: Path<'_>) -> Result<(), WireError> {
+    match Timestamp::deserialize(value) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(serialization(format!("'{path}' must be a time in seconds since 1970, not {value}"))),
+    }
+}
+
 /// The number as 32 bits, also if it is written with a point or an exponent.
 fn whole(value: &Value) -> Option<i32> {
     if let Some(number) = value.as_i64() {
@@ -156,6 +166,7 @@ fn wrong_type(kind: &Kind, found: &Value, path: Path<'_>) -> WireError {
         Kind::Boolean => "a boolean",
         Kind::Enum(_) | Kind::String { .. } => "a string",
         Kind::Integer(_) => "an integer",
+        Kind::Timestamp => "a number of seconds since 1970",
         Kind::List { .. } => "a list",
         Kind::Structure(_) | Kind::Union(_) => "an object",
     };

@@ -25,6 +25,8 @@ pub(crate) enum Kind {
         pattern: Option<Pattern>,
     },
     Structure(&'static [Member]),
+    /// Seconds since 1970, with or without a fraction.
+    Timestamp,
     /// Exactly one of these.
     Union(&'static [Member]),
 }

@@ -144,6 +144,8 @@ pub enum Operation {
     ListAccessKeys,
     /// `Protium20261201.ListAccounts`
     ListAccounts,
+    /// `Protium20261201.ListAuditRecords`
+    ListAuditRecords,
     /// `AwsProton20200720.ListComponentOutputs`
     ListComponentOutputs,
     /// `AwsProton20200720.ListComponentProvisionedResources`
@@ -164,6 +166,8 @@ pub enum Operation {
     ListEnvironmentTemplates,
     /// `AwsProton20200720.ListEnvironments`
     ListEnvironments,
+    /// `Protium20261201.ListEventDeliveries`
+    ListEventDeliveries,
     /// `Protium20261201.ListGroups`
     ListGroups,
     /// `Protium20261201.ListPolicies`
@@ -196,6 +200,8 @@ pub enum Operation {
     NotifyResourceDeploymentStatusChange,
     /// `Protium20261201.PutInlinePolicy`
     PutInlinePolicy,
+    /// `Protium20261201.RedeliverEvents`
+    RedeliverEvents,
     /// `Protium20261201.Redeploy`
     Redeploy,
     /// `AwsProton20200720.RejectEnvironmentAccountConnection`
@@ -315,6 +321,7 @@ impl Operation {
         Self::GetUser,
         Self::ListAccessKeys,
         Self::ListAccounts,
+        Self::ListAuditRecords,
         Self::ListComponentOutputs,
         Self::ListComponentProvisionedResources,
         Self::ListComponents,
@@ -325,6 +332,7 @@ impl Operation {
         Self::ListEnvironmentTemplateVersions,
         Self::ListEnvironmentTemplates,
         Self::ListEnvironments,
+        Self::ListEventDeliveries,
         Self::ListGroups,
         Self::ListPolicies,
         Self::ListRepositories,
@@ -341,6 +349,7 @@ impl Operation {
         Self::ListUsers,
         Self::NotifyResourceDeploymentStatusChange,
         Self::PutInlinePolicy,
+        Self::RedeliverEvents,
         Self::Redeploy,
         Self::RejectEnvironmentAccountConnection,
         Self::RemoveUserFromGroup,
@@ -444,6 +453,7 @@ impl Operation {
             Self::GetUser => "GetUser",
             Self::ListAccessKeys => "ListAccessKeys",
             Self::ListAccounts => "ListAccounts",
+            Self::ListAuditRecords => "ListAuditRecords",
             Self::ListComponentOutputs => "ListComponentOutputs",
             Self::ListComponentProvisionedResources => {
                 "ListComponentProvisionedResources"
@@ -460,6 +470,7 @@ impl Operation {
             Self::ListEnvironmentTemplateVersions => "ListEnvironmentTemplateVersions",
             Self::ListEnvironmentTemplates => "ListEnvironmentTemplates",
             Self::ListEnvironments => "ListEnvironments",
+            Self::ListEventDeliveries => "ListEventDeliveries",
             Self::ListGroups => "ListGroups",
             Self::ListPolicies => "ListPolicies",
             Self::ListRepositories => "ListRepositories",
@@ -482,6 +493,7 @@ impl Operation {
                 "NotifyResourceDeploymentStatusChange"
             }
             Self::PutInlinePolicy => "PutInlinePolicy",
+            Self::RedeliverEvents => "RedeliverEvents",
             Self::Redeploy => "Redeploy",
             Self::RejectEnvironmentAccountConnection => {
                 "RejectEnvironmentAccountConnection"
@@ -701,10 +713,13 @@ impl Operation {
             Self::GetUser => "Protium20261201.GetUser",
             Self::ListAccessKeys => "Protium20261201.ListAccessKeys",
             Self::ListAccounts => "Protium20261201.ListAccounts",
+            Self::ListAuditRecords => "Protium20261201.ListAuditRecords",
+            Self::ListEventDeliveries => "Protium20261201.ListEventDeliveries",
             Self::ListGroups => "Protium20261201.ListGroups",
             Self::ListPolicies => "Protium20261201.ListPolicies",
             Self::ListUsers => "Protium20261201.ListUsers",
             Self::PutInlinePolicy => "Protium20261201.PutInlinePolicy",
+            Self::RedeliverEvents => "Protium20261201.RedeliverEvents",
             Self::Redeploy => "Protium20261201.Redeploy",
             Self::RemoveUserFromGroup => "Protium20261201.RemoveUserFromGroup",
             Self::SimulatePolicy => "Protium20261201.SimulatePolicy",
@@ -825,10 +840,13 @@ impl Operation {
             | Self::GetUser
             | Self::ListAccessKeys
             | Self::ListAccounts
+            | Self::ListAuditRecords
+            | Self::ListEventDeliveries
             | Self::ListGroups
             | Self::ListPolicies
             | Self::ListUsers
             | Self::PutInlinePolicy
+            | Self::RedeliverEvents
             | Self::Redeploy
             | Self::RemoveUserFromGroup
             | Self::SimulatePolicy
@@ -1012,10 +1030,13 @@ impl Operation {
                         "GetUser" => Self::GetUser,
                         "ListAccessKeys" => Self::ListAccessKeys,
                         "ListAccounts" => Self::ListAccounts,
+                        "ListAuditRecords" => Self::ListAuditRecords,
+                        "ListEventDeliveries" => Self::ListEventDeliveries,
                         "ListGroups" => Self::ListGroups,
                         "ListPolicies" => Self::ListPolicies,
                         "ListUsers" => Self::ListUsers,
                         "PutInlinePolicy" => Self::PutInlinePolicy,
+                        "RedeliverEvents" => Self::RedeliverEvents,
                         "Redeploy" => Self::Redeploy,
                         "RemoveUserFromGroup" => Self::RemoveUserFromGroup,
                         "SimulatePolicy" => Self::SimulatePolicy,
@@ -1052,7 +1073,7 @@ impl Operation {
             Self::DeleteServiceTemplate | Self::DeleteServiceTemplateVersion |
             Self::DeleteTemplateSyncConfig | Self::DeleteUser | Self::DetachPolicy |
             Self::ForceDelete | Self::NotifyResourceDeploymentStatusChange |
-            Self::PutInlinePolicy | Self::Redeploy |
+            Self::PutInlinePolicy | Self::RedeliverEvents | Self::Redeploy |
             Self::RejectEnvironmentAccountConnection | Self::RemoveUserFromGroup |
             Self::TagResource | Self::UntagResource | Self::UpdateAccessKey |
             Self::UpdateAccountSettings | Self::UpdateComponent | Self::UpdateEnvironment
@@ -1123,9 +1144,9 @@ impl Operation {
                     Self::DeleteServiceSyncConfig | Self::DeleteServiceTemplate |
                     Self::DeleteServiceTemplateVersion | Self::DeleteTemplateSyncConfig |
                     Self::DeleteUser | Self::ForceDelete |
-                    Self::NotifyResourceDeploymentStatusChange | Self::Redeploy |
-                    Self::RejectEnvironmentAccountConnection | Self::TagResource |
-                    Self::UntagResource | Self::UpdateAccessKey |
+                    Self::NotifyResourceDeploymentStatusChange | Self::RedeliverEvents |
+                    Self::Redeploy | Self::RejectEnvironmentAccountConnection |
+                    Self::TagResource | Self::UntagResource | Self::UpdateAccessKey |
                     Self::UpdateAccountSettings | Self::UpdateComponent |
                     Self::UpdateEnvironment | Self::UpdateEnvironmentAccountConnection |
                     Self::UpdateEnvironmentTemplate |
@@ -1178,11 +1199,12 @@ impl Operation {
                     Self::ListServicePipelineProvisionedResources |
                     Self::ListServiceTemplateVersions | Self::ListTagsForResource |
                     Self::NotifyResourceDeploymentStatusChange | Self::PutInlinePolicy |
-                    Self::Redeploy | Self::RejectEnvironmentAccountConnection |
-                    Self::RemoveUserFromGroup | Self::SimulatePolicy | Self::TagResource
-                    | Self::UntagResource | Self::UpdateAccessKey | Self::UpdateComponent
-                    | Self::UpdateEnvironment | Self::UpdateEnvironmentAccountConnection
-                    | Self::UpdateEnvironmentTemplate |
+                    Self::RedeliverEvents | Self::Redeploy |
+                    Self::RejectEnvironmentAccountConnection | Self::RemoveUserFromGroup
+                    | Self::SimulatePolicy | Self::TagResource | Self::UntagResource |
+                    Self::UpdateAccessKey | Self::UpdateComponent |
+                    Self::UpdateEnvironment | Self::UpdateEnvironmentAccountConnection |
+                    Self::UpdateEnvironmentTemplate |
                     Self::UpdateEnvironmentTemplateVersion | Self::UpdatePolicy |
                     Self::UpdateService | Self::UpdateServiceInstance |
                     Self::UpdateServicePipeline | Self::UpdateServiceSyncBlocker |
@@ -1229,6 +1251,14 @@ impl Operation {
                         output_token: "nextToken",
                         limit_key: Some("maxResults"),
                         result_key: "accounts",
+                    }
+                }
+                Self::ListAuditRecords => {
+                    Paginator {
+                        input_token: "nextToken",
+                        output_token: "nextToken",
+                        limit_key: Some("maxResults"),
+                        result_key: "auditRecords",
                     }
                 }
                 Self::ListComponentOutputs => {
@@ -1309,6 +1339,14 @@ impl Operation {
                         output_token: "nextToken",
                         limit_key: Some("maxResults"),
                         result_key: "environments",
+                    }
+                }
+                Self::ListEventDeliveries => {
+                    Paginator {
+                        input_token: "nextToken",
+                        output_token: "nextToken",
+                        limit_key: Some("maxResults"),
+                        result_key: "deliveries",
                     }
                 }
                 Self::ListGroups => {
@@ -1704,6 +1742,10 @@ impl Call for ListAccountsInput {
     type Output = ListAccountsOutput;
     const OPERATION: Operation = Operation::ListAccounts;
 }
+impl Call for ListAuditRecordsInput {
+    type Output = ListAuditRecordsOutput;
+    const OPERATION: Operation = Operation::ListAuditRecords;
+}
 impl Call for ListComponentOutputsInput {
     type Output = ListComponentOutputsOutput;
     const OPERATION: Operation = Operation::ListComponentOutputs;
@@ -1743,6 +1785,10 @@ impl Call for ListEnvironmentTemplatesInput {
 impl Call for ListEnvironmentsInput {
     type Output = ListEnvironmentsOutput;
     const OPERATION: Operation = Operation::ListEnvironments;
+}
+impl Call for ListEventDeliveriesInput {
+    type Output = ListEventDeliveriesOutput;
+    const OPERATION: Operation = Operation::ListEventDeliveries;
 }
 impl Call for ListGroupsInput {
     type Output = ListGroupsOutput;
@@ -1807,6 +1853,10 @@ impl Call for NotifyResourceDeploymentStatusChangeInput {
 impl Call for PutInlinePolicyInput {
     type Output = PutInlinePolicyOutput;
     const OPERATION: Operation = Operation::PutInlinePolicy;
+}
+impl Call for RedeliverEventsInput {
+    type Output = RedeliverEventsOutput;
+    const OPERATION: Operation = Operation::RedeliverEvents;
 }
 impl Call for RedeployInput {
     type Output = RedeployOutput;

@@ -3,7 +3,7 @@
 //! The input of any operation.
 use crate::{Operation, WireError};
 use crate::aws_json::to_json;
-use crate::constraint::decode;
+use crate::constraint::{Shape, decode};
 use super::types::*;
 use super::validate;
 /// The input of one operation, read and valid.
@@ -78,6 +78,7 @@ pub enum Request {
     GetUser(GetUserInput),
     ListAccessKeys(ListAccessKeysInput),
     ListAccounts(ListAccountsInput),
+    ListAuditRecords(ListAuditRecordsInput),
     ListComponentOutputs(ListComponentOutputsInput),
     ListComponentProvisionedResources(ListComponentProvisionedResourcesInput),
     ListComponents(ListComponentsInput),
@@ -88,6 +89,7 @@ pub enum Request {
     ListEnvironmentTemplateVersions(ListEnvironmentTemplateVersionsInput),
     ListEnvironmentTemplates(ListEnvironmentTemplatesInput),
     ListEnvironments(ListEnvironmentsInput),
+    ListEventDeliveries(ListEventDeliveriesInput),
     ListGroups(ListGroupsInput),
     ListPolicies(ListPoliciesInput),
     ListRepositories(ListRepositoriesInput),
@@ -108,6 +110,7 @@ pub enum Request {
     ListUsers(ListUsersInput),
     NotifyResourceDeploymentStatusChange(NotifyResourceDeploymentStatusChangeInput),
     PutInlinePolicy(PutInlinePolicyInput),
+    RedeliverEvents(RedeliverEventsInput),
     Redeploy(RedeployInput),
     RejectEnvironmentAccountConnection(RejectEnvironmentAccountConnectionInput),
     RemoveUserFromGroup(RemoveUserFromGroupInput),
@@ -477,6 +480,11 @@ impl From<ListAccountsInput> for Request {
         Self::ListAccounts(value)
     }
 }
+impl From<ListAuditRecordsInput> for Request {
+    fn from(value: ListAuditRecordsInput) -> Self {
+        Self::ListAuditRecords(value)
+    }
+}
 impl From<ListComponentOutputsInput> for Request {
     fn from(value: ListComponentOutputsInput) -> Self {
         Self::ListComponentOutputs(value)
@@ -525,6 +533,11 @@ impl From<ListEnvironmentTemplatesInput> for Request {
 impl From<ListEnvironmentsInput> for Request {
     fn from(value: ListEnvironmentsInput) -> Self {
         Self::ListEnvironments(value)
+    }
+}
+impl From<ListEventDeliveriesInput> for Request {
+    fn from(value: ListEventDeliveriesInput) -> Self {
+        Self::ListEventDeliveries(value)
     }
 }
 impl From<ListGroupsInput> for Request {
@@ -605,6 +618,11 @@ impl From<NotifyResourceDeploymentStatusChangeInput> for Request {
 impl From<PutInlinePolicyInput> for Request {
     fn from(value: PutInlinePolicyInput) -> Self {
         Self::PutInlinePolicy(value)
+    }
+}
+impl From<RedeliverEventsInput> for Request {
+    fn from(value: RedeliverEventsInput) -> Self {
+        Self::RedeliverEvents(value)
     }
 }
 impl From<RedeployInput> for Request {
@@ -729,586 +747,282 @@ impl Request {
     /// `SerializationException` if the body is not the JSON that the operation takes,
     /// `ValidationException` with every violated constraint if it is.
     pub fn parse(operation: Operation, body: &[u8]) -> Result<Self, WireError> {
+        let shape = shape(operation);
         Ok(
             match operation {
                 Operation::AcceptEnvironmentAccountConnection => {
-                    Self::AcceptEnvironmentAccountConnection(
-                        decode(
-                            body,
-                            &validate::ACCEPT_ENVIRONMENT_ACCOUNT_CONNECTION_INPUT,
-                        )?,
-                    )
+                    Self::AcceptEnvironmentAccountConnection(decode(body, shape)?)
                 }
-                Operation::AddUserToGroup => {
-                    Self::AddUserToGroup(
-                        decode(body, &validate::ADD_USER_TO_GROUP_INPUT)?,
-                    )
-                }
-                Operation::AttachPolicy => {
-                    Self::AttachPolicy(decode(body, &validate::ATTACH_POLICY_INPUT)?)
-                }
+                Operation::AddUserToGroup => Self::AddUserToGroup(decode(body, shape)?),
+                Operation::AttachPolicy => Self::AttachPolicy(decode(body, shape)?),
                 Operation::CancelComponentDeployment => {
-                    Self::CancelComponentDeployment(
-                        decode(body, &validate::CANCEL_COMPONENT_DEPLOYMENT_INPUT)?,
-                    )
+                    Self::CancelComponentDeployment(decode(body, shape)?)
                 }
                 Operation::CancelEnvironmentDeployment => {
-                    Self::CancelEnvironmentDeployment(
-                        decode(body, &validate::CANCEL_ENVIRONMENT_DEPLOYMENT_INPUT)?,
-                    )
+                    Self::CancelEnvironmentDeployment(decode(body, shape)?)
                 }
                 Operation::CancelServiceInstanceDeployment => {
-                    Self::CancelServiceInstanceDeployment(
-                        decode(
-                            body,
-                            &validate::CANCEL_SERVICE_INSTANCE_DEPLOYMENT_INPUT,
-                        )?,
-                    )
+                    Self::CancelServiceInstanceDeployment(decode(body, shape)?)
                 }
                 Operation::CancelServicePipelineDeployment => {
-                    Self::CancelServicePipelineDeployment(
-                        decode(
-                            body,
-                            &validate::CANCEL_SERVICE_PIPELINE_DEPLOYMENT_INPUT,
-                        )?,
-                    )
+                    Self::CancelServicePipelineDeployment(decode(body, shape)?)
                 }
-                Operation::CreateAccessKey => {
-                    Self::CreateAccessKey(
-                        decode(body, &validate::CREATE_ACCESS_KEY_INPUT)?,
-                    )
-                }
-                Operation::CreateAccount => {
-                    Self::CreateAccount(decode(body, &validate::CREATE_ACCOUNT_INPUT)?)
-                }
-                Operation::CreateComponent => {
-                    Self::CreateComponent(
-                        decode(body, &validate::CREATE_COMPONENT_INPUT)?,
-                    )
-                }
+                Operation::CreateAccessKey => Self::CreateAccessKey(decode(body, shape)?),
+                Operation::CreateAccount => Self::CreateAccount(decode(body, shape)?),
+                Operation::CreateComponent => Self::CreateComponent(decode(body, shape)?),
                 Operation::CreateEnvironment => {
-                    Self::CreateEnvironment(
-                        decode(body, &validate::CREATE_ENVIRONMENT_INPUT)?,
-                    )
+                    Self::CreateEnvironment(decode(body, shape)?)
                 }
                 Operation::CreateEnvironmentAccountConnection => {
-                    Self::CreateEnvironmentAccountConnection(
-                        decode(
-                            body,
-                            &validate::CREATE_ENVIRONMENT_ACCOUNT_CONNECTION_INPUT,
-                        )?,
-                    )
+                    Self::CreateEnvironmentAccountConnection(decode(body, shape)?)
                 }
                 Operation::CreateEnvironmentTemplate => {
-                    Self::CreateEnvironmentTemplate(
-                        decode(body, &validate::CREATE_ENVIRONMENT_TEMPLATE_INPUT)?,
-                    )
+                    Self::CreateEnvironmentTemplate(decode(body, shape)?)
                 }
                 Operation::CreateEnvironmentTemplateVersion => {
-                    Self::CreateEnvironmentTemplateVersion(
-                        decode(
-                            body,
-                            &validate::CREATE_ENVIRONMENT_TEMPLATE_VERSION_INPUT,
-                        )?,
-                    )
+                    Self::CreateEnvironmentTemplateVersion(decode(body, shape)?)
                 }
-                Operation::CreateGroup => {
-                    Self::CreateGroup(decode(body, &validate::CREATE_GROUP_INPUT)?)
-                }
-                Operation::CreatePolicy => {
-                    Self::CreatePolicy(decode(body, &validate::CREATE_POLICY_INPUT)?)
-                }
+                Operation::CreateGroup => Self::CreateGroup(decode(body, shape)?),
+                Operation::CreatePolicy => Self::CreatePolicy(decode(body, shape)?),
                 Operation::CreateRepository => {
-                    Self::CreateRepository(
-                        decode(body, &validate::CREATE_REPOSITORY_INPUT)?,
-                    )
+                    Self::CreateRepository(decode(body, shape)?)
                 }
-                Operation::CreateService => {
-                    Self::CreateService(decode(body, &validate::CREATE_SERVICE_INPUT)?)
-                }
+                Operation::CreateService => Self::CreateService(decode(body, shape)?),
                 Operation::CreateServiceInstance => {
-                    Self::CreateServiceInstance(
-                        decode(body, &validate::CREATE_SERVICE_INSTANCE_INPUT)?,
-                    )
+                    Self::CreateServiceInstance(decode(body, shape)?)
                 }
                 Operation::CreateServiceSyncConfig => {
-                    Self::CreateServiceSyncConfig(
-                        decode(body, &validate::CREATE_SERVICE_SYNC_CONFIG_INPUT)?,
-                    )
+                    Self::CreateServiceSyncConfig(decode(body, shape)?)
                 }
                 Operation::CreateServiceTemplate => {
-                    Self::CreateServiceTemplate(
-                        decode(body, &validate::CREATE_SERVICE_TEMPLATE_INPUT)?,
-                    )
+                    Self::CreateServiceTemplate(decode(body, shape)?)
                 }
                 Operation::CreateServiceTemplateVersion => {
-                    Self::CreateServiceTemplateVersion(
-                        decode(body, &validate::CREATE_SERVICE_TEMPLATE_VERSION_INPUT)?,
-                    )
+                    Self::CreateServiceTemplateVersion(decode(body, shape)?)
                 }
                 Operation::CreateTemplateSyncConfig => {
-                    Self::CreateTemplateSyncConfig(
-                        decode(body, &validate::CREATE_TEMPLATE_SYNC_CONFIG_INPUT)?,
-                    )
+                    Self::CreateTemplateSyncConfig(decode(body, shape)?)
                 }
-                Operation::CreateUser => {
-                    Self::CreateUser(decode(body, &validate::CREATE_USER_INPUT)?)
-                }
-                Operation::DeleteAccessKey => {
-                    Self::DeleteAccessKey(
-                        decode(body, &validate::DELETE_ACCESS_KEY_INPUT)?,
-                    )
-                }
-                Operation::DeleteComponent => {
-                    Self::DeleteComponent(
-                        decode(body, &validate::DELETE_COMPONENT_INPUT)?,
-                    )
-                }
+                Operation::CreateUser => Self::CreateUser(decode(body, shape)?),
+                Operation::DeleteAccessKey => Self::DeleteAccessKey(decode(body, shape)?),
+                Operation::DeleteComponent => Self::DeleteComponent(decode(body, shape)?),
                 Operation::DeleteDeployment => {
-                    Self::DeleteDeployment(
-                        decode(body, &validate::DELETE_DEPLOYMENT_INPUT)?,
-                    )
+                    Self::DeleteDeployment(decode(body, shape)?)
                 }
                 Operation::DeleteEnvironment => {
-                    Self::DeleteEnvironment(
-                        decode(body, &validate::DELETE_ENVIRONMENT_INPUT)?,
-                    )
+                    Self::DeleteEnvironment(decode(body, shape)?)
                 }
                 Operation::DeleteEnvironmentAccountConnection => {
-                    Self::DeleteEnvironmentAccountConnection(
-                        decode(
-                            body,
-                            &validate::DELETE_ENVIRONMENT_ACCOUNT_CONNECTION_INPUT,
-                        )?,
-                    )
+                    Self::DeleteEnvironmentAccountConnection(decode(body, shape)?)
                 }
                 Operation::DeleteEnvironmentTemplate => {
-                    Self::DeleteEnvironmentTemplate(
-                        decode(body, &validate::DELETE_ENVIRONMENT_TEMPLATE_INPUT)?,
-                    )
+                    Self::DeleteEnvironmentTemplate(decode(body, shape)?)
                 }
                 Operation::DeleteEnvironmentTemplateVersion => {
-                    Self::DeleteEnvironmentTemplateVersion(
-                        decode(
-                            body,
-                            &validate::DELETE_ENVIRONMENT_TEMPLATE_VERSION_INPUT,
-                        )?,
-                    )
+                    Self::DeleteEnvironmentTemplateVersion(decode(body, shape)?)
                 }
-                Operation::DeleteGroup => {
-                    Self::DeleteGroup(decode(body, &validate::DELETE_GROUP_INPUT)?)
-                }
+                Operation::DeleteGroup => Self::DeleteGroup(decode(body, shape)?),
                 Operation::DeleteInlinePolicy => {
-                    Self::DeleteInlinePolicy(
-                        decode(body, &validate::DELETE_INLINE_POLICY_INPUT)?,
-                    )
+                    Self::DeleteInlinePolicy(decode(body, shape)?)
                 }
-                Operation::DeletePolicy => {
-                    Self::DeletePolicy(decode(body, &validate::DELETE_POLICY_INPUT)?)
-                }
+                Operation::DeletePolicy => Self::DeletePolicy(decode(body, shape)?),
                 Operation::DeleteRepository => {
-                    Self::DeleteRepository(
-                        decode(body, &validate::DELETE_REPOSITORY_INPUT)?,
-                    )
+                    Self::DeleteRepository(decode(body, shape)?)
                 }
-                Operation::DeleteService => {
-                    Self::DeleteService(decode(body, &validate::DELETE_SERVICE_INPUT)?)
-                }
+                Operation::DeleteService => Self::DeleteService(decode(body, shape)?),
                 Operation::DeleteServiceSyncConfig => {
-                    Self::DeleteServiceSyncConfig(
-                        decode(body, &validate::DELETE_SERVICE_SYNC_CONFIG_INPUT)?,
-                    )
+                    Self::DeleteServiceSyncConfig(decode(body, shape)?)
                 }
                 Operation::DeleteServiceTemplate => {
-                    Self::DeleteServiceTemplate(
-                        decode(body, &validate::DELETE_SERVICE_TEMPLATE_INPUT)?,
-                    )
+                    Self::DeleteServiceTemplate(decode(body, shape)?)
                 }
                 Operation::DeleteServiceTemplateVersion => {
-                    Self::DeleteServiceTemplateVersion(
-                        decode(body, &validate::DELETE_SERVICE_TEMPLATE_VERSION_INPUT)?,
-                    )
+                    Self::DeleteServiceTemplateVersion(decode(body, shape)?)
                 }
                 Operation::DeleteTemplateSyncConfig => {
-                    Self::DeleteTemplateSyncConfig(
-                        decode(body, &validate::DELETE_TEMPLATE_SYNC_CONFIG_INPUT)?,
-                    )
+                    Self::DeleteTemplateSyncConfig(decode(body, shape)?)
                 }
-                Operation::DeleteUser => {
-                    Self::DeleteUser(decode(body, &validate::DELETE_USER_INPUT)?)
-                }
-                Operation::DetachPolicy => {
-                    Self::DetachPolicy(decode(body, &validate::DETACH_POLICY_INPUT)?)
-                }
-                Operation::ForceDelete => {
-                    Self::ForceDelete(decode(body, &validate::FORCE_DELETE_INPUT)?)
-                }
+                Operation::DeleteUser => Self::DeleteUser(decode(body, shape)?),
+                Operation::DetachPolicy => Self::DetachPolicy(decode(body, shape)?),
+                Operation::ForceDelete => Self::ForceDelete(decode(body, shape)?),
                 Operation::GetAccountSettings => {
-                    Self::GetAccountSettings(
-                        decode(body, &validate::GET_ACCOUNT_SETTINGS_INPUT)?,
-                    )
+                    Self::GetAccountSettings(decode(body, shape)?)
                 }
-                Operation::GetComponent => {
-                    Self::GetComponent(decode(body, &validate::GET_COMPONENT_INPUT)?)
-                }
-                Operation::GetDeployment => {
-                    Self::GetDeployment(decode(body, &validate::GET_DEPLOYMENT_INPUT)?)
-                }
+                Operation::GetComponent => Self::GetComponent(decode(body, shape)?),
+                Operation::GetDeployment => Self::GetDeployment(decode(body, shape)?),
                 Operation::GetDeploymentLogs => {
-                    Self::GetDeploymentLogs(
-                        decode(body, &validate::GET_DEPLOYMENT_LOGS_INPUT)?,
-                    )
+                    Self::GetDeploymentLogs(decode(body, shape)?)
                 }
-                Operation::GetEnvironment => {
-                    Self::GetEnvironment(decode(body, &validate::GET_ENVIRONMENT_INPUT)?)
-                }
+                Operation::GetEnvironment => Self::GetEnvironment(decode(body, shape)?),
                 Operation::GetEnvironmentAccountConnection => {
-                    Self::GetEnvironmentAccountConnection(
-                        decode(
-                            body,
-                            &validate::GET_ENVIRONMENT_ACCOUNT_CONNECTION_INPUT,
-                        )?,
-                    )
+                    Self::GetEnvironmentAccountConnection(decode(body, shape)?)
                 }
                 Operation::GetEnvironmentTemplate => {
-                    Self::GetEnvironmentTemplate(
-                        decode(body, &validate::GET_ENVIRONMENT_TEMPLATE_INPUT)?,
-                    )
+                    Self::GetEnvironmentTemplate(decode(body, shape)?)
                 }
                 Operation::GetEnvironmentTemplateVersion => {
-                    Self::GetEnvironmentTemplateVersion(
-                        decode(body, &validate::GET_ENVIRONMENT_TEMPLATE_VERSION_INPUT)?,
-                    )
+                    Self::GetEnvironmentTemplateVersion(decode(body, shape)?)
                 }
-                Operation::GetGroup => {
-                    Self::GetGroup(decode(body, &validate::GET_GROUP_INPUT)?)
-                }
-                Operation::GetInlinePolicy => {
-                    Self::GetInlinePolicy(
-                        decode(body, &validate::GET_INLINE_POLICY_INPUT)?,
-                    )
-                }
-                Operation::GetPolicy => {
-                    Self::GetPolicy(decode(body, &validate::GET_POLICY_INPUT)?)
-                }
-                Operation::GetRepository => {
-                    Self::GetRepository(decode(body, &validate::GET_REPOSITORY_INPUT)?)
-                }
+                Operation::GetGroup => Self::GetGroup(decode(body, shape)?),
+                Operation::GetInlinePolicy => Self::GetInlinePolicy(decode(body, shape)?),
+                Operation::GetPolicy => Self::GetPolicy(decode(body, shape)?),
+                Operation::GetRepository => Self::GetRepository(decode(body, shape)?),
                 Operation::GetRepositorySyncStatus => {
-                    Self::GetRepositorySyncStatus(
-                        decode(body, &validate::GET_REPOSITORY_SYNC_STATUS_INPUT)?,
-                    )
+                    Self::GetRepositorySyncStatus(decode(body, shape)?)
                 }
                 Operation::GetResourcesSummary => {
-                    Self::GetResourcesSummary(
-                        decode(body, &validate::GET_RESOURCES_SUMMARY_INPUT)?,
-                    )
+                    Self::GetResourcesSummary(decode(body, shape)?)
                 }
-                Operation::GetService => {
-                    Self::GetService(decode(body, &validate::GET_SERVICE_INPUT)?)
-                }
+                Operation::GetService => Self::GetService(decode(body, shape)?),
                 Operation::GetServiceInstance => {
-                    Self::GetServiceInstance(
-                        decode(body, &validate::GET_SERVICE_INSTANCE_INPUT)?,
-                    )
+                    Self::GetServiceInstance(decode(body, shape)?)
                 }
                 Operation::GetServiceInstanceSyncStatus => {
-                    Self::GetServiceInstanceSyncStatus(
-                        decode(body, &validate::GET_SERVICE_INSTANCE_SYNC_STATUS_INPUT)?,
-                    )
+                    Self::GetServiceInstanceSyncStatus(decode(body, shape)?)
                 }
                 Operation::GetServiceSyncBlockerSummary => {
-                    Self::GetServiceSyncBlockerSummary(
-                        decode(body, &validate::GET_SERVICE_SYNC_BLOCKER_SUMMARY_INPUT)?,
-                    )
+                    Self::GetServiceSyncBlockerSummary(decode(body, shape)?)
                 }
                 Operation::GetServiceSyncConfig => {
-                    Self::GetServiceSyncConfig(
-                        decode(body, &validate::GET_SERVICE_SYNC_CONFIG_INPUT)?,
-                    )
+                    Self::GetServiceSyncConfig(decode(body, shape)?)
                 }
                 Operation::GetServiceTemplate => {
-                    Self::GetServiceTemplate(
-                        decode(body, &validate::GET_SERVICE_TEMPLATE_INPUT)?,
-                    )
+                    Self::GetServiceTemplate(decode(body, shape)?)
                 }
                 Operation::GetServiceTemplateVersion => {
-                    Self::GetServiceTemplateVersion(
-                        decode(body, &validate::GET_SERVICE_TEMPLATE_VERSION_INPUT)?,
-                    )
+                    Self::GetServiceTemplateVersion(decode(body, shape)?)
                 }
                 Operation::GetTemplateSyncConfig => {
-                    Self::GetTemplateSyncConfig(
-                        decode(body, &validate::GET_TEMPLATE_SYNC_CONFIG_INPUT)?,
-                    )
+                    Self::GetTemplateSyncConfig(decode(body, shape)?)
                 }
                 Operation::GetTemplateSyncStatus => {
-                    Self::GetTemplateSyncStatus(
-                        decode(body, &validate::GET_TEMPLATE_SYNC_STATUS_INPUT)?,
-                    )
+                    Self::GetTemplateSyncStatus(decode(body, shape)?)
                 }
-                Operation::GetUser => {
-                    Self::GetUser(decode(body, &validate::GET_USER_INPUT)?)
-                }
-                Operation::ListAccessKeys => {
-                    Self::ListAccessKeys(
-                        decode(body, &validate::LIST_ACCESS_KEYS_INPUT)?,
-                    )
-                }
-                Operation::ListAccounts => {
-                    Self::ListAccounts(decode(body, &validate::LIST_ACCOUNTS_INPUT)?)
+                Operation::GetUser => Self::GetUser(decode(body, shape)?),
+                Operation::ListAccessKeys => Self::ListAccessKeys(decode(body, shape)?),
+                Operation::ListAccounts => Self::ListAccounts(decode(body, shape)?),
+                Operation::ListAuditRecords => {
+                    Self::ListAuditRecords(decode(body, shape)?)
                 }
                 Operation::ListComponentOutputs => {
-                    Self::ListComponentOutputs(
-                        decode(body, &validate::LIST_COMPONENT_OUTPUTS_INPUT)?,
-                    )
+                    Self::ListComponentOutputs(decode(body, shape)?)
                 }
                 Operation::ListComponentProvisionedResources => {
-                    Self::ListComponentProvisionedResources(
-                        decode(
-                            body,
-                            &validate::LIST_COMPONENT_PROVISIONED_RESOURCES_INPUT,
-                        )?,
-                    )
+                    Self::ListComponentProvisionedResources(decode(body, shape)?)
                 }
-                Operation::ListComponents => {
-                    Self::ListComponents(decode(body, &validate::LIST_COMPONENTS_INPUT)?)
-                }
-                Operation::ListDeployments => {
-                    Self::ListDeployments(
-                        decode(body, &validate::LIST_DEPLOYMENTS_INPUT)?,
-                    )
-                }
+                Operation::ListComponents => Self::ListComponents(decode(body, shape)?),
+                Operation::ListDeployments => Self::ListDeployments(decode(body, shape)?),
                 Operation::ListEnvironmentAccountConnections => {
-                    Self::ListEnvironmentAccountConnections(
-                        decode(
-                            body,
-                            &validate::LIST_ENVIRONMENT_ACCOUNT_CONNECTIONS_INPUT,
-                        )?,
-                    )
+                    Self::ListEnvironmentAccountConnections(decode(body, shape)?)
                 }
                 Operation::ListEnvironmentOutputs => {
-                    Self::ListEnvironmentOutputs(
-                        decode(body, &validate::LIST_ENVIRONMENT_OUTPUTS_INPUT)?,
-                    )
+                    Self::ListEnvironmentOutputs(decode(body, shape)?)
                 }
                 Operation::ListEnvironmentProvisionedResources => {
-                    Self::ListEnvironmentProvisionedResources(
-                        decode(
-                            body,
-                            &validate::LIST_ENVIRONMENT_PROVISIONED_RESOURCES_INPUT,
-                        )?,
-                    )
+                    Self::ListEnvironmentProvisionedResources(decode(body, shape)?)
                 }
                 Operation::ListEnvironmentTemplateVersions => {
-                    Self::ListEnvironmentTemplateVersions(
-                        decode(
-                            body,
-                            &validate::LIST_ENVIRONMENT_TEMPLATE_VERSIONS_INPUT,
-                        )?,
-                    )
+                    Self::ListEnvironmentTemplateVersions(decode(body, shape)?)
                 }
                 Operation::ListEnvironmentTemplates => {
-                    Self::ListEnvironmentTemplates(
-                        decode(body, &validate::LIST_ENVIRONMENT_TEMPLATES_INPUT)?,
-                    )
+                    Self::ListEnvironmentTemplates(decode(body, shape)?)
                 }
                 Operation::ListEnvironments => {
-                    Self::ListEnvironments(
-                        decode(body, &validate::LIST_ENVIRONMENTS_INPUT)?,
-                    )
+                    Self::ListEnvironments(decode(body, shape)?)
                 }
-                Operation::ListGroups => {
-                    Self::ListGroups(decode(body, &validate::LIST_GROUPS_INPUT)?)
+                Operation::ListEventDeliveries => {
+                    Self::ListEventDeliveries(decode(body, shape)?)
                 }
-                Operation::ListPolicies => {
-                    Self::ListPolicies(decode(body, &validate::LIST_POLICIES_INPUT)?)
-                }
+                Operation::ListGroups => Self::ListGroups(decode(body, shape)?),
+                Operation::ListPolicies => Self::ListPolicies(decode(body, shape)?),
                 Operation::ListRepositories => {
-                    Self::ListRepositories(
-                        decode(body, &validate::LIST_REPOSITORIES_INPUT)?,
-                    )
+                    Self::ListRepositories(decode(body, shape)?)
                 }
                 Operation::ListRepositorySyncDefinitions => {
-                    Self::ListRepositorySyncDefinitions(
-                        decode(body, &validate::LIST_REPOSITORY_SYNC_DEFINITIONS_INPUT)?,
-                    )
+                    Self::ListRepositorySyncDefinitions(decode(body, shape)?)
                 }
                 Operation::ListServiceInstanceOutputs => {
-                    Self::ListServiceInstanceOutputs(
-                        decode(body, &validate::LIST_SERVICE_INSTANCE_OUTPUTS_INPUT)?,
-                    )
+                    Self::ListServiceInstanceOutputs(decode(body, shape)?)
                 }
                 Operation::ListServiceInstanceProvisionedResources => {
-                    Self::ListServiceInstanceProvisionedResources(
-                        decode(
-                            body,
-                            &validate::LIST_SERVICE_INSTANCE_PROVISIONED_RESOURCES_INPUT,
-                        )?,
-                    )
+                    Self::ListServiceInstanceProvisionedResources(decode(body, shape)?)
                 }
                 Operation::ListServiceInstances => {
-                    Self::ListServiceInstances(
-                        decode(body, &validate::LIST_SERVICE_INSTANCES_INPUT)?,
-                    )
+                    Self::ListServiceInstances(decode(body, shape)?)
                 }
                 Operation::ListServicePipelineOutputs => {
-                    Self::ListServicePipelineOutputs(
-                        decode(body, &validate::LIST_SERVICE_PIPELINE_OUTPUTS_INPUT)?,
-                    )
+                    Self::ListServicePipelineOutputs(decode(body, shape)?)
                 }
                 Operation::ListServicePipelineProvisionedResources => {
-                    Self::ListServicePipelineProvisionedResources(
-                        decode(
-                            body,
-                            &validate::LIST_SERVICE_PIPELINE_PROVISIONED_RESOURCES_INPUT,
-                        )?,
-                    )
+                    Self::ListServicePipelineProvisionedResources(decode(body, shape)?)
                 }
                 Operation::ListServiceTemplateVersions => {
-                    Self::ListServiceTemplateVersions(
-                        decode(body, &validate::LIST_SERVICE_TEMPLATE_VERSIONS_INPUT)?,
-                    )
+                    Self::ListServiceTemplateVersions(decode(body, shape)?)
                 }
                 Operation::ListServiceTemplates => {
-                    Self::ListServiceTemplates(
-                        decode(body, &validate::LIST_SERVICE_TEMPLATES_INPUT)?,
-                    )
+                    Self::ListServiceTemplates(decode(body, shape)?)
                 }
-                Operation::ListServices => {
-                    Self::ListServices(decode(body, &validate::LIST_SERVICES_INPUT)?)
-                }
+                Operation::ListServices => Self::ListServices(decode(body, shape)?),
                 Operation::ListTagsForResource => {
-                    Self::ListTagsForResource(
-                        decode(body, &validate::LIST_TAGS_FOR_RESOURCE_INPUT)?,
-                    )
+                    Self::ListTagsForResource(decode(body, shape)?)
                 }
-                Operation::ListUsers => {
-                    Self::ListUsers(decode(body, &validate::LIST_USERS_INPUT)?)
-                }
+                Operation::ListUsers => Self::ListUsers(decode(body, shape)?),
                 Operation::NotifyResourceDeploymentStatusChange => {
-                    Self::NotifyResourceDeploymentStatusChange(
-                        decode(
-                            body,
-                            &validate::NOTIFY_RESOURCE_DEPLOYMENT_STATUS_CHANGE_INPUT,
-                        )?,
-                    )
+                    Self::NotifyResourceDeploymentStatusChange(decode(body, shape)?)
                 }
-                Operation::PutInlinePolicy => {
-                    Self::PutInlinePolicy(
-                        decode(body, &validate::PUT_INLINE_POLICY_INPUT)?,
-                    )
-                }
-                Operation::Redeploy => {
-                    Self::Redeploy(decode(body, &validate::REDEPLOY_INPUT)?)
-                }
+                Operation::PutInlinePolicy => Self::PutInlinePolicy(decode(body, shape)?),
+                Operation::RedeliverEvents => Self::RedeliverEvents(decode(body, shape)?),
+                Operation::Redeploy => Self::Redeploy(decode(body, shape)?),
                 Operation::RejectEnvironmentAccountConnection => {
-                    Self::RejectEnvironmentAccountConnection(
-                        decode(
-                            body,
-                            &validate::REJECT_ENVIRONMENT_ACCOUNT_CONNECTION_INPUT,
-                        )?,
-                    )
+                    Self::RejectEnvironmentAccountConnection(decode(body, shape)?)
                 }
                 Operation::RemoveUserFromGroup => {
-                    Self::RemoveUserFromGroup(
-                        decode(body, &validate::REMOVE_USER_FROM_GROUP_INPUT)?,
-                    )
+                    Self::RemoveUserFromGroup(decode(body, shape)?)
                 }
-                Operation::SimulatePolicy => {
-                    Self::SimulatePolicy(decode(body, &validate::SIMULATE_POLICY_INPUT)?)
-                }
-                Operation::TagResource => {
-                    Self::TagResource(decode(body, &validate::TAG_RESOURCE_INPUT)?)
-                }
-                Operation::UntagResource => {
-                    Self::UntagResource(decode(body, &validate::UNTAG_RESOURCE_INPUT)?)
-                }
-                Operation::UpdateAccessKey => {
-                    Self::UpdateAccessKey(
-                        decode(body, &validate::UPDATE_ACCESS_KEY_INPUT)?,
-                    )
-                }
+                Operation::SimulatePolicy => Self::SimulatePolicy(decode(body, shape)?),
+                Operation::TagResource => Self::TagResource(decode(body, shape)?),
+                Operation::UntagResource => Self::UntagResource(decode(body, shape)?),
+                Operation::UpdateAccessKey => Self::UpdateAccessKey(decode(body, shape)?),
                 Operation::UpdateAccountSettings => {
-                    Self::UpdateAccountSettings(
-                        decode(body, &validate::UPDATE_ACCOUNT_SETTINGS_INPUT)?,
-                    )
+                    Self::UpdateAccountSettings(decode(body, shape)?)
                 }
-                Operation::UpdateComponent => {
-                    Self::UpdateComponent(
-                        decode(body, &validate::UPDATE_COMPONENT_INPUT)?,
-                    )
-                }
+                Operation::UpdateComponent => Self::UpdateComponent(decode(body, shape)?),
                 Operation::UpdateEnvironment => {
-                    Self::UpdateEnvironment(
-                        decode(body, &validate::UPDATE_ENVIRONMENT_INPUT)?,
-                    )
+                    Self::UpdateEnvironment(decode(body, shape)?)
                 }
                 Operation::UpdateEnvironmentAccountConnection => {
-                    Self::UpdateEnvironmentAccountConnection(
-                        decode(
-                            body,
-                            &validate::UPDATE_ENVIRONMENT_ACCOUNT_CONNECTION_INPUT,
-                        )?,
-                    )
+                    Self::UpdateEnvironmentAccountConnection(decode(body, shape)?)
                 }
                 Operation::UpdateEnvironmentTemplate => {
-                    Self::UpdateEnvironmentTemplate(
-                        decode(body, &validate::UPDATE_ENVIRONMENT_TEMPLATE_INPUT)?,
-                    )
+                    Self::UpdateEnvironmentTemplate(decode(body, shape)?)
                 }
                 Operation::UpdateEnvironmentTemplateVersion => {
-                    Self::UpdateEnvironmentTemplateVersion(
-                        decode(
-                            body,
-                            &validate::UPDATE_ENVIRONMENT_TEMPLATE_VERSION_INPUT,
-                        )?,
-                    )
+                    Self::UpdateEnvironmentTemplateVersion(decode(body, shape)?)
                 }
-                Operation::UpdatePolicy => {
-                    Self::UpdatePolicy(decode(body, &validate::UPDATE_POLICY_INPUT)?)
-                }
-                Operation::UpdateService => {
-                    Self::UpdateService(decode(body, &validate::UPDATE_SERVICE_INPUT)?)
-                }
+                Operation::UpdatePolicy => Self::UpdatePolicy(decode(body, shape)?),
+                Operation::UpdateService => Self::UpdateService(decode(body, shape)?),
                 Operation::UpdateServiceInstance => {
-                    Self::UpdateServiceInstance(
-                        decode(body, &validate::UPDATE_SERVICE_INSTANCE_INPUT)?,
-                    )
+                    Self::UpdateServiceInstance(decode(body, shape)?)
                 }
                 Operation::UpdateServicePipeline => {
-                    Self::UpdateServicePipeline(
-                        decode(body, &validate::UPDATE_SERVICE_PIPELINE_INPUT)?,
-                    )
+                    Self::UpdateServicePipeline(decode(body, shape)?)
                 }
                 Operation::UpdateServiceSyncBlocker => {
-                    Self::UpdateServiceSyncBlocker(
-                        decode(body, &validate::UPDATE_SERVICE_SYNC_BLOCKER_INPUT)?,
-                    )
+                    Self::UpdateServiceSyncBlocker(decode(body, shape)?)
                 }
                 Operation::UpdateServiceSyncConfig => {
-                    Self::UpdateServiceSyncConfig(
-                        decode(body, &validate::UPDATE_SERVICE_SYNC_CONFIG_INPUT)?,
-                    )
+                    Self::UpdateServiceSyncConfig(decode(body, shape)?)
                 }
                 Operation::UpdateServiceTemplate => {
-                    Self::UpdateServiceTemplate(
-                        decode(body, &validate::UPDATE_SERVICE_TEMPLATE_INPUT)?,
-                    )
+                    Self::UpdateServiceTemplate(decode(body, shape)?)
                 }
                 Operation::UpdateServiceTemplateVersion => {
-                    Self::UpdateServiceTemplateVersion(
-                        decode(body, &validate::UPDATE_SERVICE_TEMPLATE_VERSION_INPUT)?,
-                    )
+                    Self::UpdateServiceTemplateVersion(decode(body, shape)?)
                 }
                 Operation::UpdateTemplateSyncConfig => {
-                    Self::UpdateTemplateSyncConfig(
-                        decode(body, &validate::UPDATE_TEMPLATE_SYNC_CONFIG_INPUT)?,
-                    )
+                    Self::UpdateTemplateSyncConfig(decode(body, shape)?)
                 }
-                Operation::UpdateUser => {
-                    Self::UpdateUser(decode(body, &validate::UPDATE_USER_INPUT)?)
-                }
+                Operation::UpdateUser => Self::UpdateUser(decode(body, shape)?),
             },
         )
     }
@@ -1385,6 +1099,7 @@ impl Request {
             Self::GetUser(value) => to_json(value),
             Self::ListAccessKeys(value) => to_json(value),
             Self::ListAccounts(value) => to_json(value),
+            Self::ListAuditRecords(value) => to_json(value),
             Self::ListComponentOutputs(value) => to_json(value),
             Self::ListComponentProvisionedResources(value) => to_json(value),
             Self::ListComponents(value) => to_json(value),
@@ -1395,6 +1110,7 @@ impl Request {
             Self::ListEnvironmentTemplateVersions(value) => to_json(value),
             Self::ListEnvironmentTemplates(value) => to_json(value),
             Self::ListEnvironments(value) => to_json(value),
+            Self::ListEventDeliveries(value) => to_json(value),
             Self::ListGroups(value) => to_json(value),
             Self::ListPolicies(value) => to_json(value),
             Self::ListRepositories(value) => to_json(value),
@@ -1411,6 +1127,7 @@ impl Request {
             Self::ListUsers(value) => to_json(value),
             Self::NotifyResourceDeploymentStatusChange(value) => to_json(value),
             Self::PutInlinePolicy(value) => to_json(value),
+            Self::RedeliverEvents(value) => to_json(value),
             Self::Redeploy(value) => to_json(value),
             Self::RejectEnvironmentAccountConnection(value) => to_json(value),
             Self::RemoveUserFromGroup(value) => to_json(value),
@@ -1537,6 +1254,7 @@ impl Request {
             Self::GetUser(_) => Operation::GetUser,
             Self::ListAccessKeys(_) => Operation::ListAccessKeys,
             Self::ListAccounts(_) => Operation::ListAccounts,
+            Self::ListAuditRecords(_) => Operation::ListAuditRecords,
             Self::ListComponentOutputs(_) => Operation::ListComponentOutputs,
             Self::ListComponentProvisionedResources(_) => {
                 Operation::ListComponentProvisionedResources
@@ -1555,6 +1273,7 @@ impl Request {
             }
             Self::ListEnvironmentTemplates(_) => Operation::ListEnvironmentTemplates,
             Self::ListEnvironments(_) => Operation::ListEnvironments,
+            Self::ListEventDeliveries(_) => Operation::ListEventDeliveries,
             Self::ListGroups(_) => Operation::ListGroups,
             Self::ListPolicies(_) => Operation::ListPolicies,
             Self::ListRepositories(_) => Operation::ListRepositories,
@@ -1581,6 +1300,7 @@ impl Request {
                 Operation::NotifyResourceDeploymentStatusChange
             }
             Self::PutInlinePolicy(_) => Operation::PutInlinePolicy,
+            Self::RedeliverEvents(_) => Operation::RedeliverEvents,
             Self::Redeploy(_) => Operation::Redeploy,
             Self::RejectEnvironmentAccountConnection(_) => {
                 Operation::RejectEnvironmentAccountConnection
@@ -1613,5 +1333,209 @@ impl Request {
             Self::UpdateTemplateSyncConfig(_) => Operation::UpdateTemplateSyncConfig,
             Self::UpdateUser(_) => Operation::UpdateUser,
         }
+    }
+}
+/// What the input of an operation must be.
+pub(crate) fn shape(operation: Operation) -> &'static Shape {
+    match operation {
+        Operation::AcceptEnvironmentAccountConnection => {
+            &validate::ACCEPT_ENVIRONMENT_ACCOUNT_CONNECTION_INPUT
+        }
+        Operation::AddUserToGroup => &validate::ADD_USER_TO_GROUP_INPUT,
+        Operation::AttachPolicy => &validate::ATTACH_POLICY_INPUT,
+        Operation::CancelComponentDeployment => {
+            &validate::CANCEL_COMPONENT_DEPLOYMENT_INPUT
+        }
+        Operation::CancelEnvironmentDeployment => {
+            &validate::CANCEL_ENVIRONMENT_DEPLOYMENT_INPUT
+        }
+        Operation::CancelServiceInstanceDeployment => {
+            &validate::CANCEL_SERVICE_INSTANCE_DEPLOYMENT_INPUT
+        }
+        Operation::CancelServicePipelineDeployment => {
+            &validate::CANCEL_SERVICE_PIPELINE_DEPLOYMENT_INPUT
+        }
+        Operation::CreateAccessKey => &validate::CREATE_ACCESS_KEY_INPUT,
+        Operation::CreateAccount => &validate::CREATE_ACCOUNT_INPUT,
+        Operation::CreateComponent => &validate::CREATE_COMPONENT_INPUT,
+        Operation::CreateEnvironment => &validate::CREATE_ENVIRONMENT_INPUT,
+        Operation::CreateEnvironmentAccountConnection => {
+            &validate::CREATE_ENVIRONMENT_ACCOUNT_CONNECTION_INPUT
+        }
+        Operation::CreateEnvironmentTemplate => {
+            &validate::CREATE_ENVIRONMENT_TEMPLATE_INPUT
+        }
+        Operation::CreateEnvironmentTemplateVersion => {
+            &validate::CREATE_ENVIRONMENT_TEMPLATE_VERSION_INPUT
+        }
+        Operation::CreateGroup => &validate::CREATE_GROUP_INPUT,
+        Operation::CreatePolicy => &validate::CREATE_POLICY_INPUT,
+        Operation::CreateRepository => &validate::CREATE_REPOSITORY_INPUT,
+        Operation::CreateService => &validate::CREATE_SERVICE_INPUT,
+        Operation::CreateServiceInstance => &validate::CREATE_SERVICE_INSTANCE_INPUT,
+        Operation::CreateServiceSyncConfig => &validate::CREATE_SERVICE_SYNC_CONFIG_INPUT,
+        Operation::CreateServiceTemplate => &validate::CREATE_SERVICE_TEMPLATE_INPUT,
+        Operation::CreateServiceTemplateVersion => {
+            &validate::CREATE_SERVICE_TEMPLATE_VERSION_INPUT
+        }
+        Operation::CreateTemplateSyncConfig => {
+            &validate::CREATE_TEMPLATE_SYNC_CONFIG_INPUT
+        }
+        Operation::CreateUser => &validate::CREATE_USER_INPUT,
+        Operation::DeleteAccessKey => &validate::DELETE_ACCESS_KEY_INPUT,
+        Operation::DeleteComponent => &validate::DELETE_COMPONENT_INPUT,
+        Operation::DeleteDeployment => &validate::DELETE_DEPLOYMENT_INPUT,
+        Operation::DeleteEnvironment => &validate::DELETE_ENVIRONMENT_INPUT,
+        Operation::DeleteEnvironmentAccountConnection => {
+            &validate::DELETE_ENVIRONMENT_ACCOUNT_CONNECTION_INPUT
+        }
+        Operation::DeleteEnvironmentTemplate => {
+            &validate::DELETE_ENVIRONMENT_TEMPLATE_INPUT
+        }
+        Operation::DeleteEnvironmentTemplateVersion => {
+            &validate::DELETE_ENVIRONMENT_TEMPLATE_VERSION_INPUT
+        }
+        Operation::DeleteGroup => &validate::DELETE_GROUP_INPUT,
+        Operation::DeleteInlinePolicy => &validate::DELETE_INLINE_POLICY_INPUT,
+        Operation::DeletePolicy => &validate::DELETE_POLICY_INPUT,
+        Operation::DeleteRepository => &validate::DELETE_REPOSITORY_INPUT,
+        Operation::DeleteService => &validate::DELETE_SERVICE_INPUT,
+        Operation::DeleteServiceSyncConfig => &validate::DELETE_SERVICE_SYNC_CONFIG_INPUT,
+        Operation::DeleteServiceTemplate => &validate::DELETE_SERVICE_TEMPLATE_INPUT,
+        Operation::DeleteServiceTemplateVersion => {
+            &validate::DELETE_SERVICE_TEMPLATE_VERSION_INPUT
+        }
+        Operation::DeleteTemplateSyncConfig => {
+            &validate::DELETE_TEMPLATE_SYNC_CONFIG_INPUT
+        }
+        Operation::DeleteUser => &validate::DELETE_USER_INPUT,
+        Operation::DetachPolicy => &validate::DETACH_POLICY_INPUT,
+        Operation::ForceDelete => &validate::FORCE_DELETE_INPUT,
+        Operation::GetAccountSettings => &validate::GET_ACCOUNT_SETTINGS_INPUT,
+        Operation::GetComponent => &validate::GET_COMPONENT_INPUT,
+        Operation::GetDeployment => &validate::GET_DEPLOYMENT_INPUT,
+        Operation::GetDeploymentLogs => &validate::GET_DEPLOYMENT_LOGS_INPUT,
+        Operation::GetEnvironment => &validate::GET_ENVIRONMENT_INPUT,
+        Operation::GetEnvironmentAccountConnection => {
+            &validate::GET_ENVIRONMENT_ACCOUNT_CONNECTION_INPUT
+        }
+        Operation::GetEnvironmentTemplate => &validate::GET_ENVIRONMENT_TEMPLATE_INPUT,
+        Operation::GetEnvironmentTemplateVersion => {
+            &validate::GET_ENVIRONMENT_TEMPLATE_VERSION_INPUT
+        }
+        Operation::GetGroup => &validate::GET_GROUP_INPUT,
+        Operation::GetInlinePolicy => &validate::GET_INLINE_POLICY_INPUT,
+        Operation::GetPolicy => &validate::GET_POLICY_INPUT,
+        Operation::GetRepository => &validate::GET_REPOSITORY_INPUT,
+        Operation::GetRepositorySyncStatus => &validate::GET_REPOSITORY_SYNC_STATUS_INPUT,
+        Operation::GetResourcesSummary => &validate::GET_RESOURCES_SUMMARY_INPUT,
+        Operation::GetService => &validate::GET_SERVICE_INPUT,
+        Operation::GetServiceInstance => &validate::GET_SERVICE_INSTANCE_INPUT,
+        Operation::GetServiceInstanceSyncStatus => {
+            &validate::GET_SERVICE_INSTANCE_SYNC_STATUS_INPUT
+        }
+        Operation::GetServiceSyncBlockerSummary => {
+            &validate::GET_SERVICE_SYNC_BLOCKER_SUMMARY_INPUT
+        }
+        Operation::GetServiceSyncConfig => &validate::GET_SERVICE_SYNC_CONFIG_INPUT,
+        Operation::GetServiceTemplate => &validate::GET_SERVICE_TEMPLATE_INPUT,
+        Operation::GetServiceTemplateVersion => {
+            &validate::GET_SERVICE_TEMPLATE_VERSION_INPUT
+        }
+        Operation::GetTemplateSyncConfig => &validate::GET_TEMPLATE_SYNC_CONFIG_INPUT,
+        Operation::GetTemplateSyncStatus => &validate::GET_TEMPLATE_SYNC_STATUS_INPUT,
+        Operation::GetUser => &validate::GET_USER_INPUT,
+        Operation::ListAccessKeys => &validate::LIST_ACCESS_KEYS_INPUT,
+        Operation::ListAccounts => &validate::LIST_ACCOUNTS_INPUT,
+        Operation::ListAuditRecords => &validate::LIST_AUDIT_RECORDS_INPUT,
+        Operation::ListComponentOutputs => &validate::LIST_COMPONENT_OUTPUTS_INPUT,
+        Operation::ListComponentProvisionedResources => {
+            &validate::LIST_COMPONENT_PROVISIONED_RESOURCES_INPUT
+        }
+        Operation::ListComponents => &validate::LIST_COMPONENTS_INPUT,
+        Operation::ListDeployments => &validate::LIST_DEPLOYMENTS_INPUT,
+        Operation::ListEnvironmentAccountConnections => {
+            &validate::LIST_ENVIRONMENT_ACCOUNT_CONNECTIONS_INPUT
+        }
+        Operation::ListEnvironmentOutputs => &validate::LIST_ENVIRONMENT_OUTPUTS_INPUT,
+        Operation::ListEnvironmentProvisionedResources => {
+            &validate::LIST_ENVIRONMENT_PROVISIONED_RESOURCES_INPUT
+        }
+        Operation::ListEnvironmentTemplateVersions => {
+            &validate::LIST_ENVIRONMENT_TEMPLATE_VERSIONS_INPUT
+        }
+        Operation::ListEnvironmentTemplates => {
+            &validate::LIST_ENVIRONMENT_TEMPLATES_INPUT
+        }
+        Operation::ListEnvironments => &validate::LIST_ENVIRONMENTS_INPUT,
+        Operation::ListEventDeliveries => &validate::LIST_EVENT_DELIVERIES_INPUT,
+        Operation::ListGroups => &validate::LIST_GROUPS_INPUT,
+        Operation::ListPolicies => &validate::LIST_POLICIES_INPUT,
+        Operation::ListRepositories => &validate::LIST_REPOSITORIES_INPUT,
+        Operation::ListRepositorySyncDefinitions => {
+            &validate::LIST_REPOSITORY_SYNC_DEFINITIONS_INPUT
+        }
+        Operation::ListServiceInstanceOutputs => {
+            &validate::LIST_SERVICE_INSTANCE_OUTPUTS_INPUT
+        }
+        Operation::ListServiceInstanceProvisionedResources => {
+            &validate::LIST_SERVICE_INSTANCE_PROVISIONED_RESOURCES_INPUT
+        }
+        Operation::ListServiceInstances => &validate::LIST_SERVICE_INSTANCES_INPUT,
+        Operation::ListServicePipelineOutputs => {
+            &validate::LIST_SERVICE_PIPELINE_OUTPUTS_INPUT
+        }
+        Operation::ListServicePipelineProvisionedResources => {
+            &validate::LIST_SERVICE_PIPELINE_PROVISIONED_RESOURCES_INPUT
+        }
+        Operation::ListServiceTemplateVersions => {
+            &validate::LIST_SERVICE_TEMPLATE_VERSIONS_INPUT
+        }
+        Operation::ListServiceTemplates => &validate::LIST_SERVICE_TEMPLATES_INPUT,
+        Operation::ListServices => &validate::LIST_SERVICES_INPUT,
+        Operation::ListTagsForResource => &validate::LIST_TAGS_FOR_RESOURCE_INPUT,
+        Operation::ListUsers => &validate::LIST_USERS_INPUT,
+        Operation::NotifyResourceDeploymentStatusChange => {
+            &validate::NOTIFY_RESOURCE_DEPLOYMENT_STATUS_CHANGE_INPUT
+        }
+        Operation::PutInlinePolicy => &validate::PUT_INLINE_POLICY_INPUT,
+        Operation::RedeliverEvents => &validate::REDELIVER_EVENTS_INPUT,
+        Operation::Redeploy => &validate::REDEPLOY_INPUT,
+        Operation::RejectEnvironmentAccountConnection => {
+            &validate::REJECT_ENVIRONMENT_ACCOUNT_CONNECTION_INPUT
+        }
+        Operation::RemoveUserFromGroup => &validate::REMOVE_USER_FROM_GROUP_INPUT,
+        Operation::SimulatePolicy => &validate::SIMULATE_POLICY_INPUT,
+        Operation::TagResource => &validate::TAG_RESOURCE_INPUT,
+        Operation::UntagResource => &validate::UNTAG_RESOURCE_INPUT,
+        Operation::UpdateAccessKey => &validate::UPDATE_ACCESS_KEY_INPUT,
+        Operation::UpdateAccountSettings => &validate::UPDATE_ACCOUNT_SETTINGS_INPUT,
+        Operation::UpdateComponent => &validate::UPDATE_COMPONENT_INPUT,
+        Operation::UpdateEnvironment => &validate::UPDATE_ENVIRONMENT_INPUT,
+        Operation::UpdateEnvironmentAccountConnection => {
+            &validate::UPDATE_ENVIRONMENT_ACCOUNT_CONNECTION_INPUT
+        }
+        Operation::UpdateEnvironmentTemplate => {
+            &validate::UPDATE_ENVIRONMENT_TEMPLATE_INPUT
+        }
+        Operation::UpdateEnvironmentTemplateVersion => {
+            &validate::UPDATE_ENVIRONMENT_TEMPLATE_VERSION_INPUT
+        }
+        Operation::UpdatePolicy => &validate::UPDATE_POLICY_INPUT,
+        Operation::UpdateService => &validate::UPDATE_SERVICE_INPUT,
+        Operation::UpdateServiceInstance => &validate::UPDATE_SERVICE_INSTANCE_INPUT,
+        Operation::UpdateServicePipeline => &validate::UPDATE_SERVICE_PIPELINE_INPUT,
+        Operation::UpdateServiceSyncBlocker => {
+            &validate::UPDATE_SERVICE_SYNC_BLOCKER_INPUT
+        }
+        Operation::UpdateServiceSyncConfig => &validate::UPDATE_SERVICE_SYNC_CONFIG_INPUT,
+        Operation::UpdateServiceTemplate => &validate::UPDATE_SERVICE_TEMPLATE_INPUT,
+        Operation::UpdateServiceTemplateVersion => {
+            &validate::UPDATE_SERVICE_TEMPLATE_VERSION_INPUT
+        }
+        Operation::UpdateTemplateSyncConfig => {
+            &validate::UPDATE_TEMPLATE_SYNC_CONFIG_INPUT
+        }
+        Operation::UpdateUser => &validate::UPDATE_USER_INPUT,
     }
 }

@@ -76,6 +76,7 @@ pub enum Response {
     GetUser(GetUserOutput),
     ListAccessKeys(ListAccessKeysOutput),
     ListAccounts(ListAccountsOutput),
+    ListAuditRecords(ListAuditRecordsOutput),
     ListComponentOutputs(ListComponentOutputsOutput),
     ListComponentProvisionedResources(ListComponentProvisionedResourcesOutput),
     ListComponents(ListComponentsOutput),
@@ -86,6 +87,7 @@ pub enum Response {
     ListEnvironmentTemplateVersions(ListEnvironmentTemplateVersionsOutput),
     ListEnvironmentTemplates(ListEnvironmentTemplatesOutput),
     ListEnvironments(ListEnvironmentsOutput),
+    ListEventDeliveries(ListEventDeliveriesOutput),
     ListGroups(ListGroupsOutput),
     ListPolicies(ListPoliciesOutput),
     ListRepositories(ListRepositoriesOutput),
@@ -106,6 +108,7 @@ pub enum Response {
     ListUsers(ListUsersOutput),
     NotifyResourceDeploymentStatusChange(NotifyResourceDeploymentStatusChangeOutput),
     PutInlinePolicy(PutInlinePolicyOutput),
+    RedeliverEvents(RedeliverEventsOutput),
     Redeploy(RedeployOutput),
     RejectEnvironmentAccountConnection(RejectEnvironmentAccountConnectionOutput),
     RemoveUserFromGroup(RemoveUserFromGroupOutput),
@@ -475,6 +478,11 @@ impl From<ListAccountsOutput> for Response {
         Self::ListAccounts(value)
     }
 }
+impl From<ListAuditRecordsOutput> for Response {
+    fn from(value: ListAuditRecordsOutput) -> Self {
+        Self::ListAuditRecords(value)
+    }
+}
 impl From<ListComponentOutputsOutput> for Response {
     fn from(value: ListComponentOutputsOutput) -> Self {
         Self::ListComponentOutputs(value)
@@ -523,6 +531,11 @@ impl From<ListEnvironmentTemplatesOutput> for Response {
 impl From<ListEnvironmentsOutput> for Response {
     fn from(value: ListEnvironmentsOutput) -> Self {
         Self::ListEnvironments(value)
+    }
+}
+impl From<ListEventDeliveriesOutput> for Response {
+    fn from(value: ListEventDeliveriesOutput) -> Self {
+        Self::ListEventDeliveries(value)
     }
 }
 impl From<ListGroupsOutput> for Response {
@@ -603,6 +616,11 @@ impl From<NotifyResourceDeploymentStatusChangeOutput> for Response {
 impl From<PutInlinePolicyOutput> for Response {
     fn from(value: PutInlinePolicyOutput) -> Self {
         Self::PutInlinePolicy(value)
+    }
+}
+impl From<RedeliverEventsOutput> for Response {
+    fn from(value: RedeliverEventsOutput) -> Self {
+        Self::RedeliverEvents(value)
     }
 }
 impl From<RedeployOutput> for Response {
@@ -929,6 +947,9 @@ impl Response {
                 Operation::ListAccounts => {
                     Self::ListAccounts(serde_json::from_slice(body)?)
                 }
+                Operation::ListAuditRecords => {
+                    Self::ListAuditRecords(serde_json::from_slice(body)?)
+                }
                 Operation::ListComponentOutputs => {
                     Self::ListComponentOutputs(serde_json::from_slice(body)?)
                 }
@@ -964,6 +985,9 @@ impl Response {
                 }
                 Operation::ListEnvironments => {
                     Self::ListEnvironments(serde_json::from_slice(body)?)
+                }
+                Operation::ListEventDeliveries => {
+                    Self::ListEventDeliveries(serde_json::from_slice(body)?)
                 }
                 Operation::ListGroups => Self::ListGroups(serde_json::from_slice(body)?),
                 Operation::ListPolicies => {
@@ -1014,6 +1038,9 @@ impl Response {
                 }
                 Operation::PutInlinePolicy => {
                     Self::PutInlinePolicy(serde_json::from_slice(body)?)
+                }
+                Operation::RedeliverEvents => {
+                    Self::RedeliverEvents(serde_json::from_slice(body)?)
                 }
                 Operation::Redeploy => Self::Redeploy(serde_json::from_slice(body)?),
                 Operation::RejectEnvironmentAccountConnection => {
@@ -1160,6 +1187,7 @@ impl Response {
             Self::GetUser(value) => to_json(value),
             Self::ListAccessKeys(value) => to_json(value),
             Self::ListAccounts(value) => to_json(value),
+            Self::ListAuditRecords(value) => to_json(value),
             Self::ListComponentOutputs(value) => to_json(value),
             Self::ListComponentProvisionedResources(value) => to_json(value),
             Self::ListComponents(value) => to_json(value),
@@ -1170,6 +1198,7 @@ impl Response {
             Self::ListEnvironmentTemplateVersions(value) => to_json(value),
             Self::ListEnvironmentTemplates(value) => to_json(value),
             Self::ListEnvironments(value) => to_json(value),
+            Self::ListEventDeliveries(value) => to_json(value),
             Self::ListGroups(value) => to_json(value),
             Self::ListPolicies(value) => to_json(value),
             Self::ListRepositories(value) => to_json(value),
@@ -1186,6 +1215,7 @@ impl Response {
             Self::ListUsers(value) => to_json(value),
             Self::NotifyResourceDeploymentStatusChange(value) => to_json(value),
             Self::PutInlinePolicy(value) => to_json(value),
+            Self::RedeliverEvents(value) => to_json(value),
             Self::Redeploy(value) => to_json(value),
             Self::RejectEnvironmentAccountConnection(value) => to_json(value),
             Self::RemoveUserFromGroup(value) => to_json(value),
@@ -1312,6 +1342,7 @@ impl Response {
             Self::GetUser(_) => Operation::GetUser,
             Self::ListAccessKeys(_) => Operation::ListAccessKeys,
             Self::ListAccounts(_) => Operation::ListAccounts,
+            Self::ListAuditRecords(_) => Operation::ListAuditRecords,
             Self::ListComponentOutputs(_) => Operation::ListComponentOutputs,
             Self::ListComponentProvisionedResources(_) => {
                 Operation::ListComponentProvisionedResources
@@ -1330,6 +1361,7 @@ impl Response {
             }
             Self::ListEnvironmentTemplates(_) => Operation::ListEnvironmentTemplates,
             Self::ListEnvironments(_) => Operation::ListEnvironments,
+            Self::ListEventDeliveries(_) => Operation::ListEventDeliveries,
             Self::ListGroups(_) => Operation::ListGroups,
             Self::ListPolicies(_) => Operation::ListPolicies,
             Self::ListRepositories(_) => Operation::ListRepositories,
@@ -1356,6 +1388,7 @@ impl Response {
                 Operation::NotifyResourceDeploymentStatusChange
             }
             Self::PutInlinePolicy(_) => Operation::PutInlinePolicy,
+            Self::RedeliverEvents(_) => Operation::RedeliverEvents,
             Self::Redeploy(_) => Operation::Redeploy,
             Self::RejectEnvironmentAccountConnection(_) => {
                 Operation::RejectEnvironmentAccountConnection

@@ -75,6 +75,24 @@ pub(crate) static ATTACH_POLICY_INPUT: Shape = Shape {
         ],
     ),
 };
+pub(crate) static AUDIT_OUTCOME: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Enum(&["DENIED", "FAILED", "SUCCEEDED"]),
+};
+pub(crate) static AUDIT_PRINCIPAL_ARN: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 1, max: Some(2048) },
+        pattern: None,
+    },
+};
+pub(crate) static AUDIT_RESOURCE_ARN: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 1, max: Some(2048) },
+        pattern: None,
+    },
+};
 pub(crate) static AWS_ACCOUNT_ID: Shape = Shape {
     sensitive: false,
     kind: Kind::String {
@@ -1180,6 +1198,28 @@ pub(crate) static ENVIRONMENT_TEMPLATE_FILTER_LIST: Shape = Shape {
         element: &ENVIRONMENT_TEMPLATE_FILTER,
     },
 };
+pub(crate) static EVENT_DELIVERY_STATE: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Enum(&["PENDING", "DEAD"]),
+};
+pub(crate) static EVENT_DESTINATION_NAME: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 1, max: Some(64) },
+        pattern: Some(Pattern::new("^[0-9A-Za-z_.\\-]+$")),
+    },
+};
+pub(crate) static EVENT_ID: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 0, max: None },
+        pattern: Some(
+            Pattern::new(
+                "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+            ),
+        ),
+    },
+};
 pub(crate) static FORCE_DELETE_INPUT: Shape = Shape {
     sensitive: false,
     kind: Kind::Structure(
@@ -1636,6 +1676,58 @@ pub(crate) static LIST_ACCOUNTS_INPUT: Shape = Shape {
         ],
     ),
 };
+pub(crate) static LIST_AUDIT_RECORDS_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "endTime",
+                required: false,
+                shape: &TIMESTAMP,
+            },
+            Member {
+                name: "maxResults",
+                required: false,
+                shape: &MAX_PAGE_RESULTS,
+            },
+            Member {
+                name: "nextToken",
+                required: false,
+                shape: &NEXT_TOKEN,
+            },
+            Member {
+                name: "operation",
+                required: false,
+                shape: &OPERATION_NAME,
+            },
+            Member {
+                name: "outcome",
+                required: false,
+                shape: &AUDIT_OUTCOME,
+            },
+            Member {
+                name: "principalArn",
+                required: false,
+                shape: &AUDIT_PRINCIPAL_ARN,
+            },
+            Member {
+                name: "requestId",
+                required: false,
+                shape: &REQUEST_ID,
+            },
+            Member {
+                name: "resourceArn",
+                required: false,
+                shape: &AUDIT_RESOURCE_ARN,
+            },
+            Member {
+                name: "startTime",
+                required: false,
+                shape: &TIMESTAMP,
+            },
+        ],
+    ),
+};
 pub(crate) static LIST_COMPONENT_OUTPUTS_INPUT: Shape = Shape {
     sensitive: false,
     kind: Kind::Structure(
@@ -1877,6 +1969,38 @@ pub(crate) static LIST_ENVIRONMENTS_INPUT: Shape = Shape {
                 name: "nextToken",
                 required: false,
                 shape: &NEXT_TOKEN,
+            },
+        ],
+    ),
+};
+pub(crate) static LIST_EVENT_DELIVERIES_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "destination",
+                required: false,
+                shape: &EVENT_DESTINATION_NAME,
+            },
+            Member {
+                name: "maxResults",
+                required: false,
+                shape: &MAX_PAGE_RESULTS,
+            },
+            Member {
+                name: "nextToken",
+                required: false,
+                shape: &NEXT_TOKEN,
+            },
+            Member {
+                name: "resourceArn",
+                required: false,
+                shape: &ARN,
+            },
+            Member {
+                name: "state",
+                required: false,
+                shape: &EVENT_DELIVERY_STATE,
             },
         ],
     ),
@@ -2318,6 +2442,13 @@ pub(crate) static NOTIFY_RESOURCE_DEPLOYMENT_STATUS_CHANGE_INPUT_STATUS_MESSAGE_
         pattern: None,
     },
 };
+pub(crate) static OPERATION_NAME: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 1, max: Some(128) },
+        pattern: Some(Pattern::new("^[A-Za-z0-9]+$")),
+    },
+};
 pub(crate) static OPS_FILE_PATH: Shape = Shape {
     sensitive: false,
     kind: Kind::String {
@@ -2436,6 +2567,23 @@ pub(crate) static PUT_INLINE_POLICY_INPUT: Shape = Shape {
         ],
     ),
 };
+pub(crate) static REDELIVER_EVENTS_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "destination",
+                required: true,
+                shape: &EVENT_DESTINATION_NAME,
+            },
+            Member {
+                name: "eventId",
+                required: false,
+                shape: &EVENT_ID,
+            },
+        ],
+    ),
+};
 pub(crate) static REDEPLOY_INPUT: Shape = Shape {
     sensitive: false,
     kind: Kind::Structure(
@@ -2531,6 +2679,17 @@ pub(crate) static REPOSITORY_NAME: Shape = Shape {
 pub(crate) static REPOSITORY_PROVIDER: Shape = Shape {
     sensitive: false,
     kind: Kind::Enum(&["GITHUB", "GITHUB_ENTERPRISE", "BITBUCKET"]),
+};
+pub(crate) static REQUEST_ID: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 0, max: None },
+        pattern: Some(
+            Pattern::new(
+                "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+            ),
+        ),
+    },
 };
 pub(crate) static RESOURCE_DEPLOYMENT_STATUS: Shape = Shape {
     sensitive: false,
@@ -2798,6 +2957,10 @@ pub(crate) static TEMPLATE_VERSION_STATUS: Shape = Shape {
     kind: Kind::Enum(
         &["REGISTRATION_IN_PROGRESS", "REGISTRATION_FAILED", "DRAFT", "PUBLISHED"],
     ),
+};
+pub(crate) static TIMESTAMP: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Timestamp,
 };
 pub(crate) static UNTAG_RESOURCE_INPUT: Shape = Shape {
     sensitive: false,

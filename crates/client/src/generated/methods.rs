@@ -691,6 +691,16 @@ impl Client {
     ) -> Result<ListAccountsOutput, Error> {
         self.call(&input).await
     }
+    /// Calls `ListAuditRecords`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn list_audit_records(
+        &self,
+        input: ListAuditRecordsInput,
+    ) -> Result<ListAuditRecordsOutput, Error> {
+        self.call(&input).await
+    }
     /// Calls `ListComponentOutputs`.
     ///
     /// # Errors
@@ -789,6 +799,16 @@ impl Client {
         &self,
         input: ListEnvironmentsInput,
     ) -> Result<ListEnvironmentsOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `ListEventDeliveries`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn list_event_deliveries(
+        &self,
+        input: ListEventDeliveriesInput,
+    ) -> Result<ListEventDeliveriesOutput, Error> {
         self.call(&input).await
     }
     /// Calls `ListGroups`.
@@ -949,6 +969,16 @@ impl Client {
         &self,
         input: PutInlinePolicyInput,
     ) -> Result<PutInlinePolicyOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `RedeliverEvents`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn redeliver_events(
+        &self,
+        input: RedeliverEventsInput,
+    ) -> Result<RedeliverEventsOutput, Error> {
         self.call(&input).await
     }
     /// Calls `Redeploy`.

@@ -21,6 +21,15 @@ impl Paginated for ListAccountsInput {
         (output.accounts, output.next_token)
     }
 }
+impl Paginated for ListAuditRecordsInput {
+    type Item = AuditRecord;
+    fn set_token(&mut self, token: String) {
+        self.next_token = Some(token);
+    }
+    fn split(output: ListAuditRecordsOutput) -> (Vec<AuditRecord>, Option<String>) {
+        (output.audit_records, output.next_token)
+    }
+}
 impl Paginated for ListComponentOutputsInput {
     type Item = Output;
     fn set_token(&mut self, token: String) {
@@ -121,6 +130,15 @@ impl Paginated for ListEnvironmentsInput {
         output: ListEnvironmentsOutput,
     ) -> (Vec<EnvironmentSummary>, Option<String>) {
         (output.environments, output.next_token)
+    }
+}
+impl Paginated for ListEventDeliveriesInput {
+    type Item = EventDelivery;
+    fn set_token(&mut self, token: String) {
+        self.next_token = Some(token);
+    }
+    fn split(output: ListEventDeliveriesOutput) -> (Vec<EventDelivery>, Option<String>) {
+        (output.deliveries, output.next_token)
     }
 }
 impl Paginated for ListGroupsInput {

@@ -47,10 +47,17 @@ pub(crate) struct Site {
     cluster: Option<Cluster>,
     aws: Double,
     folder: TempDir,
+    /// Flags beside those that all servers have.
+    more: &'static [&'static str],
 }
 
 impl Site {
     pub(crate) async fn start(database: Database) -> Result<Self> {
+        Self::with(database, &[]).await
+    }
+
+    /// With more flags.
+    pub(crate) async fn with(database: Database, more: &'static [&'static str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let cluster = if database == Database::Postgres { Some(Cluster::start()?) } else { None };
         let aws = Double::start().await?;
@@ -64,7 +71,7 @@ impl Site {
                 .with_output("LogRetentionDays", "30")
         });
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut site = Self { database, protium: None, address: nowhere, cluster, aws, folder };
+        let mut site = Self { database, protium: None, address: nowhere, cluster, aws, folder, more };
         site.resume()?;
         Ok(site)
     }
@@ -72,6 +79,7 @@ impl Site {
     /// Starts the server, again if it was stopped.
     pub(crate) fn resume(&mut self) -> Result<()> {
         let mut command = protium(self.folder.path(), &self.aws.url())?;
+        command.args(self.more);
         if let Some(cluster) = &self.cluster {
             command.arg("--database-url").arg(cluster.url());
         }
@@ -179,7 +187,9 @@ pub(crate) fn service_name(number: usize) -> String {
 /// The command that serves from a folder, with AWS at a URL.
 pub(crate) fn protium(folder: &Path, aws: &str) -> Result<Command> {
     let config = folder.join("protium.toml");
-    std::fs::write(&config, "[quotas]\nservices = 100000\n")?;
+    // One caller is all callers here.
+    let unlimited = "reads-per-second = 0\nlists-per-second = 0\nwrites-per-second = 0\n";
+    std::fs::write(&config, format!("{unlimited}[quotas]\nservices = 100000\n"))?;
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_protium"));
     command

@@ -1,5 +1,6 @@
 //! `protium admin`: what operators do, as clients of a running server.
 
+mod audit;
 mod events;
 mod identity;
 mod logs;
@@ -50,6 +51,9 @@ enum Task {
     /// Where events were brought, and where they were not.
     #[command(subcommand)]
     Events(events::Events),
+    /// The audit log of the account: who asked for what, and what came of it.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Print what the commands of a deployment have printed.
     Logs(logs::Logs),
 }
@@ -132,9 +136,13 @@ impl Task {
     /// The region of the resource that the command is about.
     fn region(&self) -> Option<String> {
         let arn = match self {
-            Self::Account(_) | Self::User(_) | Self::Group(_) | Self::Key(_) | Self::Policy(_) | Self::Logs(_) => {
-                return None;
-            }
+            Self::Account(_)
+            | Self::Audit(_)
+            | Self::User(_)
+            | Self::Group(_)
+            | Self::Key(_)
+            | Self::Policy(_)
+            | Self::Logs(_) => return None,
             Self::Events(asked) => asked.resource_arn()?,
             Self::ForceDelete(ForceDelete { resource_arn, .. }) | Self::Redeploy(Redeploy { resource_arn, .. }) => {
                 resource_arn
@@ -175,6 +183,7 @@ async fn call(client: &Client, task: Task) -> Result<(), Failure> {
     let answer = match task {
         Task::Events(asked) => events::call(client, asked).await?,
         Task::Logs(asked) => return logs::print(client, asked).await,
+        Task::Audit(asked) => return audit::print(client, asked).await,
         Task::Account(Account::Create { id }) => {
             let made = client.create_account(api::CreateAccountInput { id }).await?;
             json!({

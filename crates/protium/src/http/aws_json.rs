@@ -2,10 +2,11 @@
 
 use super::origin::origin;
 use super::{Front, JSON_LIMIT, TooSlow};
-use crate::auth::sigv4;
+use crate::auth::sigv4::{self, ClaimedCredential};
 use crate::config::Role;
 use crate::error::{Error, Result};
-use crate::operations::{Caller, Context, Origin, dispatch, run_token};
+use crate::operations::{self, Caller, Origin, audit, run_token};
+use crate::throttle::{Kind, Throttled};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header, request::Parts};
@@ -27,7 +28,7 @@ const DISCARDED: usize = 16 * 1024 * 1024;
 pub(super) async fn answer(front: &Front, request: Request, token: Option<String>) -> Response {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
-    let origin = origin(&front.app.config, &parts.headers, &parts.extensions);
+    let origin = origin(&front.app.config, front.app.clock.now_ms(), &parts.headers, &parts.extensions);
     let request_id = origin.request_id;
     let named = target(&parts).ok();
     let result = match &token {
@@ -75,20 +76,52 @@ async fn call(front: &Front, parts: &Parts, body: Body, origin: Origin) -> Resul
         return Err(Error::new(ErrorCode::ServiceUnavailable, why));
     }
     let request = sigv4::Request::new(parts, sigv4::Payload::Whole(&body));
-    let signed = sigv4::verify(&request, sigv4::PROTON, &app.keys, app.clock.now_ms()).map_err(refused)?;
-    let request = parse(parts, &body)?;
+    let signed = match sigv4::verify(&request, sigv4::PROTON, &app.keys, app.clock.now_ms()) {
+        Ok(signed) => signed,
+        Err(refusal) => return Err(unproved(front, parts, origin, refused(refusal)).await),
+    };
     let identity = Arc::clone(&signed.credential.identity);
     let scope = Scope::new(identity.principal.account.clone(), signed.region);
-    let cx = Context::new(Arc::clone(app), Caller { identity, scope, origin });
-    Ok(dispatch(&cx, request).await?.to_json())
+    let access_key_id = Some(signed.credential.access_key_id.clone());
+    let caller = Caller { identity, access_key_id, scope, origin };
+    let operation = target(parts).ok();
+    let kind = operation.map_or(Kind::Read, kind);
+    let turn = app.throttle.admit(&caller.identity.principal.arn, kind, app.clock.elapsed_ms()).await;
+    let _turn = turn.map_err(|_| Error::new(ErrorCode::Throttling, Throttled::MESSAGE))?;
+    match parse(parts, &body) {
+        Ok(request) => Ok(operations::answer(app, caller, request).await?.to_json()),
+        Err(error) => {
+            audit::unread(app, &caller, operation, &error).await;
+            Err(error)
+        }
+    }
+}
+
+/// Records a request that was signed with a known key, but not well.
+async fn unproved(front: &Front, parts: &Parts, origin: Origin, error: Error) -> Error {
+    let claimed = ClaimedCredential::find(&parts.headers, parts.uri.query());
+    if let Some(key) = claimed.and_then(|claimed| front.app.keys.lookup(claimed.key())) {
+        let (source, operation) = target(parts).map_or(("proton", audit::UNKNOWN), audit::named);
+        let record = audit::claimed(&key, source, operation, origin);
+        front.app.audit.refused(audit::failed(record, &error, true)).await;
+    }
+    error
+}
+
+/// Which of a caller's buckets an operation is taken from.
+fn kind(operation: Operation) -> Kind {
+    match operation {
+        _ if operation.is_mutation() => Kind::Write,
+        _ if operation.name().starts_with("List") => Kind::List,
+        _ => Kind::Read,
+    }
 }
 
 /// A run may notify its deployment, and nothing else.
 async fn call_of_run(front: &Front, parts: &Parts, body: Body, token: &str, origin: Origin) -> Result<Vec<u8>> {
     let body = read(body).await?;
     if let protium_api::Request::NotifyResourceDeploymentStatusChange(input) = parse(parts, &body)? {
-        let answer = run_token::notify(&front.app, token, input, origin).await?;
-        return Ok(protium_api::Response::from(answer).to_json());
+        return Ok(run_token::notify(&front.app, token, input, origin).await?.to_json());
     }
     let why = format!(
         "a run of commands may call NotifyResourceDeploymentStatusChange only, not {}; for other operations use an \

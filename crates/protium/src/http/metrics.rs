@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::store::{DbResult, DeliveryCount, JobCount, delivery_count, job_counts};
+use crate::throttle::Kind;
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
@@ -15,6 +16,9 @@ use std::time::Duration;
 
 /// Upper bounds of the latency histogram, in seconds.
 const LATENCY: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+
+const THROTTLED: &str = "protium_throttled_requests_total";
+const UNRECORDED: &str = "protium_unrecorded_refusals_total";
 
 static METADATA: metrics::Metadata<'static> = metrics::Metadata::new("protium", metrics::Level::INFO, Some("protium"));
 
@@ -54,6 +58,16 @@ impl Metrics {
             "protium_request_duration_seconds".into(),
             None,
             "Time from a request's head to its answer.".into(),
+        );
+        recorder.describe_counter(
+            THROTTLED.into(),
+            None,
+            "Requests that were refused because their caller asked too much, by kind (read, list, write).".into(),
+        );
+        recorder.describe_counter(
+            UNRECORDED.into(),
+            None,
+            "Refused requests that have no record in the audit log, because there were too many.".into(),
         );
         recorder.describe_gauge("protium_jobs".into(), None, "Jobs in the store by state.".into());
         recorder.describe_gauge(
@@ -133,6 +147,17 @@ impl Metrics {
         (self.recorder.register_counter(&counted, &METADATA), self.recorder.register_histogram(&timed, &METADATA))
     }
 
+    /// What is counted where requests are refused.
+    fn refusals(&self, app: &App) {
+        for kind in Kind::ALL {
+            let labels = vec![metrics::Label::from_static_parts("kind", kind.as_str())];
+            let key = metrics::Key::from_parts(THROTTLED, labels);
+            self.recorder.register_counter(&key, &METADATA).absolute(app.throttle.refused(kind));
+        }
+        let key = metrics::Key::from_static_name(UNRECORDED);
+        self.recorder.register_counter(&key, &METADATA).absolute(app.audit.unrecorded());
+    }
+
     fn jobs(&self, counts: &[JobCount]) {
         // A kind without a row has none: what an earlier scrape saw must not stay.
         for kind in Job::KINDS {
@@ -178,6 +203,7 @@ impl Metrics {
                 Err(error) => tracing::warn!("events can't be counted for the metrics: {error}"),
             }
         }
+        self.refusals(app);
         self.handle.run_upkeep();
         let mut response = Response::new(Body::from(self.handle.render()));
         response

@@ -84,7 +84,8 @@ async fn route(State((front, places)): State<(Front, Arc<Semaphore>)>, request: 
         Destination::Run(token) => Box::pin(aws_json::answer(&front, request, Some(token))).await,
         Destination::Sts => Box::pin(sts::answer(&front.app, request)).await,
         Destination::S3 => {
-            let origin = origin::origin(&front.app.config, request.headers(), request.extensions());
+            let origin =
+                origin::origin(&front.app.config, front.app.clock.now_ms(), request.headers(), request.extensions());
             Box::pin(front.s3.answer(request, origin)).await
         }
     }

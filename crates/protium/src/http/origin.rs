@@ -13,18 +13,18 @@ use std::net::{IpAddr, SocketAddr};
 const FORWARDED_FOR: &str = "x-forwarded-for";
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
-/// The origin of a request with these headers, under a new id.
-pub(super) fn origin(config: &Config, headers: &HeaderMap, extensions: &Extensions) -> Origin {
+/// The origin of a request with these headers that comes in at `at` (milliseconds since 1970), under a new id.
+pub(super) fn origin(config: &Config, at: i64, headers: &HeaderMap, extensions: &Extensions) -> Origin {
     let peer = extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(Peer(address))| address.ip().to_canonical());
     let trusts = |address: &IpAddr| config.trusted_proxies.iter().any(|network| network.contains(address));
     let is_proxy = peer.as_ref().is_some_and(trusts);
     let proto = values(headers, FORWARDED_PROTO).next_back().filter(|_| is_proxy);
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     Origin {
-        request_id: uuid::Uuid::new_v4(),
         source_ip: if is_proxy { client(peer, values(headers, FORWARDED_FOR).rev(), trusts) } else { peer },
         is_secure: proto.map_or(config.tls.is_some(), |proto| proto.eq_ignore_ascii_case("https")),
         user_agent: agent.unwrap_or_default().to_owned(),
+        ..Origin::new(at)
     }
 }
 
@@ -74,7 +74,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        let origin = origin(&config, &map, &extensions);
+        let origin = origin(&config, 0, &map, &extensions);
         (origin.source_ip.map_or_else(|| "unknown".to_owned(), |address| address.to_string()), origin.is_secure)
     }
 

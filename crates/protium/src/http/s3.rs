@@ -20,6 +20,7 @@ mod incoming;
 mod listing;
 mod object;
 mod part;
+mod recorded;
 mod service;
 mod sweep;
 mod upload;
@@ -29,16 +30,21 @@ use std::io;
 use std::sync::Arc;
 
 use axum::body::Body;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use s3s::host::S3Host;
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{S3Error, S3Result};
+use s3s::{S3Error, S3ErrorCode, S3Result};
+use serde_json::json;
 
+use crate::audit::Audit;
 use crate::auth::Keys;
+use crate::auth::sigv4::ClaimedCredential;
 use crate::clock::Clock;
 use crate::operations::{self, Origin};
-use crate::store::Store;
+use crate::store::{AuditRecord, Store};
+use crate::throttle::{Kind, Throttle};
 pub use blob::{Blobs, blob_path};
+use failure::refusal;
 use host::Domain;
 pub use sweep::sweep;
 
@@ -59,34 +65,56 @@ pub struct S3 {
     keys: Arc<Keys>,
     clock: Clock,
     domain: Option<Domain>,
+    audit: Arc<Audit>,
+    throttle: Arc<Throttle>,
+}
+
+/// Which of a caller's buckets a request is taken from.
+fn kind(method: &Method) -> Kind {
+    if method.is_safe() { Kind::Read } else { Kind::Write }
 }
 
 impl S3 {
     /// `domain`: buckets may be named by hosts below it.
-    pub fn new(store: Store, blobs: Blobs, keys: Arc<Keys>, clock: Clock, domain: Option<&str>) -> Self {
-        let shelves = service::Shelves { store, blobs, clock: clock.clone() };
+    pub fn new(
+        store: Store,
+        blobs: Blobs,
+        keys: Arc<Keys>,
+        clock: Clock,
+        (audit, throttle): (Arc<Audit>, Arc<Throttle>),
+        domain: Option<&str>,
+    ) -> Self {
+        let shelves = service::Shelves { store, blobs, clock: clock.clone(), audit: Arc::clone(&audit) };
         let mut builder = S3ServiceBuilder::new(shelves);
         builder.set_auth(service::KnownKeys(Arc::clone(&keys)));
-        builder.set_access(access::Access);
+        builder.set_access(access::Access(Arc::clone(&audit)));
         let domain = domain.map(Domain::new);
         if let Some(domain) = &domain {
             builder.set_host(domain.clone());
         }
-        Self { service: builder.build(), keys, clock, domain }
+        Self { service: builder.build(), keys, clock, domain, audit, throttle }
     }
 
     /// Answers any request to S3, whatever is wrong with it.
     pub async fn answer(&self, request: Request<Body>, origin: Origin) -> Response<Body> {
+        let id = origin.request_id;
         let response = match self.call(request, origin).await {
             Ok(response) => response,
             Err(error) => answer::error(error),
         };
-        answer::sandboxed(response)
+        answer::sandboxed(response, id)
     }
 
     async fn call(&self, request: Request<Body>, origin: Origin) -> S3Result<s3s::HttpResponse> {
         let (parts, body) = request.into_parts();
-        let caller = gate::admit(&parts, &self.keys, self.clock.now_ms(), origin)?;
+        let caller = match gate::admit(&parts, &self.keys, self.clock.now_ms(), &origin) {
+            Ok(caller) => caller,
+            Err(error) => return Err(self.denied(&parts, origin, error).await),
+        };
+        let (who, kind) = (&caller.caller.identity.principal.arn, kind(&parts.method));
+        // Its turn ends here: a body may take long to arrive.
+        let turn = self.throttle.admit(who, kind, self.clock.elapsed_ms()).await.map(drop);
+        turn.map_err(|_| refusal(S3ErrorCode::SlowDown, "Please reduce your request rate."))?;
         let body = if gate::carries_object(&parts, self.names_bucket(&parts)) {
             s3s::Body::http_body_unsync(body)
         } else {
@@ -96,8 +124,21 @@ impl S3 {
         request.extensions_mut().insert(caller);
         self.service.call(request).await.map_err(|error| {
             tracing::error!("an answer of the bundle store could not be written: {error:?}");
-            S3Error::new(s3s::S3ErrorCode::InternalError)
+            S3Error::new(S3ErrorCode::InternalError)
         })
+    }
+
+    /// Records a request that is denied to the owner of a known key, or to who used it.
+    async fn denied(&self, parts: &http::request::Parts, origin: Origin, error: S3Error) -> S3Error {
+        let claimed = ClaimedCredential::find(&parts.headers, parts.uri.query());
+        let key = claimed.and_then(|claimed| self.keys.lookup(claimed.key()));
+        if let Some(key) = key.filter(|_| recorded::is_denied(&error)) {
+            let record = operations::audit::claimed(&key, "s3", operations::audit::UNKNOWN, origin);
+            let parameters = json!({ "method": parts.method.as_str(), "path": parts.uri.path() });
+            let record = AuditRecord { parameters: Some(parameters.to_string()), ..record };
+            self.audit.refused(recorded::refused(record, &error)).await;
+        }
+        error
     }
 
     fn names_bucket(&self, parts: &http::request::Parts) -> bool {

@@ -7,15 +7,20 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
 use protium_domain::iam::Principal;
 
 use super::TooSlow;
+use super::origin::origin;
 use crate::app::App;
 use crate::auth::Identity;
-use crate::auth::sigv4::{self, Payload, Protocol, Refusal};
+use crate::auth::sigv4::{self, ClaimedCredential, Payload, Protocol, Refusal};
+use crate::operations::{Origin, audit};
+use crate::store::Outcome;
+use crate::throttle::{Kind, Throttled};
 
 /// The largest form, in bytes.
 const LIMIT: usize = 64 * 1024;
@@ -44,8 +49,10 @@ impl From<Refusal> for Fault {
 
 /// Answers any request to STS, whatever is wrong with it.
 pub(super) async fn answer(app: &App, request: Request<Body>) -> Response<Body> {
-    let id = uuid::Uuid::new_v4().to_string();
-    let (status, body) = match call(app, request).await {
+    let (parts, body) = request.into_parts();
+    let origin = origin(&app.config, app.clock.now_ms(), &parts.headers, &parts.extensions);
+    let id = origin.request_id.to_string();
+    let (status, body) = match call(app, &parts, body, origin).await {
         Ok(identity) => (StatusCode::OK, identity_xml(&identity.principal, &id)),
         Err(fault) => {
             let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::BAD_REQUEST);
@@ -62,11 +69,16 @@ pub(super) async fn answer(app: &App, request: Request<Body>) -> Response<Body> 
     response
 }
 
-async fn call(app: &App, request: Request<Body>) -> Result<Arc<Identity>, Fault> {
-    let (parts, body) = request.into_parts();
+async fn call(app: &App, parts: &Parts, body: Body, origin: Origin) -> Result<Arc<Identity>, Fault> {
     let body = read(body).await?;
-    let signed =
-        sigv4::verify(&sigv4::Request::new(&parts, Payload::Whole(&body)), sigv4::STS, &app.keys, app.clock.now_ms())?;
+    let request = sigv4::Request::new(parts, Payload::Whole(&body));
+    let signed = match sigv4::verify(&request, sigv4::STS, &app.keys, app.clock.now_ms()) {
+        Ok(signed) => signed,
+        Err(refusal) => return Err(unproved(app, parts, origin, refusal.into()).await),
+    };
+    let caller = &signed.credential.identity.principal.arn;
+    let turn = app.throttle.admit(caller, Kind::Read, app.clock.elapsed_ms()).await;
+    let _turn = turn.map_err(|_| Fault::new(400, "Throttling", Throttled::MESSAGE))?;
     let form = if parts.method == Method::GET {
         Cow::Borrowed(parts.uri.query().unwrap_or_default())
     } else {
@@ -82,6 +94,16 @@ async fn call(app: &App, request: Request<Body>) -> Result<Arc<Identity>, Fault>
     let message =
         format!("Could not find operation {action} for version {version}; there is GetCallerIdentity of {VERSION}.");
     Err(Fault::new(400, "InvalidAction", message))
+}
+
+/// Records a request that was signed with a known key, but not well.
+async fn unproved(app: &App, parts: &Parts, origin: Origin, fault: Fault) -> Fault {
+    let claimed = ClaimedCredential::find(&parts.headers, parts.uri.query());
+    if let Some(key) = claimed.and_then(|claimed| app.keys.lookup(claimed.key())) {
+        let record = audit::claimed(&key, "sts", audit::UNKNOWN, origin);
+        app.audit.refused(audit::refused(record, Outcome::Denied, fault.code, &fault.message)).await;
+    }
+    fault
 }
 
 async fn read(body: Body) -> Result<Bytes, Fault> {

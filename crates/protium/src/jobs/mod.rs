@@ -5,6 +5,7 @@
 
 mod deploy;
 mod ending;
+mod expire_audit;
 mod expire_events;
 mod expire_tokens;
 mod forget_log;
@@ -30,5 +31,6 @@ pub async fn run(app: &App, claimed: &ClaimedJob) -> Result<()> {
         Job::ForgetLog { deployment } => forget_log::run(app, claimed, deployment).await,
         Job::ExpireEvents => expire_events::run(app, claimed).await,
         Job::ExpireTokens => expire_tokens::run(app, claimed).await,
+        Job::ExpireAudit => expire_audit::run(app, claimed).await,
     }
 }

@@ -43,6 +43,7 @@ pub(super) async fn create(
         if let Some(id) = token.made(tx, cx).await?
             && let Some(made) = connection_get(tx, &scope.region, id.as_str()).await?
         {
+            cx.concerns(&arn(scope, &made));
             return Ok(made);
         }
         places.check(tx, cx, 1).await?;
@@ -51,6 +52,7 @@ pub(super) async fn create(
             return Err(lost_update());
         }
         let arn = arn(scope, &connection);
+        cx.concerns(&arn);
         for (key, value) in &user_tags {
             tag_set(tx, scope, connection.id.as_str(), &arn, key, value).await?;
         }

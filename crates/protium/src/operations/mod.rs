@@ -8,6 +8,7 @@ mod account;
 mod account_connection;
 mod account_settings;
 pub(crate) mod attachment;
+pub(crate) mod audit;
 mod authorize;
 mod by_arn;
 mod component;
@@ -47,9 +48,9 @@ mod upgrade;
 mod usable_version;
 mod wire;
 
+pub use audit::answer;
 pub(crate) use authorize::circumstances;
-#[expect(unused_imports, reason = "what asks for it comes with the next commit")]
-pub(crate) use authorize::resource_of;
+use authorize::resource_of;
 pub use context::{Caller, Context, Origin};
 pub(crate) use identity::identity_of;
 
@@ -65,8 +66,8 @@ fn on_heap<F: Future>(operation: impl FnOnce() -> F) -> Pin<Box<F>> {
     Box::pin(operation())
 }
 
-/// Answers a request that is signed, read and valid, if its caller is allowed to make it.
-pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
+/// Does what a request asks for that is signed, read and valid, if its caller is allowed to make it.
+async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
     let narrowed;
     let cx = match authorize::check(cx, &request).await? {
         Shows::Everything => cx,
@@ -167,6 +168,7 @@ pub async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::GetUser(input) => on_heap(|| identity::user::get(cx, input)).await?.into(),
         Request::ListAccessKeys(input) => on_heap(|| identity::access_key::list(cx, input)).await?.into(),
         Request::ListAccounts(input) => on_heap(|| account::list(cx, input)).await?.into(),
+        Request::ListAuditRecords(input) => on_heap(|| audit::list(cx, input)).await?.into(),
         Request::ListComponentOutputs(input) => on_heap(|| provisioned::component_outputs(cx, input)).await?.into(),
         Request::ListComponentProvisionedResources(input) => {
             on_heap(|| provisioned::component_provisioned_resources(cx, input)).await?.into()

@@ -4,13 +4,14 @@
 //! stored of it, nobody else can make one, and it opens nothing once its deployment has ended. It is the same each time
 //! that it is made, so that whoever copies the output of a run knows what to mask there.
 
-use super::{Caller, Context, Origin, notification};
+use super::{Caller, Origin, audit};
 use crate::app::App;
 use crate::auth::Identity;
 use crate::error::{Error, Result, internal, invalid};
 use crate::store::deployment_by_id;
-use protium_api::ErrorCode;
-use protium_api::types::{NotifyResourceDeploymentStatusChangeInput, NotifyResourceDeploymentStatusChangeOutput};
+use protium_api::types::NotifyResourceDeploymentStatusChangeInput;
+use protium_api::{ErrorCode, Operation, Response};
+use protium_domain::deployment::Deployment;
 use protium_domain::iam::{Policies, Principal};
 use protium_domain::id::Id;
 use std::sync::Arc;
@@ -41,9 +42,24 @@ pub(crate) async fn notify(
     token: &str,
     mut input: NotifyResourceDeploymentStatusChangeInput,
     origin: Origin,
-) -> Result<NotifyResourceDeploymentStatusChangeOutput> {
-    let record = deployment_by_id(&mut app.store.reader().await?, &opened(app, token)?).await?;
-    let record = record.filter(|record| record.status.is_active()).ok_or_else(|| denied("its deployment has ended"))?;
+) -> Result<Response> {
+    let ended = || denied("its deployment has ended");
+    let record = deployment_by_id(&mut app.store.reader().await?, &opened(app, token)?).await?.ok_or_else(ended)?;
+    let principal = Principal::user(record.scope.account.clone(), "run", record.id.as_str());
+    let identity = Arc::new(Identity { principal, policies: Policies::default() });
+    let caller = Caller { identity, access_key_id: None, scope: record.scope.clone(), origin };
+    if let Err(error) = check(&record, &mut input) {
+        audit::unread(app, &caller, Some(Operation::NotifyResourceDeploymentStatusChange), &error).await;
+        return Err(error);
+    }
+    audit::answer(app, caller, input.into()).await
+}
+
+/// A run notifies its own deployment, while that is under way.
+fn check(record: &Deployment, input: &mut NotifyResourceDeploymentStatusChangeInput) -> Result<()> {
+    if !record.status.is_active() {
+        return Err(denied("its deployment has ended"));
+    }
     if input.resource_arn != record.target.arn {
         return Err(denied(&format!("it is for {} alone, not for {}", record.target.arn, input.resource_arn)));
     }
@@ -51,10 +67,7 @@ pub(crate) async fn notify(
         return Err(invalid("deploymentId", format_args!("is '{named}'; this run is of '{}'", record.id)));
     }
     input.deployment_id = Some(record.id.to_string());
-    let principal = Principal::user(record.scope.account.clone(), "run", record.id.as_str());
-    let identity = Arc::new(Identity { principal, policies: Policies::default() });
-    let cx = Context::new(Arc::clone(app), Caller { identity, scope: record.scope, origin });
-    notification::notify(&cx, input).await
+    Ok(())
 }
 
 /// The deployment that a token stands for.

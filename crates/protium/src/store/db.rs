@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
+use super::audit::Journal;
 use super::contents::Contents;
 use super::db_error::{DbError, DbErrorKind, DbResult};
 use super::options::{DatabaseUrl, DbOptions};
@@ -92,7 +93,7 @@ impl Db {
 
     /// The runs of one write transaction, for `transaction!`.
     pub fn attempts(&self) -> Attempts {
-        Attempts::new(self.clone())
+        Attempts::new(self.clone(), Journal::default())
     }
 
     /// Begins a write transaction.

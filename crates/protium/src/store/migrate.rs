@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0008_covering.sql"),
     include_str!("../../migrations/0009_identity.sql"),
     include_str!("../../migrations/0010_events.sql"),
+    include_str!("../../migrations/0011_audit.sql"),
 ];
 
 /// The schema version that this program reads and writes.

@@ -15,6 +15,7 @@ use protium_domain::arn::Scope;
 mod account;
 mod account_connection;
 mod account_settings;
+mod audit;
 mod component;
 mod content;
 mod contents;
@@ -58,6 +59,7 @@ mod value;
 pub use account::*;
 pub use account_connection::*;
 pub use account_settings::*;
+pub use audit::*;
 pub use component::*;
 pub use content::*;
 pub use counts::Relying;
@@ -116,6 +118,7 @@ pub struct Store {
     db: Db,
     master_key: Arc<MasterKey>,
     counts: Arc<counts::Counts>,
+    journal: audit::Journal,
 }
 
 impl Store {
@@ -128,7 +131,7 @@ impl Store {
         let db = Db::open(&options.db).await?;
         migrate::migrate(&db).await?;
         let master_key = sealed::unlock(&db, &options.master_key_file).await?;
-        let store = Self { db, master_key: Arc::new(master_key), counts: Arc::default() };
+        let store = Self { db, master_key: Arc::new(master_key), counts: Arc::default(), journal: <_>::default() };
         let taken_back = store.job_take_back_all().await?;
         if taken_back > 0 {
             tracing::info!("{taken_back} jobs that the last process had not finished go on");
@@ -182,6 +185,12 @@ impl Store {
 
     /// The runs of one write transaction, for [`transaction!`](crate::transaction).
     pub fn attempts(&self) -> Attempts {
-        self.db.attempts()
+        Attempts::new(self.db.clone(), self.journal.clone())
+    }
+
+    /// The same store for one request: the first of its write transactions that changes something writes the record of
+    /// it, too. There is no change without its record, and no record of what did not happen.
+    pub fn recording(&self, entry: &Arc<Entry>) -> Self {
+        Self { journal: audit::Journal::of(entry), ..self.clone() }
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, watch};
 
+use super::audit::Journal;
 use super::contents::Contents;
 use super::db::{CHANNEL, Db, Isolation, Link, RowRef};
 use super::db_error::{DbError, DbErrorKind, DbResult};
@@ -208,12 +209,13 @@ impl DerefMut for Tx {
 /// The runs of one write transaction, each on a fresh [`Tx`]. [`transaction!`](crate::transaction) is the only caller.
 pub struct Attempts {
     db: Db,
+    journal: Journal,
     run: u32,
 }
 
 impl Attempts {
-    pub(super) fn new(db: Db) -> Self {
-        Self { db, run: 0 }
+    pub(super) fn new(db: Db, journal: Journal) -> Self {
+        Self { db, journal, run: 0 }
     }
 
     /// Begins the next run.
@@ -223,9 +225,18 @@ impl Attempts {
     }
 
     /// Ends a run: commits what was done if `outcome` is `Ok`, else rolls it back. `None` asks for another run.
-    pub async fn settle<T, E: From<DbError>>(&mut self, tx: Tx, outcome: Result<T, E>) -> Option<Result<T, E>> {
+    pub async fn settle<T, E: From<DbError>>(&mut self, mut tx: Tx, outcome: Result<T, E>) -> Option<Result<T, E>> {
+        if outcome.is_ok() {
+            // A failure dooms the transaction: its end tells.
+            let _ = self.journal.write(&mut tx).await;
+        }
         let lost = match tx.end(outcome.is_ok()).await {
-            Ok(()) => return Some(outcome),
+            Ok(()) => {
+                if outcome.is_ok() {
+                    self.journal.written();
+                }
+                return Some(outcome);
+            }
             Err(error) if error.kind() == DbErrorKind::Serialization => error,
             // The body's own error is the more telling one; often it was made of this one.
             Err(error) => return Some(Err(outcome.err().unwrap_or_else(|| error.into()))),

@@ -21,6 +21,50 @@ impl AccessKeyStatus {
     }
 }
 wire_enum!(AccessKeyStatus);
+/// The enumeration `AuditEventSource`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AuditEventSource {
+    Proton,
+    Protium,
+    S3,
+    Sts,
+}
+impl AuditEventSource {
+    /// Every value, in the order of the model.
+    pub const ALL: &'static [Self] = &[Self::Proton, Self::Protium, Self::S3, Self::Sts];
+    /// The value as it is written on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Proton => "proton",
+            Self::Protium => "protium",
+            Self::S3 => "s3",
+            Self::Sts => "sts",
+        }
+    }
+}
+wire_enum!(AuditEventSource);
+/// The enumeration `AuditOutcome`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AuditOutcome {
+    Denied,
+    Failed,
+    Succeeded,
+}
+impl AuditOutcome {
+    /// Every value, in the order of the model.
+    pub const ALL: &'static [Self] = &[Self::Denied, Self::Failed, Self::Succeeded];
+    /// The value as it is written on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Denied => "DENIED",
+            Self::Failed => "FAILED",
+            Self::Succeeded => "SUCCEEDED",
+        }
+    }
+}
+wire_enum!(AuditOutcome);
 /// The enumeration `BlockerStatus`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BlockerStatus {

@@ -534,6 +534,16 @@ pub struct ListAccountsOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
 }
+/// Output of `ListAuditRecords`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListAuditRecordsOutput {
+    /// `auditRecords`.
+    pub audit_records: Vec<AuditRecord>,
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
 /// Output of `ListComponentOutputs`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -646,6 +656,16 @@ pub struct ListEnvironmentTemplatesOutput {
 pub struct ListEnvironmentsOutput {
     /// `environments`.
     pub environments: Vec<EnvironmentSummary>,
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+/// Output of `ListEventDeliveries`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListEventDeliveriesOutput {
+    /// `deliveries`.
+    pub deliveries: Vec<EventDelivery>,
     /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
@@ -814,6 +834,13 @@ pub struct NotifyResourceDeploymentStatusChangeOutput {}
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PutInlinePolicyOutput {}
+/// Output of `RedeliverEvents`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RedeliverEventsOutput {
+    /// `redelivered`.
+    pub redelivered: i32,
+}
 /// Output of `Redeploy`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -83,6 +83,82 @@ pub struct AttachedPolicy {
     /// `policyName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
     pub policy_name: String,
 }
+/// The structure `AuditRecord`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditRecord {
+    /// `accessKeyId`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_key_id: Option<String>,
+    /// `accountId`, `^\d{12}$`.
+    pub account_id: String,
+    /// `errorCode`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// `errorMessage`, sensitive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_message: Option<String>,
+    /// `eventSource`.
+    pub event_source: AuditEventSource,
+    /// `eventTime`.
+    pub event_time: Timestamp,
+    /// `operation`.
+    pub operation: String,
+    /// `outcome`.
+    pub outcome: AuditOutcome,
+    /// `principalArn`.
+    pub principal_arn: String,
+    /// `principalId`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal_id: Option<String>,
+    /// `region`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// `requestId`, `^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`.
+    pub request_id: String,
+    /// `requestParameters`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_parameters: Option<String>,
+    /// `resourceArn`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_arn: Option<String>,
+    /// `sessionIssuerArn`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_issuer_arn: Option<String>,
+    /// `sourceIpAddress`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_ip_address: Option<String>,
+    /// `unrecorded`, at least 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unrecorded: Option<i32>,
+    /// `userAgent`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+}
+impl fmt::Debug for AuditRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditRecord")
+            .field("access_key_id", &self.access_key_id)
+            .field("account_id", &self.account_id)
+            .field("error_code", &self.error_code)
+            .field("error_message", &self.error_message.as_ref().map(|_| Redacted))
+            .field("event_source", &self.event_source)
+            .field("event_time", &self.event_time)
+            .field("operation", &self.operation)
+            .field("outcome", &self.outcome)
+            .field("principal_arn", &self.principal_arn)
+            .field("principal_id", &self.principal_id)
+            .field("region", &self.region)
+            .field("request_id", &self.request_id)
+            .field("request_parameters", &self.request_parameters)
+            .field("resource_arn", &self.resource_arn)
+            .field("session_issuer_arn", &self.session_issuer_arn)
+            .field("source_ip_address", &self.source_ip_address)
+            .field("unrecorded", &self.unrecorded)
+            .field("user_agent", &self.user_agent)
+            .finish()
+    }
+}
 /// The structure `CompatibleEnvironmentTemplate`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -867,6 +943,31 @@ impl fmt::Debug for EnvironmentTemplateVersionSummary {
             .field("template_name", &self.template_name)
             .finish()
     }
+}
+/// The structure `EventDelivery`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventDelivery {
+    /// `attempts`.
+    pub attempts: i32,
+    /// `destination`, 1 to 64 characters, `^[0-9A-Za-z_.\-]+$`.
+    pub destination: String,
+    /// `detailType`.
+    pub detail_type: String,
+    /// `eventId`, `^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`.
+    pub event_id: String,
+    /// `eventTime`.
+    pub event_time: Timestamp,
+    /// `lastError`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// `nextAttemptAt`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_attempt_at: Option<Timestamp>,
+    /// `resourceArn`, 1 to 200 characters, `^arn:(aws|aws-cn|aws-us-gov):[a-zA-Z0-9-]+:[a-zA-Z0-9-]*:\d{12}:([\w+=,.@-]+[/:])*[\w+=,.@-]+$`.
+    pub resource_arn: String,
+    /// `state`.
+    pub state: EventDeliveryState,
 }
 /// The structure `Group`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

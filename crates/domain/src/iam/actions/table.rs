@@ -79,6 +79,7 @@ pub(super) const ACTIONS: &[Action] = &[
     action("protium:GetUser", Access::Read, &[]),
     action("protium:ListAccessKeys", Access::List, &[]),
     action("protium:ListAccounts", Access::List, &[]),
+    action("protium:ListAuditRecords", Access::List, &[]),
     action("protium:ListEventDeliveries", Access::List, &[]),
     action("protium:ListGroups", Access::List, &[]),
     action("protium:ListPolicies", Access::List, &[]),

@@ -3,9 +3,10 @@
 //! The actions are those of the Service Authorization Reference, "Actions, resources, and condition keys for Amazon
 //! S3", for buckets without versions. What a list of keys deletes is asked key by key, where it is deleted.
 
-use super::Caller;
 use super::failure::refusal;
 use super::service::caller;
+use super::{Caller, recorded};
+use crate::audit::Audit;
 use crate::operations::circumstances;
 use protium_domain::arn::partition;
 use protium_domain::iam::Request;
@@ -13,8 +14,14 @@ use s3s::access::{S3Access, S3AccessContext};
 use s3s::dto::{CopyObjectInput, CopySource, ListObjectsInput, ListObjectsV2Input, UploadPartCopyInput};
 use s3s::path::S3Path;
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Result};
+use std::sync::Arc;
 
 impl Caller {
+    /// The ARN of a bucket, or of an object as `bucket/key`.
+    pub(super) fn arn(&self, name: &str) -> String {
+        format!("arn:{}:s3:::{name}", partition(&self.region))
+    }
+
     /// Refuses what the caller's policies do not allow. `resource` is what follows `arn:aws:s3:::`, or `*`; `keys` are
     /// those of S3.
     pub(super) fn check(&self, action: &str, resource: &str, keys: &[(&'static str, String)]) -> S3Result<()> {
@@ -28,7 +35,7 @@ impl Caller {
         }
         let resource = match resource {
             "*" => "*".to_owned(),
-            resource => format!("arn:{}:s3:::{resource}", partition(&self.region)),
+            resource => self.arn(resource),
         };
         let request = Request { principal, action, resource: &resource, context: &context };
         match self.caller.identity.policies.decide(&request).denial(&request) {
@@ -38,8 +45,17 @@ impl Caller {
     }
 }
 
-/// Asks the policies of whoever calls, before an operation begins.
-pub(super) struct Access;
+/// Asks the policies of whoever calls, before an operation begins, and records who is denied.
+pub(super) struct Access(pub(super) Arc<Audit>);
+
+impl Access {
+    async fn told(&self, caller: &Caller, operation: &str, resource: &str, decided: S3Result<()>) -> S3Result<()> {
+        if let Err(error) = &decided {
+            self.0.refused(recorded::refused(recorded::of(caller, operation, resource), error)).await;
+        }
+        decided
+    }
+}
 
 #[async_trait::async_trait]
 impl S3Access for Access {
@@ -51,29 +67,39 @@ impl S3Access for Access {
             S3Path::Bucket { bucket } => bucket.to_string(),
             S3Path::Object { bucket, key } => format!("{bucket}/{key}"),
         };
-        match action(cx.s3_op().name()) {
+        let operation = cx.s3_op().name();
+        let decided = match action(operation) {
             Asked::Before(action) => caller.check(action, &resource, &[]),
             Asked::Other(action) => caller.check(&action, &resource, &[]),
             Asked::Later => Ok(()),
-        }
+        };
+        self.told(&caller, operation, &resource, decided).await
     }
 
     async fn copy_object(&self, req: &mut S3Request<CopyObjectInput>) -> S3Result<()> {
-        check_source(&caller(req)?, &req.input.copy_source)
+        let caller = caller(req)?;
+        let decided = check_source(&caller, &req.input.copy_source);
+        self.told(&caller, "CopyObject", &format!("{}/{}", req.input.bucket, req.input.key), decided).await
     }
 
     async fn upload_part_copy(&self, req: &mut S3Request<UploadPartCopyInput>) -> S3Result<()> {
-        check_source(&caller(req)?, &req.input.copy_source)
+        let caller = caller(req)?;
+        let decided = check_source(&caller, &req.input.copy_source);
+        self.told(&caller, "UploadPartCopy", &format!("{}/{}", req.input.bucket, req.input.key), decided).await
     }
 
     async fn list_objects(&self, req: &mut S3Request<ListObjectsInput>) -> S3Result<()> {
         let ListObjectsInput { bucket, prefix, delimiter, max_keys, .. } = &req.input;
-        check_list(&caller(req)?, bucket, prefix.as_ref(), delimiter.as_ref(), *max_keys)
+        let caller = caller(req)?;
+        let decided = check_list(&caller, bucket, prefix.as_ref(), delimiter.as_ref(), *max_keys);
+        self.told(&caller, "ListObjects", bucket, decided).await
     }
 
     async fn list_objects_v2(&self, req: &mut S3Request<ListObjectsV2Input>) -> S3Result<()> {
         let ListObjectsV2Input { bucket, prefix, delimiter, max_keys, .. } = &req.input;
-        check_list(&caller(req)?, bucket, prefix.as_ref(), delimiter.as_ref(), *max_keys)
+        let caller = caller(req)?;
+        let decided = check_list(&caller, bucket, prefix.as_ref(), delimiter.as_ref(), *max_keys);
+        self.told(&caller, "ListObjectsV2", bucket, decided).await
     }
 }
 

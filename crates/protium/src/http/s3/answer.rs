@@ -4,6 +4,7 @@ use axum::body::Body;
 use http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
 use s3s::{HttpResponse, S3Error};
+use uuid::Uuid;
 
 /// The answer that is an error.
 pub(super) fn error(error: S3Error) -> HttpResponse {
@@ -15,7 +16,7 @@ pub(super) fn error(error: S3Error) -> HttpResponse {
 }
 
 /// The same answer, harmless in a browser: whatever it holds, it is saved and not shown.
-pub(super) fn sandboxed(response: HttpResponse) -> Response<Body> {
+pub(super) fn sandboxed(response: HttpResponse, request_id: Uuid) -> Response<Body> {
     let mut response = response.map(Body::new);
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
@@ -28,8 +29,7 @@ pub(super) fn sandboxed(response: HttpResponse) -> Response<Body> {
     if !is_attachment {
         headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
     }
-    let id = uuid::Uuid::new_v4().simple().to_string();
-    if let Ok(id) = HeaderValue::from_str(&id) {
+    if let Ok(id) = HeaderValue::from_str(&request_id.to_string()) {
         headers.insert(HeaderName::from_static("x-amz-request-id"), id);
     }
     response

@@ -33,7 +33,7 @@ const UNSUPPORTED: [&str; 5] = [
 ];
 
 /// Checks the signature, and what it takes no body to see.
-pub(super) fn admit(parts: &Parts, keys: &Keys, now_ms: i64, origin: Origin) -> Result<Caller, S3Error> {
+pub(super) fn admit(parts: &Parts, keys: &Keys, now_ms: i64, origin: &Origin) -> Result<Caller, S3Error> {
     let request = Request::new(parts, Payload::Declared);
     let signed = sigv4::verify(&request, sigv4::S3, keys, now_ms).map_err(|refusal| answer(&refusal))?;
     let identity = Arc::clone(&signed.credential.identity);
@@ -46,7 +46,8 @@ pub(super) fn admit(parts: &Parts, keys: &Keys, now_ms: i64, origin: Origin) -> 
         return Err(unsupported("Uploads from browser forms are not implemented"));
     }
     let scope = Scope::new(&account, &signed.region);
-    let caller = operations::Caller { identity, scope, origin };
+    let access_key_id = Some(signed.credential.access_key_id.clone());
+    let caller = operations::Caller { identity, access_key_id, scope, origin: origin.clone() };
     Ok(Caller { account, region: signed.region, caller, now: now_ms })
 }
 

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
+use serde_json::json;
 
 use super::blob::Blobs;
 use super::failure::{Failure, no_such_bucket};
+use super::recorded::Recorded;
 use super::{Caller, bucket, copy, listing, object, part, upload, uploads};
+use crate::audit::Audit;
 use crate::auth::Keys;
 use crate::clock::Clock;
 use crate::store::{BucketRow, Store, bucket_get};
@@ -21,6 +24,7 @@ pub(super) struct Shelves {
     pub(super) store: Store,
     pub(super) blobs: Blobs,
     pub(super) clock: Clock,
+    pub(super) audit: Arc<Audit>,
 }
 
 impl Shelves {
@@ -49,6 +53,14 @@ pub(super) fn caller<T>(request: &S3Request<T>) -> S3Result<Caller> {
     caller.cloned().ok_or_else(|| S3Error::new(S3ErrorCode::AccessDenied))
 }
 
+/// The object that a copy is made of; none where the header names no object of a bucket, which is refused.
+fn from(source: &CopySource) -> Option<String> {
+    match source {
+        CopySource::Bucket { bucket, key, .. } => Some(format!("{bucket}/{key}")),
+        _ => None,
+    }
+}
+
 fn answer<T>(result: Result<T, Failure>) -> S3Result<S3Response<T>> {
     result.map(S3Response::new).map_err(S3Error::from)
 }
@@ -56,7 +68,9 @@ fn answer<T>(result: Result<T, Failure>) -> S3Result<S3Response<T>> {
 #[async_trait::async_trait]
 impl S3 for Shelves {
     async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
-        answer(bucket::create(self, &caller(&req)?, req.input).await)
+        let recorded = Recorded::new(self, &req, "CreateBucket", &req.input.bucket, None, json!({}))?;
+        let shelves = recorded.shelves();
+        recorded.end(bucket::create(&shelves, &caller(&req)?, req.input).await).await
     }
 
     async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
@@ -75,13 +89,17 @@ impl S3 for Shelves {
     }
 
     async fn delete_bucket(&self, req: S3Request<DeleteBucketInput>) -> S3Result<S3Response<DeleteBucketOutput>> {
-        let deleted = bucket::delete(self, &caller(&req)?, req.input).await;
-        answer(deleted.map(|()| DeleteBucketOutput::default()))
+        let recorded = Recorded::new(self, &req, "DeleteBucket", &req.input.bucket, None, json!({}))?;
+        let shelves = recorded.shelves();
+        let deleted = bucket::delete(&shelves, &caller(&req)?, req.input).await;
+        recorded.end(deleted.map(|()| DeleteBucketOutput::default())).await
     }
 
     async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         let caller = caller(&req)?;
-        answer(object::put(self, &caller, &req.headers, req.trailing_headers, req.input).await)
+        let recorded = Recorded::new(self, &req, "PutObject", &req.input.bucket, Some(&req.input.key), json!({}))?;
+        let shelves = recorded.shelves();
+        recorded.end(object::put(&shelves, &caller, &req.headers, req.trailing_headers, req.input).await).await
     }
 
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
@@ -93,15 +111,29 @@ impl S3 for Shelves {
     }
 
     async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
-        answer(object::delete(self, &caller(&req)?, req.input).await)
+        let recorded = Recorded::new(self, &req, "DeleteObject", &req.input.bucket, Some(&req.input.key), json!({}))?;
+        let shelves = recorded.shelves();
+        recorded.end(object::delete(&shelves, &caller(&req)?, req.input).await).await
     }
 
     async fn delete_objects(&self, req: S3Request<DeleteObjectsInput>) -> S3Result<S3Response<DeleteObjectsOutput>> {
-        answer(object::delete_many(self, &caller(&req)?, req.input).await)
+        let keys: Vec<&str> = req.input.delete.objects.iter().map(|object| object.key.as_str()).collect();
+        let recorded = Recorded::new(self, &req, "DeleteObjects", &req.input.bucket, None, json!({ "keys": keys }))?;
+        let shelves = recorded.shelves();
+        recorded.end(object::delete_many(&shelves, &caller(&req)?, req.input).await).await
     }
 
     async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
-        answer(copy::copy(self, &caller(&req)?, req.input).await)
+        let recorded = Recorded::new(
+            self,
+            &req,
+            "CopyObject",
+            &req.input.bucket,
+            Some(&req.input.key),
+            json!({ "copySource": from(&req.input.copy_source) }),
+        )?;
+        let shelves = recorded.shelves();
+        recorded.end(copy::copy(&shelves, &caller(&req)?, req.input).await).await
     }
 
     async fn list_objects(&self, req: S3Request<ListObjectsInput>) -> S3Result<S3Response<ListObjectsOutput>> {
@@ -116,19 +148,40 @@ impl S3 for Shelves {
         &self,
         req: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
-        answer(upload::create(self, &caller(&req)?, req.input).await)
+        let recorded =
+            Recorded::new(self, &req, "CreateMultipartUpload", &req.input.bucket, Some(&req.input.key), json!({}))?;
+        let shelves = recorded.shelves();
+        recorded.end(upload::create(&shelves, &caller(&req)?, req.input).await).await
     }
 
     async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
         let caller = caller(&req)?;
-        answer(part::put(self, &caller, &req.headers, req.trailing_headers, req.input).await)
+        let recorded = Recorded::new(
+            self,
+            &req,
+            "UploadPart",
+            &req.input.bucket,
+            Some(&req.input.key),
+            json!({ "uploadId": req.input.upload_id, "partNumber": req.input.part_number }),
+        )?;
+        let shelves = recorded.shelves();
+        recorded.end(part::put(&shelves, &caller, &req.headers, req.trailing_headers, req.input).await).await
     }
 
     async fn upload_part_copy(
         &self,
         req: S3Request<UploadPartCopyInput>,
     ) -> S3Result<S3Response<UploadPartCopyOutput>> {
-        answer(part::copy(self, &caller(&req)?, req.input).await)
+        let recorded = Recorded::new(
+            self,
+            &req,
+            "UploadPartCopy",
+            &req.input.bucket,
+            Some(&req.input.key),
+            json!({ "uploadId": req.input.upload_id, "partNumber": req.input.part_number, "copySource": from(&req.input.copy_source) }),
+        )?;
+        let shelves = recorded.shelves();
+        recorded.end(part::copy(&shelves, &caller(&req)?, req.input).await).await
     }
 
     async fn complete_multipart_upload(
@@ -136,14 +189,32 @@ impl S3 for Shelves {
         req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
         let caller = caller(&req)?;
-        answer(upload::complete(self, &caller, &req.headers, req.input).await)
+        let recorded = Recorded::new(
+            self,
+            &req,
+            "CompleteMultipartUpload",
+            &req.input.bucket,
+            Some(&req.input.key),
+            json!({ "uploadId": req.input.upload_id }),
+        )?;
+        let shelves = recorded.shelves();
+        recorded.end(upload::complete(&shelves, &caller, &req.headers, req.input).await).await
     }
 
     async fn abort_multipart_upload(
         &self,
         req: S3Request<AbortMultipartUploadInput>,
     ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
-        answer(upload::abort(self, &caller(&req)?, req.input).await)
+        let recorded = Recorded::new(
+            self,
+            &req,
+            "AbortMultipartUpload",
+            &req.input.bucket,
+            Some(&req.input.key),
+            json!({ "uploadId": req.input.upload_id }),
+        )?;
+        let shelves = recorded.shelves();
+        recorded.end(upload::abort(&shelves, &caller(&req)?, req.input).await).await
     }
 
     async fn list_parts(&self, req: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {

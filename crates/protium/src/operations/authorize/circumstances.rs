@@ -49,13 +49,14 @@ mod tests {
             Policies { identity: vec![Arc::new(NamedPolicy { name: "p".to_owned(), policy })], ..Policies::default() };
         let principal = Principal::user("111122223333", "ada", "AIDAEXAMPLE");
         let origin = Origin {
-            request_id: uuid::Uuid::nil(),
             source_ip: known.then(|| "203.0.113.7".parse().unwrap()),
             is_secure: known,
             user_agent: if known { "aws-cli/2".to_owned() } else { String::new() },
+            ..Origin::new(0)
         };
         let scope = Scope::new("111122223333", "eu-west-1");
-        let caller = Caller { identity: Arc::new(Identity { principal: principal.clone(), policies }), scope, origin };
+        let identity = Arc::new(Identity { principal: principal.clone(), policies });
+        let caller = Caller { identity, access_key_id: None, scope, origin };
         let context = circumstances(&caller, 1_795_391_999_999);
         let request = Request { principal: &principal, action: "proton:GetService", resource: "*", context: &context };
         caller.identity.policies.decide(&request).is_allowed()

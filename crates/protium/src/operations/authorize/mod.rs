@@ -33,7 +33,6 @@ const RESOURCE_TAG: &str = "aws:ResourceTag/";
 
 /// The ARN of the resource that a request is about, `*` if it is about none. One that is named by an ARN is taken from
 /// it, whatever account and region that is of; versions are their template, and pipelines their service.
-#[expect(dead_code, reason = "what asks for it comes with the next commit")]
 pub(crate) fn resource_of(request: &Request, scope: &Scope) -> String {
     Subject::of(request).about.arn(scope)
 }

@@ -171,6 +171,7 @@ impl<'r> Subject<'r> {
             | Request::GetTemplateSyncConfig(_)
             | Request::GetTemplateSyncStatus(_)
             | Request::ListAccounts(_)
+            | Request::ListAuditRecords(_)
             | Request::ListComponents(ListComponentsInput { environment_name: None, .. })
             | Request::ListDeployments(_)
             | Request::ListEnvironmentAccountConnections(_)

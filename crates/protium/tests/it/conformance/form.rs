@@ -257,6 +257,20 @@ fn accounts(ids: &Ids) -> Vec<Form> {
             }),
         ),
         form("RedeliverEvents", json!({ "destination": "hook", "eventId": ids.event })),
+        form(
+            "ListAuditRecords",
+            json!({
+                "startTime": 1_600_000_000.5, "endTime": 4_000_000_000_i64, "operation": "CreateEnvironment",
+                "principalArn": "arn:aws:iam::000000000000:root", "outcome": "SUCCEEDED",
+                "maxResults": 1, "nextToken": TOKEN,
+            }),
+        ),
+        form(
+            "ListAuditRecords",
+            json!({
+                "resourceArn": ids.arn("environment/idle"), "requestId": "01890a5d-ac96-774b-bcce-b302099a8057",
+            }),
+        ),
         form("GetAccountSettings", json!({})),
         form(
             "UpdateAccountSettings",

@@ -18,6 +18,7 @@ use crate::support::database::TestDb;
 use crate::support::service::but;
 use form::{Form, Ids, forms};
 use model::Model;
+use protium::store::{AuditRecord, Outcome};
 use protium_api::{Operation, Response};
 use report::Counts;
 use serde_json::{Value, json};
@@ -28,6 +29,8 @@ use variant::{Expected, Kind, Variant, variants};
 /// Members that an answer may show as they were: those of the last successful deployment, until the next one is.
 const TELLS_OF_SUCCESS: [&str; 5] =
     ["spec", "templateMajorVersion", "templateMinorVersion", "serviceName", "serviceInstanceName"];
+/// Members that the model calls sensitive.
+const SECRETS: [&str; 4] = ["description", "displayName", "spec", "statusMessage"];
 /// So many failures are told.
 const TOLD: usize = 40;
 
@@ -93,12 +96,36 @@ impl Proof<'_> {
             let body: String = body.chars().take(600).collect();
             self.wrong.push(format!("{}, {}: {wrong}\n    {body}", form.operation, variant.what));
         }
+        if !operation.only_reads() {
+            let wrong = misrecorded(form.operation, &variant.body, is_ok, &self.site.records().await);
+            self.check(wrong.is_none(), || {
+                format!("{}, {}: {}", form.operation, variant.what, wrong.unwrap_or_default())
+            });
+        }
         if !changed.is_empty() {
             let may_change = is_ok && !operation.only_reads();
             self.check(may_change, || format!("{}, {}: it changed {changed:?}", form.operation, variant.what));
             self.site.restore(&changed).await;
         }
     }
+}
+
+/// What is wrong with the records that a request which may change something has left: one if it succeeded, and of those
+/// that are refused one each, until there are too many.
+fn misrecorded(operation: &str, body: &[u8], is_ok: bool, records: &[AuditRecord]) -> Option<String> {
+    let [record] = records else {
+        let may_be = records.is_empty() && !is_ok;
+        return (!may_be).then(|| format!("it left {} records in the audit log: {records:?}", records.len()));
+    };
+    let kept = format!("{record:?}");
+    let is_right = record.operation == operation && is_ok == (record.outcome == Outcome::Succeeded);
+    if !is_right {
+        return Some(format!("it left the record {kept}"));
+    }
+    let given: Value = serde_json::from_slice(body).unwrap_or_default();
+    let secrets = SECRETS.iter().filter_map(|member| given.get(member)?.as_str()).filter(|text| text.len() > 7);
+    let mut told = secrets.filter(|text| kept.contains(&text.escape_debug().to_string()) || kept.contains(*text));
+    told.next().map(|text| format!("the audit log tells {text:?}: {kept}"))
 }
 
 /// What is wrong with an answer.

@@ -4,7 +4,7 @@
 //! and what a request that succeeded did is undone by copying back.
 
 use super::form::{Form, Ids, Who, allowing, forms};
-use crate::support::app::{TestApp, target};
+use crate::support::app::{ACCOUNT, TestApp, target};
 use crate::support::bundle::pack;
 use crate::support::component::{Workshop, attached, detached};
 use crate::support::database::TestDb;
@@ -14,7 +14,7 @@ use crate::support::receiver::{Receiver, Reply};
 use crate::support::self_managed;
 use crate::support::service::{INSTANCE, PIPELINE, Shop, but, files, spec};
 use protium::params;
-use protium::store::DbError;
+use protium::store::{AuditFilter, AuditRecord, DbError, audit_list};
 use protium::transaction;
 use serde_json::{Value, json};
 
@@ -22,6 +22,8 @@ use serde_json::{Value, json};
 const LENDS: &str = "222222222222";
 /// What the copy of a table is called before its name.
 const COPY: &str = "copy_of_";
+/// The table of the audit log, to which every request may add.
+const AUDIT: &str = "audit";
 /// Stands where a token of the next page is to be.
 pub(super) const TOKEN: &str = "the token of the next page";
 
@@ -32,13 +34,16 @@ pub(super) struct Site {
     tables: Vec<String>,
     /// What tells which tables differ from their copies.
     difference: String,
+    /// In milliseconds since 1970.
+    recorded_since: i64,
 }
 
 impl Site {
     pub(super) async fn on(db: &TestDb) -> Self {
         let shop = Workshop::on(db).await;
         let lends = shop.app.in_account(LENDS);
-        let mut site = Self { shop, lends, ids: Ids::default(), tables: Vec::new(), difference: String::new() };
+        let (ids, tables, difference) = (Ids::default(), Vec::new(), String::new());
+        let mut site = Self { shop, lends, ids, tables, difference, recorded_since: 0 };
         site.accounts().await;
         site.identities().await;
         site.templates().await;
@@ -70,7 +75,7 @@ impl Site {
         }
         for (environment, act) in [("held", "Accept"), ("ready", "Accept"), ("no", "Reject"), ("fresh", "")] {
             let input = json!({
-                "managementAccountId": crate::support::app::ACCOUNT, "environmentName": environment,
+                "managementAccountId": ACCOUNT, "environmentName": environment,
                 "roleArn": "arn:aws:iam::222222222222:role/lent",
                 "componentRoleArn": "arn:aws:iam::222222222222:role/components",
             });
@@ -244,7 +249,10 @@ impl Site {
         let mut reader = self.app().store().reader().await.unwrap();
         let rows = reader.query(names, params![]).await.unwrap();
         drop(reader);
-        self.tables = rows.into_iter().map(|mut row| row.text(0).unwrap()).collect();
+        self.tables = rows.into_iter().map(|mut row| row.text(0).unwrap()).filter(|table| table != AUDIT).collect();
+        // What is recorded from here on is newer than all that is there.
+        self.app().pass(2);
+        self.recorded_since = self.app().app.clock.now_ms();
         assert!(self.tables.len() > 20, "{:?}", self.tables);
         let parts = self.tables.iter().map(|table| {
             format!(
@@ -268,6 +276,24 @@ impl Site {
         let mut reader = self.app().store().reader().await.unwrap();
         let rows = reader.query(&self.difference, params![]).await.unwrap();
         rows.into_iter().map(|mut row| row.text(0).unwrap()).collect()
+    }
+
+    /// Takes the records of what was asked since the site was made out of the audit log.
+    pub(super) async fn records(&self) -> Vec<AuditRecord> {
+        let filter = AuditFilter { from: Some(self.recorded_since), ..AuditFilter::default() };
+        let mut records = Vec::new();
+        for account in [ACCOUNT, LENDS] {
+            let mut reader = self.app().store().reader().await.unwrap();
+            records.extend(audit_list(&mut reader, account, &filter, None, 100).await.unwrap());
+        }
+        transaction!(self.app().store(), async |tx| -> Result<(), DbError> {
+            for record in &records {
+                tx.execute("DELETE FROM audit WHERE request_id = $1", params![&record.request_id]).await?;
+            }
+            Ok(())
+        })
+        .unwrap();
+        records
     }
 
     /// Makes these tables what they were.
@@ -311,7 +337,11 @@ impl Site {
     /// What every operation that only reads answers, without what pages it.
     pub(super) async fn shown(&self) -> Vec<(String, Value)> {
         let mut shown = Vec::new();
-        let reading = |form: &Form| ["Get", "List", "Simulate"].iter().any(|verb| form.operation.starts_with(verb));
+        // The audit log has more to show after each request.
+        let reading = |form: &Form| {
+            form.operation != "ListAuditRecords"
+                && ["Get", "List", "Simulate"].iter().any(|verb| form.operation.starts_with(verb))
+        };
         for form in forms(&self.ids).into_iter().flat_map(|(_, forms)| forms).filter(reading) {
             let input = but(form.input.clone(), json!({ "nextToken": null, "maxResults": null }));
             let (is_ok, body) = self.send(form.who, form.operation, input.to_string().as_bytes()).await;

@@ -6,4 +6,5 @@ mod metrics;
 mod s3;
 mod sigv4;
 mod sts;
+mod throttle;
 mod wire;

@@ -4,6 +4,7 @@ mod access;
 mod account;
 mod account_connection;
 mod account_settings;
+mod audit;
 mod authorize;
 mod component;
 mod create_instance;

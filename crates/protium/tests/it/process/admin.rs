@@ -21,7 +21,7 @@ pub(super) async fn typed(words: &[&str], variables: &[(&str, &str)]) -> Ended {
 }
 
 /// The same as the root user of a server, whose answer is JSON on standard output.
-async fn admin(program: &Program, words: &[&str]) -> Value {
+pub(super) async fn admin(program: &Program, words: &[&str]) -> Value {
     let ended = typed(words, &root(program)).await;
     assert_eq!(ended.status.code(), Some(0), "{words:?}: {}", ended.err);
     serde_json::from_str(&ended.out).unwrap_or_else(|why| panic!("{why}: {}", ended.out))
@@ -180,6 +180,8 @@ async fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
         (&["user", "create", "ada", "--tag", "team"], &keys, "KEY=VALUE"),
         (&["policy", "put", "--user", "a", "--name", "b", "--document", "file:///none.json"], &keys, "/none.json"),
         (&["policy", "attach", "--user", "a", "--group", "b", "--policy", "c"], &keys, "--group"),
+        (&["audit", "list", "--since", "yesterday"], &keys, "2026-12-01T08:00:00Z"),
+        (&["audit", "export", "--follow", "--until", "2026-12-01T08:00:00Z"], &keys, "--until"),
         (&["account", "list"], &[], "AWS_ACCESS_KEY_ID"),
         (&["account", "list"], &keys[..1], "AWS_SECRET_ACCESS_KEY"),
     ] {

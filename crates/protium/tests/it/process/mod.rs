@@ -1,6 +1,7 @@
 //! The program as it is shipped: started, asked, stopped, killed.
 
 mod admin;
+mod audit;
 mod backup;
 mod body;
 mod connections;

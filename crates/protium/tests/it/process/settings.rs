@@ -29,6 +29,9 @@ async fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
         (&["serve", "--database-url", "mysql://u:hush@h/d"], "postgres://"),
         (&["serve", "--aws-endpoint-url", "localhost:5000"], "aws-endpoint-url"),
         (&["serve", "--tls-cert", "cert.pem"], "--tls-key"),
+        (&["serve", "--audit-retention", "36501"], "audit-retention: 36501"),
+        (&["serve", "--reads-per-second", "1000001"], "reads-per-second: 1000001"),
+        (&["serve", "--requests-at-once", "many"], "--requests-at-once"),
         (&["serve", "--config", "none.toml"], "none.toml"),
         (&["serve", "--config", file], "colour"),
     ] {

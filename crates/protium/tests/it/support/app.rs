@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use http_body_util::BodyExt as _;
 use protium::app::{App, Engines};
+use protium::audit::Audit;
 use protium::auth::{Credential, Identity, Keys, Secret};
 use protium::bundle_source::BundleSources;
 use protium::clock::Clock;
@@ -15,6 +16,7 @@ use protium::config::{Config, ServeArgs};
 use protium::http::{Front, Metrics, router, s3};
 use protium::params;
 use protium::store::{ClaimedJob, DbError, NewJob, Store, job_enqueue};
+use protium::throttle::{Allowance, Throttle};
 use protium::transaction;
 use protium::worker::run_one;
 use protium_api::Operation;
@@ -92,6 +94,8 @@ impl TestApp {
     async fn built(db: &TestDb, change: impl FnOnce(&mut Config), engine: impl FnOnce(Aws) -> Arc<dyn Engine>) -> Self {
         let args = ServeArgs { data_dir: Some(db.folder().to_owned()), ..ServeArgs::default() };
         let mut config = Config::new(args).unwrap();
+        // Tests ask faster than anybody; those of limits set their own.
+        config.allowance = Allowance::ALL;
         change(&mut config);
         // The key of the outbound calls is one that other test applications know as theirs.
         let credentials = Some(Credentials::from_keys(key_of(ACCOUNT), SECRET, None));
@@ -99,7 +103,10 @@ impl TestApp {
             Aws::new(Settings { endpoint_url: config.aws_endpoint_url.clone(), profile: None, credentials }).await;
         let (store, clock, keys) = (db.store(), Clock::default(), Arc::new(Keys::default()));
         let blobs = s3::Blobs::open(&config.data_dir).unwrap();
-        let s3 = s3::S3::new(store.clone(), blobs.clone(), Arc::clone(&keys), clock.clone(), None);
+        let audit = Arc::new(Audit::open(store.clone(), clock.clone(), &config.audit).unwrap());
+        let throttle = Arc::new(Throttle::new(config.allowance));
+        let bounds = (Arc::clone(&audit), Arc::clone(&throttle));
+        let s3 = s3::S3::new(store.clone(), blobs.clone(), Arc::clone(&keys), clock.clone(), bounds, None);
         let opened = store.clone();
         let open = Box::new(move |account: String, bucket: String, key: String| {
             let (store, blobs) = (opened.clone(), blobs.clone());
@@ -110,7 +117,7 @@ impl TestApp {
         let logs = config.run_logs.clone().map(|place| LogStore::new(aws.clone(), place));
         let engines = Engines { cloudformation: engine(aws), self_managed: Arc::new(SelfManaged), commands: None };
         let own_url = "http://127.0.0.1:8420".to_owned();
-        let app = Arc::new(App { config, store, keys, clock, engines, own_url, bundles, logs });
+        let app = Arc::new(App { config, store, keys, clock, audit, throttle, engines, own_url, bundles, logs });
         let front = Front { app: Arc::clone(&app), s3: Arc::new(s3), metrics: Metrics::new().unwrap() };
         let region = "us-east-1".to_owned();
         let (account, key, secret) = (ACCOUNT.to_owned(), key_of(ACCOUNT), SECRET.to_owned());

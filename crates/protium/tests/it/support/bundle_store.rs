@@ -2,17 +2,21 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use protium::audit::Audit;
 use protium::auth::{Credential, Identity, Keys, Secret};
 use protium::clock::Clock;
+use protium::config::AuditSettings;
 use protium::http::s3::{Blobs, S3};
 use protium::operations::Origin;
 use protium::store::Store;
+use protium::throttle::{Allowance, Throttle};
 
 use super::database::TestDb;
 use super::sign::Signer;
@@ -37,11 +41,6 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-/// From nowhere that is known.
-fn origin() -> Origin {
-    Origin { request_id: uuid::Uuid::nil(), source_ip: None, is_secure: false, user_agent: String::new() }
-}
-
 impl BundleStore {
     /// With two accounts, `111111111111` and `222222222222`, whose key ids begin with `AKID`.
     pub async fn on(db: &TestDb) -> Self {
@@ -54,11 +53,15 @@ impl BundleStore {
         let blobs = Blobs::open(folder).expect("a folder");
         let clock = Clock::default();
         let keys = Arc::new(Keys::new(keys));
-        let s3 = S3::new(store.clone(), blobs.clone(), keys, clock.clone(), Some("s3.test"));
-        let s3 = Arc::new(s3);
+        let settings = AuditSettings { retention: Some(Duration::from_secs(3600)), log: None };
+        let audit = Audit::open(store.clone(), clock.clone(), &settings).expect("no file");
+        let bounds = (Arc::new(audit), Arc::new(Throttle::new(Allowance::ALL)));
+        let s3 = S3::new(store.clone(), blobs.clone(), keys, clock.clone(), bounds, Some("s3.test"));
+        let (s3, time) = (Arc::new(s3), clock.clone());
         let route = move |request| {
-            let s3 = Arc::clone(&s3);
-            async move { s3.answer(request, origin()).await }
+            // From nowhere that is known.
+            let (s3, origin) = (Arc::clone(&s3), Origin::new(time.now_ms()));
+            async move { s3.answer(request, origin).await }
         };
         let router = axum::Router::new().fallback(axum::routing::any(route));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
