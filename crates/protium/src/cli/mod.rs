@@ -38,6 +38,8 @@ enum Command {
     Restore(store::Restore),
     /// Bring the database up to what this version of the program needs, as a start does.
     Migrate(store::Migrate),
+    /// Make a new master key, and seal every secret anew under it. No server may run meanwhile.
+    RotateMasterKey(store::RotateMasterKey),
     /// Show the inputs of commands as a page. For templates: the process of a service instance that can be looked at.
     #[command(hide = true)]
     ServePage(page::ServePage),
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Backup(command) => store::backup(command),
         Command::Restore(command) => store::restore(command),
         Command::Migrate(command) => store::migrate(command),
+        Command::RotateMasterKey(command) => store::rotate_master_key(command),
         Command::ServePage(command) => page::run(&command),
         Command::QuickstartServer { folder, arguments } => told(quickstart::become_server(&folder, &arguments)),
         Command::RunSupervisor { folder } => told(command::supervise(&folder)),

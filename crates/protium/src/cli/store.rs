@@ -1,4 +1,4 @@
-//! `protium backup`, `protium restore` and `protium migrate`.
+//! `protium backup`, `protium restore`, `protium migrate` and `protium rotate-master-key`.
 
 use super::{USAGE, block_on, log};
 use crate::backup;
@@ -35,6 +35,12 @@ pub(super) struct Migrate {
     store: StoreArgs,
 }
 
+#[derive(Args)]
+pub(super) struct RotateMasterKey {
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
 pub(super) fn backup(Backup { to, store, without_master_key }: Backup) -> ExitCode {
     run("backup", store, async |config| {
         let made = backup::make(&config, &to, !without_master_key)?;
@@ -57,6 +63,20 @@ pub(super) fn migrate(Migrate { store }: Migrate) -> ExitCode {
             0 => format!("an empty database now has the schema version {newest}"),
             _ if found == newest => format!("the database has the schema version {newest} already"),
             _ => format!("the database was migrated from the schema version {found} to {newest}"),
+        })
+    })
+}
+
+pub(super) fn rotate_master_key(RotateMasterKey { store }: RotateMasterKey) -> ExitCode {
+    run("rotate-master-key", store, async |config| {
+        let (options, file) = (DbOptions::new(config.database_url.clone()), &config.master_key_file);
+        let done = Store::rotate(&options, file).await?;
+        let (file, former) = (file.display(), done.former.display());
+        Ok(match done.secrets {
+            0 => format!("{file} holds the new master key; the former one is in {former}"),
+            count => format!(
+                "{file} holds a new master key, which {count} secrets were sealed anew under; the former one is in {former}"
+            ),
         })
     })
 }

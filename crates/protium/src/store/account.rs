@@ -123,6 +123,19 @@ pub async fn access_key_used(tx: &mut Tx, id: &str, last: &KeyUse) -> DbResult<(
     tx.execute(sql, params![id, last.at, &last.region, &last.service]).await.map(drop)
 }
 
+/// Seals the secrets of all access keys under another master key. Returns how many there are.
+pub(super) async fn reseal(tx: &mut Tx, current: &MasterKey, fresh: &MasterKey) -> DbResult<usize> {
+    let rows = tx.query(&format!("SELECT {COLUMNS} FROM access_key ORDER BY id"), params![]).await?;
+    let count = rows.len();
+    for row in rows {
+        let key = read(row, current)?;
+        let sealed = fresh.seal(key.secret.as_bytes(), &identity(&key.id))?;
+        let sql = "UPDATE access_key SET secret_sealed = $2, key_id = $3 WHERE id = $1";
+        tx.execute(sql, params![&key.id, &sealed, fresh.id()]).await?;
+    }
+    Ok(count)
+}
+
 impl Store {
     /// Stores an access key, in the place of one with the same id.
     pub async fn access_key_put(&self, tx: &mut Tx, key: &AccessKey) -> DbResult<()> {

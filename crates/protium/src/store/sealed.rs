@@ -22,6 +22,9 @@ const NONCE_BYTES: usize = 24;
 /// The row of `meta` that tells whether a key is the one that the database was made with.
 pub(super) const CANARY: &str = "master-key-canary";
 
+/// What the canary says.
+pub(super) const TELLTALE: &[u8] = b"protium";
+
 /// The key that seals every secret in the store (XChaCha20-Poly1305).
 pub struct MasterKey {
     cipher: XChaCha20Poly1305,
@@ -142,7 +145,8 @@ pub(super) async fn unlock(db: &Db, path: &Path) -> DbResult<MasterKey> {
     Err(unusable(path, why))
 }
 
-async fn read_canary(db: &Db) -> DbResult<Option<Vec<u8>>> {
+/// What only the database's own key opens, if it has any secrets.
+pub(super) async fn read_canary(db: &Db) -> DbResult<Option<Vec<u8>>> {
     let sql = "SELECT value FROM meta WHERE name = $1";
     let row = db.reader().await?.query_opt(sql, params![CANARY]).await?;
     row.map(|mut row| row.bytes(0)).transpose()
@@ -150,7 +154,7 @@ async fn read_canary(db: &Db) -> DbResult<Option<Vec<u8>>> {
 
 /// Stores a canary unless another process was faster. Returns the one that is stored.
 async fn write_canary(db: &Db, key: &MasterKey) -> DbResult<Vec<u8>> {
-    let sealed = key.seal(b"protium", CANARY)?;
+    let sealed = key.seal(TELLTALE, CANARY)?;
     transaction!(db, async |tx| -> DbResult<()> {
         let sql = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
         tx.execute(sql, params![CANARY, &sealed]).await?;

@@ -1,4 +1,4 @@
-//! `protium backup`, `protium restore` and `protium migrate`.
+//! `protium backup`, `protium restore`, `protium migrate` and `protium rotate-master-key`.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use super::program::{Ended, Program, Start, until};
 use super::site::{called, double};
 use crate::support::database::TestDb;
 use crate::support::double::create;
+use crate::support::sign::Signer;
 use protium::store::DatabaseUrl;
 use protium_engines::double::{Behaviour, Takes};
 
@@ -315,4 +316,27 @@ async fn wrong_usage_ends_with_2() {
         ended.refused(2, &[said]);
         assert!(!ended.err.contains("hush"), "{}", ended.err);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_of_a_user_works_after_a_restore_and_under_a_new_master_key() {
+    let Folders { data, backup, restored, _home } = folders();
+    let program = Start::in_folder(&data).ready().await;
+    program.ok("CreateUser", json!({ "userName": "ada" })).await;
+    program.ok("AttachPolicy", json!({ "userName": "ada", "policy": "ProtiumReadOnlyAccess" })).await;
+    let made = program.ok("CreateAccessKey", json!({ "userName": "ada" })).await["accessKey"].clone();
+    let [id, secret] = ["accessKeyId", "secretAccessKey"].map(|name| made[name].as_str().unwrap());
+    let signer = Signer::new(id, secret, "proton");
+    program.call_as(&signer, "ListServices", json!({})).await.unwrap();
+    let busy = typed(&["rotate-master-key", "--data-dir", text(&data)]).await;
+    busy.refused(1, &[text(&data)]);
+    program.stop("TERM").await;
+    done(&["backup", text(&backup), "--data-dir", text(&data)]).await;
+    done(&["restore", text(&backup), "--data-dir", text(&restored)]).await;
+    let said = done(&["rotate-master-key", "--data-dir", text(&restored)]).await;
+    assert!(said.contains("2 secrets") && said.contains("master.key."), "{said}");
+    let program = Start::in_folder(&restored).ready().await;
+    program.call_as(&signer, "ListServices", json!({})).await.unwrap();
+    let keys = program.ok("ListAccessKeys", json!({ "userName": "ada" })).await;
+    assert_eq!(keys["accessKeys"][0]["lastUsed"]["service"], "proton");
 }

@@ -1,5 +1,6 @@
 use crate::on_both;
-use protium::store::{DbErrorKind, MasterKey, Store};
+use protium::store::{AccessKey, DbError, DbErrorKind, MasterKey, Store};
+use protium::{params, transaction};
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
@@ -37,7 +38,100 @@ fn what_is_sealed_alike_is_the_same_each_time_and_nobody_elses() {
     assert_eq!(other.open(&sealed, "run").unwrap_err().kind(), DbErrorKind::Corrupt);
 }
 
+fn key(id: &str) -> AccessKey {
+    AccessKey {
+        id: id.to_owned(),
+        account: "123456789012".to_owned(),
+        user_name: "ada".to_owned(),
+        secret: format!("the secret of {id}"),
+        active: true,
+        created_at: 7,
+    }
+}
+
+async fn put(store: &Store, ids: &[&str]) {
+    transaction!(store, async |tx| -> Result<(), DbError> {
+        for id in ids {
+            store.access_key_put(tx, &key(id)).await?;
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+async fn has(store: &Store, id: &str) {
+    let found = store.access_key_get(&mut store.reader().await.unwrap(), id).await.unwrap();
+    assert_eq!(found, Some(key(id)));
+}
+
 on_both! {
+    what_the_former_master_key_opened_the_new_one_does_alone, async |db| {
+        put(&db.store(), &["AKIDA", "AKIDB"]).await;
+        let options = db.options().clone();
+        let file = &options.master_key_file;
+        let former = MasterKey::load(file).unwrap().unwrap();
+        db.close();
+        let rotated = Store::rotate(&options.db, file).await.unwrap();
+        assert_eq!(rotated.secrets, 2);
+        assert_eq!(MasterKey::load(&rotated.former).unwrap().unwrap().id(), former.id());
+        assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+        {
+            let store = db.restart().await;
+            assert_ne!(store.master_key().id(), former.id());
+            for id in ["AKIDA", "AKIDB"] {
+                has(&store, id).await;
+            }
+            let mut reader = store.reader().await.unwrap();
+            let rows = reader.query("SELECT id, secret_sealed FROM access_key", params![]).await.unwrap();
+            for mut row in rows {
+                let identity = format!("access_key/{}", row.text(0).unwrap());
+                let refused = former.open(&row.bytes(1).unwrap(), &identity).unwrap_err();
+                assert_eq!(refused.kind(), DbErrorKind::Corrupt);
+            }
+        }
+        db.close();
+        let fresh = std::fs::read(file).unwrap();
+        std::fs::copy(&rotated.former, file).unwrap();
+        assert_eq!(Store::open(&options).await.unwrap_err().kind(), DbErrorKind::Refused);
+        std::fs::write(file, fresh).unwrap();
+        has(&db.restart().await, "AKIDA").await;
+    }
+
+    an_interrupted_rotation_goes_on_where_it_was, async |db| {
+        put(&db.store(), &["AKIDA"]).await;
+        let options = db.options().clone();
+        let file = &options.master_key_file;
+        let next = file.with_extension("key.next");
+        db.close();
+        // Stopped before any row was changed.
+        let prepared = MasterKey::create(&next).unwrap();
+        has(&db.restart().await, "AKIDA").await;
+        db.close();
+        let rotated = Store::rotate(&options.db, file).await.unwrap();
+        assert_eq!(MasterKey::load(file).unwrap().unwrap().id(), prepared.id());
+        // Stopped when all rows were changed and the files were not.
+        std::fs::rename(file, &next).unwrap();
+        std::fs::copy(&rotated.former, file).unwrap();
+        assert_eq!(Store::open(&options).await.unwrap_err().kind(), DbErrorKind::Refused);
+        let again = Store::rotate(&options.db, file).await.unwrap();
+        assert_eq!((again.secrets, &again.former), (0, &rotated.former));
+        assert!(!next.exists());
+        has(&db.restart().await, "AKIDA").await;
+    }
+
+    a_foreign_master_key_is_not_rotated, async |db| {
+        let options = db.options().clone();
+        let file = &options.master_key_file;
+        db.close();
+        let right = std::fs::read(file).unwrap();
+        std::fs::write(file, "00".repeat(32)).unwrap();
+        let refused = Store::rotate(&options.db, file).await.unwrap_err();
+        assert_eq!(refused.kind(), DbErrorKind::Refused);
+        assert!(refused.to_string().contains("not the key that this database was made with"), "{refused}");
+        std::fs::write(file, right).unwrap();
+        db.restart().await;
+    }
+
     the_first_start_makes_a_key_file_for_its_owner_only, async |db| {
         let path = &db.options().master_key_file;
         let mode = std::fs::metadata(path).unwrap().permissions().mode();
