@@ -66,6 +66,11 @@ impl Context {
         Self { app, caller, now, shows: Shows::Everything, record: None }
     }
 
+    /// The same request, whose lists show this.
+    pub(super) fn showing(self, shows: Shows) -> Self {
+        Self { shows, ..self }
+    }
+
     /// The same request, whose record its first change brings along.
     pub(super) fn recording(self, entry: &Arc<Entry>) -> Self {
         let (store, entry) = (self.app.audit.store_for(entry), Arc::clone(entry));

@@ -72,7 +72,7 @@ async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
     let cx = match authorize::check(cx, &request).await? {
         Shows::Everything => cx,
         shows @ Shows::Allowed => {
-            narrowed = Context { shows, ..cx.clone() };
+            narrowed = cx.clone().showing(shows);
             &narrowed
         }
     };
