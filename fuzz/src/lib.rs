@@ -1,12 +1,20 @@
 //! What the fuzz targets call. The properties are in `properties`, which the tests of the application replay the
 //! corpus with; here they meet a fuzzer.
 
-// The application takes minutes to build with a fuzzer's flags; its check of signatures needs little else of it.
+// The application takes minutes to build with a fuzzer's flags; its checks of signatures and tokens need little else
+// of it.
 extern crate self as protium;
 #[path = "../../crates/protium/src/auth/mod.rs"]
 pub mod auth;
 #[path = "../../crates/protium/src/events/signature.rs"]
 mod event_signature;
+/// What fetches keys is left out.
+pub mod oidc {
+    #[path = "../../../crates/protium/src/oidc/keys.rs"]
+    pub mod keys;
+    #[path = "../../../crates/protium/src/oidc/token.rs"]
+    pub mod token;
+}
 pub mod properties;
 mod sha256;
 

@@ -4,6 +4,7 @@ use crate::audit::Audit;
 use crate::auth::Keys;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::oidc::Issuers;
 use crate::store::Store;
 use crate::throttle::Throttle;
 use protium_domain::id::Id;
@@ -22,6 +23,8 @@ pub struct App {
     pub audit: Arc<Audit>,
     /// How much each caller may ask.
     pub throttle: Arc<Throttle>,
+    /// The keys of identity providers.
+    pub issuers: Issuers,
     pub engines: Engines,
     /// The URL of this server for what runs on its own machine.
     pub own_url: String,

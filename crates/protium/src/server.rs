@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::{Config, UNFINISHED, environment};
 use crate::events::{self, Deliveries};
 use crate::http::{Front, Metrics, router, s3};
+use crate::oidc::Issuers;
 use crate::root_key;
 use crate::store::{DbOptions, NewJob, Store, StoreOptions, account_ensure, job_enqueue};
 use crate::throttle::Throttle;
@@ -99,7 +100,9 @@ impl Server {
         let attended = attended.filter(|_| config.role.works());
         let engines = Engines { cloudformation, self_managed: Arc::new(SelfManaged), commands };
         let own_url = url(config.tls.is_some(), own_address(address));
-        let app = Arc::new(App { config, store, keys, clock, audit, throttle, engines, own_url, bundles, logs });
+        let issuers = Issuers::new(clock.clone());
+        let app =
+            Arc::new(App { config, store, keys, clock, audit, throttle, issuers, engines, own_url, bundles, logs });
         let metrics = Metrics::new()?;
         let front = Front { app: Arc::clone(&app), s3: Arc::new(s3), metrics: metrics.clone() };
         let (stop, stopped) = oneshot::channel();

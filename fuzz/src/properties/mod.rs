@@ -12,6 +12,7 @@ pub mod schema;
 pub mod signature;
 pub mod spec;
 pub mod template;
+pub mod tokens;
 
 use protium_domain::bundle::problem::Problem;
 use serde_json::Value;
@@ -30,6 +31,7 @@ pub const TARGETS: [(&str, Check); 9] = [
     ("signature", signature::check),
     ("spec", spec::check),
     ("template", template::check),
+    ("tokens", tokens::check),
 ];
 
 /// The texts of an input: it may hold several, separated by lines of five equals signs.

@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["jobs"],
     &["operations"],
     &["app", "error"],
-    &["audit", "auth", "bundle_source"],
+    &["audit", "auth", "bundle_source", "oidc"],
     &["config"],
     &["store"],
     &["clock", "sha256", "throttle"],

@@ -36,10 +36,14 @@ pub enum Operation {
     CreateEnvironmentTemplateVersion,
     /// `Protium20261201.CreateGroup`
     CreateGroup,
+    /// `Protium20261201.CreateOidcProvider`
+    CreateOidcProvider,
     /// `Protium20261201.CreatePolicy`
     CreatePolicy,
     /// `AwsProton20200720.CreateRepository`
     CreateRepository,
+    /// `Protium20261201.CreateRole`
+    CreateRole,
     /// `AwsProton20200720.CreateService`
     CreateService,
     /// `AwsProton20200720.CreateServiceInstance`
@@ -72,10 +76,14 @@ pub enum Operation {
     DeleteGroup,
     /// `Protium20261201.DeleteInlinePolicy`
     DeleteInlinePolicy,
+    /// `Protium20261201.DeleteOidcProvider`
+    DeleteOidcProvider,
     /// `Protium20261201.DeletePolicy`
     DeletePolicy,
     /// `AwsProton20200720.DeleteRepository`
     DeleteRepository,
+    /// `Protium20261201.DeleteRole`
+    DeleteRole,
     /// `AwsProton20200720.DeleteService`
     DeleteService,
     /// `AwsProton20200720.DeleteServiceSyncConfig`
@@ -112,6 +120,8 @@ pub enum Operation {
     GetGroup,
     /// `Protium20261201.GetInlinePolicy`
     GetInlinePolicy,
+    /// `Protium20261201.GetOidcProvider`
+    GetOidcProvider,
     /// `Protium20261201.GetPolicy`
     GetPolicy,
     /// `AwsProton20200720.GetRepository`
@@ -120,6 +130,8 @@ pub enum Operation {
     GetRepositorySyncStatus,
     /// `AwsProton20200720.GetResourcesSummary`
     GetResourcesSummary,
+    /// `Protium20261201.GetRole`
+    GetRole,
     /// `AwsProton20200720.GetService`
     GetService,
     /// `AwsProton20200720.GetServiceInstance`
@@ -170,12 +182,16 @@ pub enum Operation {
     ListEventDeliveries,
     /// `Protium20261201.ListGroups`
     ListGroups,
+    /// `Protium20261201.ListOidcProviders`
+    ListOidcProviders,
     /// `Protium20261201.ListPolicies`
     ListPolicies,
     /// `AwsProton20200720.ListRepositories`
     ListRepositories,
     /// `AwsProton20200720.ListRepositorySyncDefinitions`
     ListRepositorySyncDefinitions,
+    /// `Protium20261201.ListRoles`
+    ListRoles,
     /// `AwsProton20200720.ListServiceInstanceOutputs`
     ListServiceInstanceOutputs,
     /// `AwsProton20200720.ListServiceInstanceProvisionedResources`
@@ -228,8 +244,12 @@ pub enum Operation {
     UpdateEnvironmentTemplate,
     /// `AwsProton20200720.UpdateEnvironmentTemplateVersion`
     UpdateEnvironmentTemplateVersion,
+    /// `Protium20261201.UpdateOidcProvider`
+    UpdateOidcProvider,
     /// `Protium20261201.UpdatePolicy`
     UpdatePolicy,
+    /// `Protium20261201.UpdateRole`
+    UpdateRole,
     /// `AwsProton20200720.UpdateService`
     UpdateService,
     /// `AwsProton20200720.UpdateServiceInstance`
@@ -267,8 +287,10 @@ impl Operation {
         Self::CreateEnvironmentTemplate,
         Self::CreateEnvironmentTemplateVersion,
         Self::CreateGroup,
+        Self::CreateOidcProvider,
         Self::CreatePolicy,
         Self::CreateRepository,
+        Self::CreateRole,
         Self::CreateService,
         Self::CreateServiceInstance,
         Self::CreateServiceSyncConfig,
@@ -285,8 +307,10 @@ impl Operation {
         Self::DeleteEnvironmentTemplateVersion,
         Self::DeleteGroup,
         Self::DeleteInlinePolicy,
+        Self::DeleteOidcProvider,
         Self::DeletePolicy,
         Self::DeleteRepository,
+        Self::DeleteRole,
         Self::DeleteService,
         Self::DeleteServiceSyncConfig,
         Self::DeleteServiceTemplate,
@@ -305,10 +329,12 @@ impl Operation {
         Self::GetEnvironmentTemplateVersion,
         Self::GetGroup,
         Self::GetInlinePolicy,
+        Self::GetOidcProvider,
         Self::GetPolicy,
         Self::GetRepository,
         Self::GetRepositorySyncStatus,
         Self::GetResourcesSummary,
+        Self::GetRole,
         Self::GetService,
         Self::GetServiceInstance,
         Self::GetServiceInstanceSyncStatus,
@@ -334,9 +360,11 @@ impl Operation {
         Self::ListEnvironments,
         Self::ListEventDeliveries,
         Self::ListGroups,
+        Self::ListOidcProviders,
         Self::ListPolicies,
         Self::ListRepositories,
         Self::ListRepositorySyncDefinitions,
+        Self::ListRoles,
         Self::ListServiceInstanceOutputs,
         Self::ListServiceInstanceProvisionedResources,
         Self::ListServiceInstances,
@@ -363,7 +391,9 @@ impl Operation {
         Self::UpdateEnvironmentAccountConnection,
         Self::UpdateEnvironmentTemplate,
         Self::UpdateEnvironmentTemplateVersion,
+        Self::UpdateOidcProvider,
         Self::UpdatePolicy,
+        Self::UpdateRole,
         Self::UpdateService,
         Self::UpdateServiceInstance,
         Self::UpdateServicePipeline,
@@ -397,8 +427,10 @@ impl Operation {
             Self::CreateEnvironmentTemplate => "CreateEnvironmentTemplate",
             Self::CreateEnvironmentTemplateVersion => "CreateEnvironmentTemplateVersion",
             Self::CreateGroup => "CreateGroup",
+            Self::CreateOidcProvider => "CreateOidcProvider",
             Self::CreatePolicy => "CreatePolicy",
             Self::CreateRepository => "CreateRepository",
+            Self::CreateRole => "CreateRole",
             Self::CreateService => "CreateService",
             Self::CreateServiceInstance => "CreateServiceInstance",
             Self::CreateServiceSyncConfig => "CreateServiceSyncConfig",
@@ -417,8 +449,10 @@ impl Operation {
             Self::DeleteEnvironmentTemplateVersion => "DeleteEnvironmentTemplateVersion",
             Self::DeleteGroup => "DeleteGroup",
             Self::DeleteInlinePolicy => "DeleteInlinePolicy",
+            Self::DeleteOidcProvider => "DeleteOidcProvider",
             Self::DeletePolicy => "DeletePolicy",
             Self::DeleteRepository => "DeleteRepository",
+            Self::DeleteRole => "DeleteRole",
             Self::DeleteService => "DeleteService",
             Self::DeleteServiceSyncConfig => "DeleteServiceSyncConfig",
             Self::DeleteServiceTemplate => "DeleteServiceTemplate",
@@ -437,10 +471,12 @@ impl Operation {
             Self::GetEnvironmentTemplateVersion => "GetEnvironmentTemplateVersion",
             Self::GetGroup => "GetGroup",
             Self::GetInlinePolicy => "GetInlinePolicy",
+            Self::GetOidcProvider => "GetOidcProvider",
             Self::GetPolicy => "GetPolicy",
             Self::GetRepository => "GetRepository",
             Self::GetRepositorySyncStatus => "GetRepositorySyncStatus",
             Self::GetResourcesSummary => "GetResourcesSummary",
+            Self::GetRole => "GetRole",
             Self::GetService => "GetService",
             Self::GetServiceInstance => "GetServiceInstance",
             Self::GetServiceInstanceSyncStatus => "GetServiceInstanceSyncStatus",
@@ -472,9 +508,11 @@ impl Operation {
             Self::ListEnvironments => "ListEnvironments",
             Self::ListEventDeliveries => "ListEventDeliveries",
             Self::ListGroups => "ListGroups",
+            Self::ListOidcProviders => "ListOidcProviders",
             Self::ListPolicies => "ListPolicies",
             Self::ListRepositories => "ListRepositories",
             Self::ListRepositorySyncDefinitions => "ListRepositorySyncDefinitions",
+            Self::ListRoles => "ListRoles",
             Self::ListServiceInstanceOutputs => "ListServiceInstanceOutputs",
             Self::ListServiceInstanceProvisionedResources => {
                 "ListServiceInstanceProvisionedResources"
@@ -511,7 +549,9 @@ impl Operation {
             }
             Self::UpdateEnvironmentTemplate => "UpdateEnvironmentTemplate",
             Self::UpdateEnvironmentTemplateVersion => "UpdateEnvironmentTemplateVersion",
+            Self::UpdateOidcProvider => "UpdateOidcProvider",
             Self::UpdatePolicy => "UpdatePolicy",
+            Self::UpdateRole => "UpdateRole",
             Self::UpdateService => "UpdateService",
             Self::UpdateServiceInstance => "UpdateServiceInstance",
             Self::UpdateServicePipeline => "UpdateServicePipeline",
@@ -697,26 +737,34 @@ impl Operation {
             Self::CreateAccessKey => "Protium20261201.CreateAccessKey",
             Self::CreateAccount => "Protium20261201.CreateAccount",
             Self::CreateGroup => "Protium20261201.CreateGroup",
+            Self::CreateOidcProvider => "Protium20261201.CreateOidcProvider",
             Self::CreatePolicy => "Protium20261201.CreatePolicy",
+            Self::CreateRole => "Protium20261201.CreateRole",
             Self::CreateUser => "Protium20261201.CreateUser",
             Self::DeleteAccessKey => "Protium20261201.DeleteAccessKey",
             Self::DeleteGroup => "Protium20261201.DeleteGroup",
             Self::DeleteInlinePolicy => "Protium20261201.DeleteInlinePolicy",
+            Self::DeleteOidcProvider => "Protium20261201.DeleteOidcProvider",
             Self::DeletePolicy => "Protium20261201.DeletePolicy",
+            Self::DeleteRole => "Protium20261201.DeleteRole",
             Self::DeleteUser => "Protium20261201.DeleteUser",
             Self::DetachPolicy => "Protium20261201.DetachPolicy",
             Self::ForceDelete => "Protium20261201.ForceDelete",
             Self::GetDeploymentLogs => "Protium20261201.GetDeploymentLogs",
             Self::GetGroup => "Protium20261201.GetGroup",
             Self::GetInlinePolicy => "Protium20261201.GetInlinePolicy",
+            Self::GetOidcProvider => "Protium20261201.GetOidcProvider",
             Self::GetPolicy => "Protium20261201.GetPolicy",
+            Self::GetRole => "Protium20261201.GetRole",
             Self::GetUser => "Protium20261201.GetUser",
             Self::ListAccessKeys => "Protium20261201.ListAccessKeys",
             Self::ListAccounts => "Protium20261201.ListAccounts",
             Self::ListAuditRecords => "Protium20261201.ListAuditRecords",
             Self::ListEventDeliveries => "Protium20261201.ListEventDeliveries",
             Self::ListGroups => "Protium20261201.ListGroups",
+            Self::ListOidcProviders => "Protium20261201.ListOidcProviders",
             Self::ListPolicies => "Protium20261201.ListPolicies",
+            Self::ListRoles => "Protium20261201.ListRoles",
             Self::ListUsers => "Protium20261201.ListUsers",
             Self::PutInlinePolicy => "Protium20261201.PutInlinePolicy",
             Self::RedeliverEvents => "Protium20261201.RedeliverEvents",
@@ -724,7 +772,9 @@ impl Operation {
             Self::RemoveUserFromGroup => "Protium20261201.RemoveUserFromGroup",
             Self::SimulatePolicy => "Protium20261201.SimulatePolicy",
             Self::UpdateAccessKey => "Protium20261201.UpdateAccessKey",
+            Self::UpdateOidcProvider => "Protium20261201.UpdateOidcProvider",
             Self::UpdatePolicy => "Protium20261201.UpdatePolicy",
+            Self::UpdateRole => "Protium20261201.UpdateRole",
             Self::UpdateUser => "Protium20261201.UpdateUser",
         }
     }
@@ -824,26 +874,34 @@ impl Operation {
             | Self::CreateAccessKey
             | Self::CreateAccount
             | Self::CreateGroup
+            | Self::CreateOidcProvider
             | Self::CreatePolicy
+            | Self::CreateRole
             | Self::CreateUser
             | Self::DeleteAccessKey
             | Self::DeleteGroup
             | Self::DeleteInlinePolicy
+            | Self::DeleteOidcProvider
             | Self::DeletePolicy
+            | Self::DeleteRole
             | Self::DeleteUser
             | Self::DetachPolicy
             | Self::ForceDelete
             | Self::GetDeploymentLogs
             | Self::GetGroup
             | Self::GetInlinePolicy
+            | Self::GetOidcProvider
             | Self::GetPolicy
+            | Self::GetRole
             | Self::GetUser
             | Self::ListAccessKeys
             | Self::ListAccounts
             | Self::ListAuditRecords
             | Self::ListEventDeliveries
             | Self::ListGroups
+            | Self::ListOidcProviders
             | Self::ListPolicies
+            | Self::ListRoles
             | Self::ListUsers
             | Self::PutInlinePolicy
             | Self::RedeliverEvents
@@ -851,7 +909,9 @@ impl Operation {
             | Self::RemoveUserFromGroup
             | Self::SimulatePolicy
             | Self::UpdateAccessKey
+            | Self::UpdateOidcProvider
             | Self::UpdatePolicy
+            | Self::UpdateRole
             | Self::UpdateUser => "protium.v20261201",
         }
     }
@@ -1014,26 +1074,34 @@ impl Operation {
                         "CreateAccessKey" => Self::CreateAccessKey,
                         "CreateAccount" => Self::CreateAccount,
                         "CreateGroup" => Self::CreateGroup,
+                        "CreateOidcProvider" => Self::CreateOidcProvider,
                         "CreatePolicy" => Self::CreatePolicy,
+                        "CreateRole" => Self::CreateRole,
                         "CreateUser" => Self::CreateUser,
                         "DeleteAccessKey" => Self::DeleteAccessKey,
                         "DeleteGroup" => Self::DeleteGroup,
                         "DeleteInlinePolicy" => Self::DeleteInlinePolicy,
+                        "DeleteOidcProvider" => Self::DeleteOidcProvider,
                         "DeletePolicy" => Self::DeletePolicy,
+                        "DeleteRole" => Self::DeleteRole,
                         "DeleteUser" => Self::DeleteUser,
                         "DetachPolicy" => Self::DetachPolicy,
                         "ForceDelete" => Self::ForceDelete,
                         "GetDeploymentLogs" => Self::GetDeploymentLogs,
                         "GetGroup" => Self::GetGroup,
                         "GetInlinePolicy" => Self::GetInlinePolicy,
+                        "GetOidcProvider" => Self::GetOidcProvider,
                         "GetPolicy" => Self::GetPolicy,
+                        "GetRole" => Self::GetRole,
                         "GetUser" => Self::GetUser,
                         "ListAccessKeys" => Self::ListAccessKeys,
                         "ListAccounts" => Self::ListAccounts,
                         "ListAuditRecords" => Self::ListAuditRecords,
                         "ListEventDeliveries" => Self::ListEventDeliveries,
                         "ListGroups" => Self::ListGroups,
+                        "ListOidcProviders" => Self::ListOidcProviders,
                         "ListPolicies" => Self::ListPolicies,
+                        "ListRoles" => Self::ListRoles,
                         "ListUsers" => Self::ListUsers,
                         "PutInlinePolicy" => Self::PutInlinePolicy,
                         "RedeliverEvents" => Self::RedeliverEvents,
@@ -1041,7 +1109,9 @@ impl Operation {
                         "RemoveUserFromGroup" => Self::RemoveUserFromGroup,
                         "SimulatePolicy" => Self::SimulatePolicy,
                         "UpdateAccessKey" => Self::UpdateAccessKey,
+                        "UpdateOidcProvider" => Self::UpdateOidcProvider,
                         "UpdatePolicy" => Self::UpdatePolicy,
+                        "UpdateRole" => Self::UpdateRole,
                         "UpdateUser" => Self::UpdateUser,
                         _ => return None,
                     }
@@ -1061,29 +1131,31 @@ impl Operation {
             Self::CreateAccount | Self::CreateComponent | Self::CreateEnvironment |
             Self::CreateEnvironmentAccountConnection | Self::CreateEnvironmentTemplate |
             Self::CreateEnvironmentTemplateVersion | Self::CreateGroup |
-            Self::CreatePolicy | Self::CreateRepository | Self::CreateService |
-            Self::CreateServiceInstance | Self::CreateServiceSyncConfig |
-            Self::CreateServiceTemplate | Self::CreateServiceTemplateVersion |
-            Self::CreateTemplateSyncConfig | Self::CreateUser | Self::DeleteAccessKey |
-            Self::DeleteComponent | Self::DeleteDeployment | Self::DeleteEnvironment |
+            Self::CreateOidcProvider | Self::CreatePolicy | Self::CreateRepository |
+            Self::CreateRole | Self::CreateService | Self::CreateServiceInstance |
+            Self::CreateServiceSyncConfig | Self::CreateServiceTemplate |
+            Self::CreateServiceTemplateVersion | Self::CreateTemplateSyncConfig |
+            Self::CreateUser | Self::DeleteAccessKey | Self::DeleteComponent |
+            Self::DeleteDeployment | Self::DeleteEnvironment |
             Self::DeleteEnvironmentAccountConnection | Self::DeleteEnvironmentTemplate |
             Self::DeleteEnvironmentTemplateVersion | Self::DeleteGroup |
-            Self::DeleteInlinePolicy | Self::DeletePolicy | Self::DeleteRepository |
-            Self::DeleteService | Self::DeleteServiceSyncConfig |
-            Self::DeleteServiceTemplate | Self::DeleteServiceTemplateVersion |
-            Self::DeleteTemplateSyncConfig | Self::DeleteUser | Self::DetachPolicy |
-            Self::ForceDelete | Self::NotifyResourceDeploymentStatusChange |
-            Self::PutInlinePolicy | Self::RedeliverEvents | Self::Redeploy |
+            Self::DeleteInlinePolicy | Self::DeleteOidcProvider | Self::DeletePolicy |
+            Self::DeleteRepository | Self::DeleteRole | Self::DeleteService |
+            Self::DeleteServiceSyncConfig | Self::DeleteServiceTemplate |
+            Self::DeleteServiceTemplateVersion | Self::DeleteTemplateSyncConfig |
+            Self::DeleteUser | Self::DetachPolicy | Self::ForceDelete |
+            Self::NotifyResourceDeploymentStatusChange | Self::PutInlinePolicy |
+            Self::RedeliverEvents | Self::Redeploy |
             Self::RejectEnvironmentAccountConnection | Self::RemoveUserFromGroup |
             Self::TagResource | Self::UntagResource | Self::UpdateAccessKey |
             Self::UpdateAccountSettings | Self::UpdateComponent | Self::UpdateEnvironment
             | Self::UpdateEnvironmentAccountConnection | Self::UpdateEnvironmentTemplate
-            | Self::UpdateEnvironmentTemplateVersion | Self::UpdatePolicy |
-            Self::UpdateService | Self::UpdateServiceInstance |
-            Self::UpdateServicePipeline | Self::UpdateServiceSyncBlocker |
-            Self::UpdateServiceSyncConfig | Self::UpdateServiceTemplate |
-            Self::UpdateServiceTemplateVersion | Self::UpdateTemplateSyncConfig |
-            Self::UpdateUser
+            | Self::UpdateEnvironmentTemplateVersion | Self::UpdateOidcProvider |
+            Self::UpdatePolicy | Self::UpdateRole | Self::UpdateService |
+            Self::UpdateServiceInstance | Self::UpdateServicePipeline |
+            Self::UpdateServiceSyncBlocker | Self::UpdateServiceSyncConfig |
+            Self::UpdateServiceTemplate | Self::UpdateServiceTemplateVersion |
+            Self::UpdateTemplateSyncConfig | Self::UpdateUser
         )
     }
     /// Whether the model promises that a repeated call does nothing more.
@@ -1132,7 +1204,8 @@ impl Operation {
                     Self::CreateEnvironmentAccountConnection |
                     Self::CreateEnvironmentTemplate |
                     Self::CreateEnvironmentTemplateVersion | Self::CreateGroup |
-                    Self::CreatePolicy | Self::CreateRepository | Self::CreateService |
+                    Self::CreateOidcProvider | Self::CreatePolicy |
+                    Self::CreateRepository | Self::CreateRole | Self::CreateService |
                     Self::CreateServiceInstance | Self::CreateServiceSyncConfig |
                     Self::CreateServiceTemplate | Self::CreateServiceTemplateVersion |
                     Self::CreateTemplateSyncConfig | Self::CreateUser |
@@ -1140,12 +1213,12 @@ impl Operation {
                     Self::DeleteEnvironment | Self::DeleteEnvironmentAccountConnection |
                     Self::DeleteEnvironmentTemplate |
                     Self::DeleteEnvironmentTemplateVersion | Self::DeleteGroup |
-                    Self::DeletePolicy | Self::DeleteRepository | Self::DeleteService |
-                    Self::DeleteServiceSyncConfig | Self::DeleteServiceTemplate |
-                    Self::DeleteServiceTemplateVersion | Self::DeleteTemplateSyncConfig |
-                    Self::DeleteUser | Self::ForceDelete |
-                    Self::NotifyResourceDeploymentStatusChange | Self::RedeliverEvents |
-                    Self::Redeploy | Self::RejectEnvironmentAccountConnection |
+                    Self::DeletePolicy | Self::DeleteRepository | Self::DeleteRole |
+                    Self::DeleteService | Self::DeleteServiceSyncConfig |
+                    Self::DeleteServiceTemplate | Self::DeleteServiceTemplateVersion |
+                    Self::DeleteTemplateSyncConfig | Self::DeleteUser | Self::ForceDelete
+                    | Self::NotifyResourceDeploymentStatusChange | Self::RedeliverEvents
+                    | Self::Redeploy | Self::RejectEnvironmentAccountConnection |
                     Self::TagResource | Self::UntagResource | Self::UpdateAccessKey |
                     Self::UpdateAccountSettings | Self::UpdateComponent |
                     Self::UpdateEnvironment | Self::UpdateEnvironmentAccountConnection |
@@ -1173,18 +1246,19 @@ impl Operation {
                     Self::DeleteEnvironmentAccountConnection |
                     Self::DeleteEnvironmentTemplate |
                     Self::DeleteEnvironmentTemplateVersion | Self::DeleteGroup |
-                    Self::DeleteInlinePolicy | Self::DeletePolicy |
-                    Self::DeleteRepository | Self::DeleteService |
-                    Self::DeleteServiceSyncConfig | Self::DeleteServiceTemplate |
-                    Self::DeleteServiceTemplateVersion | Self::DeleteTemplateSyncConfig |
-                    Self::DeleteUser | Self::DetachPolicy | Self::ForceDelete |
-                    Self::GetAccountSettings | Self::GetComponent | Self::GetDeployment |
-                    Self::GetDeploymentLogs | Self::GetEnvironment |
-                    Self::GetEnvironmentAccountConnection | Self::GetEnvironmentTemplate
-                    | Self::GetEnvironmentTemplateVersion | Self::GetGroup |
-                    Self::GetInlinePolicy | Self::GetPolicy | Self::GetRepository |
-                    Self::GetRepositorySyncStatus | Self::GetService |
-                    Self::GetServiceInstance | Self::GetServiceInstanceSyncStatus |
+                    Self::DeleteInlinePolicy | Self::DeleteOidcProvider |
+                    Self::DeletePolicy | Self::DeleteRepository | Self::DeleteRole |
+                    Self::DeleteService | Self::DeleteServiceSyncConfig |
+                    Self::DeleteServiceTemplate | Self::DeleteServiceTemplateVersion |
+                    Self::DeleteTemplateSyncConfig | Self::DeleteUser |
+                    Self::DetachPolicy | Self::ForceDelete | Self::GetAccountSettings |
+                    Self::GetComponent | Self::GetDeployment | Self::GetDeploymentLogs |
+                    Self::GetEnvironment | Self::GetEnvironmentAccountConnection |
+                    Self::GetEnvironmentTemplate | Self::GetEnvironmentTemplateVersion |
+                    Self::GetGroup | Self::GetInlinePolicy | Self::GetOidcProvider |
+                    Self::GetPolicy | Self::GetRepository | Self::GetRepositorySyncStatus
+                    | Self::GetRole | Self::GetService | Self::GetServiceInstance |
+                    Self::GetServiceInstanceSyncStatus |
                     Self::GetServiceSyncBlockerSummary | Self::GetServiceSyncConfig |
                     Self::GetServiceTemplate | Self::GetServiceTemplateVersion |
                     Self::GetTemplateSyncConfig | Self::GetTemplateSyncStatus |
@@ -1205,12 +1279,12 @@ impl Operation {
                     Self::UpdateAccessKey | Self::UpdateComponent |
                     Self::UpdateEnvironment | Self::UpdateEnvironmentAccountConnection |
                     Self::UpdateEnvironmentTemplate |
-                    Self::UpdateEnvironmentTemplateVersion | Self::UpdatePolicy |
-                    Self::UpdateService | Self::UpdateServiceInstance |
-                    Self::UpdateServicePipeline | Self::UpdateServiceSyncBlocker |
-                    Self::UpdateServiceSyncConfig | Self::UpdateServiceTemplate |
-                    Self::UpdateServiceTemplateVersion | Self::UpdateTemplateSyncConfig |
-                    Self::UpdateUser
+                    Self::UpdateEnvironmentTemplateVersion | Self::UpdateOidcProvider |
+                    Self::UpdatePolicy | Self::UpdateRole | Self::UpdateService |
+                    Self::UpdateServiceInstance | Self::UpdateServicePipeline |
+                    Self::UpdateServiceSyncBlocker | Self::UpdateServiceSyncConfig |
+                    Self::UpdateServiceTemplate | Self::UpdateServiceTemplateVersion |
+                    Self::UpdateTemplateSyncConfig | Self::UpdateUser
                 )
             }
             ErrorCode::ServiceQuotaExceeded => {
@@ -1220,7 +1294,8 @@ impl Operation {
                     Self::CreateEnvironment | Self::CreateEnvironmentAccountConnection |
                     Self::CreateEnvironmentTemplate |
                     Self::CreateEnvironmentTemplateVersion | Self::CreateGroup |
-                    Self::CreatePolicy | Self::CreateRepository | Self::CreateService |
+                    Self::CreateOidcProvider | Self::CreatePolicy |
+                    Self::CreateRepository | Self::CreateRole | Self::CreateService |
                     Self::CreateServiceSyncConfig | Self::CreateServiceTemplate |
                     Self::CreateServiceTemplateVersion | Self::CreateTemplateSyncConfig |
                     Self::CreateUser | Self::NotifyResourceDeploymentStatusChange |
@@ -1357,6 +1432,14 @@ impl Operation {
                         result_key: "groups",
                     }
                 }
+                Self::ListOidcProviders => {
+                    Paginator {
+                        input_token: "nextToken",
+                        output_token: "nextToken",
+                        limit_key: Some("maxResults"),
+                        result_key: "oidcProviders",
+                    }
+                }
                 Self::ListPolicies => {
                     Paginator {
                         input_token: "nextToken",
@@ -1379,6 +1462,14 @@ impl Operation {
                         output_token: "nextToken",
                         limit_key: None,
                         result_key: "syncDefinitions",
+                    }
+                }
+                Self::ListRoles => {
+                    Paginator {
+                        input_token: "nextToken",
+                        output_token: "nextToken",
+                        limit_key: Some("maxResults"),
+                        result_key: "roles",
                     }
                 }
                 Self::ListServiceInstanceOutputs => {
@@ -1526,6 +1617,10 @@ impl Call for CreateGroupInput {
     type Output = CreateGroupOutput;
     const OPERATION: Operation = Operation::CreateGroup;
 }
+impl Call for CreateOidcProviderInput {
+    type Output = CreateOidcProviderOutput;
+    const OPERATION: Operation = Operation::CreateOidcProvider;
+}
 impl Call for CreatePolicyInput {
     type Output = CreatePolicyOutput;
     const OPERATION: Operation = Operation::CreatePolicy;
@@ -1533,6 +1628,10 @@ impl Call for CreatePolicyInput {
 impl Call for CreateRepositoryInput {
     type Output = CreateRepositoryOutput;
     const OPERATION: Operation = Operation::CreateRepository;
+}
+impl Call for CreateRoleInput {
+    type Output = CreateRoleOutput;
+    const OPERATION: Operation = Operation::CreateRole;
 }
 impl Call for CreateServiceInput {
     type Output = CreateServiceOutput;
@@ -1598,6 +1697,10 @@ impl Call for DeleteInlinePolicyInput {
     type Output = DeleteInlinePolicyOutput;
     const OPERATION: Operation = Operation::DeleteInlinePolicy;
 }
+impl Call for DeleteOidcProviderInput {
+    type Output = DeleteOidcProviderOutput;
+    const OPERATION: Operation = Operation::DeleteOidcProvider;
+}
 impl Call for DeletePolicyInput {
     type Output = DeletePolicyOutput;
     const OPERATION: Operation = Operation::DeletePolicy;
@@ -1605,6 +1708,10 @@ impl Call for DeletePolicyInput {
 impl Call for DeleteRepositoryInput {
     type Output = DeleteRepositoryOutput;
     const OPERATION: Operation = Operation::DeleteRepository;
+}
+impl Call for DeleteRoleInput {
+    type Output = DeleteRoleOutput;
+    const OPERATION: Operation = Operation::DeleteRole;
 }
 impl Call for DeleteServiceInput {
     type Output = DeleteServiceOutput;
@@ -1678,6 +1785,10 @@ impl Call for GetInlinePolicyInput {
     type Output = GetInlinePolicyOutput;
     const OPERATION: Operation = Operation::GetInlinePolicy;
 }
+impl Call for GetOidcProviderInput {
+    type Output = GetOidcProviderOutput;
+    const OPERATION: Operation = Operation::GetOidcProvider;
+}
 impl Call for GetPolicyInput {
     type Output = GetPolicyOutput;
     const OPERATION: Operation = Operation::GetPolicy;
@@ -1693,6 +1804,10 @@ impl Call for GetRepositorySyncStatusInput {
 impl Call for GetResourcesSummaryInput {
     type Output = GetResourcesSummaryOutput;
     const OPERATION: Operation = Operation::GetResourcesSummary;
+}
+impl Call for GetRoleInput {
+    type Output = GetRoleOutput;
+    const OPERATION: Operation = Operation::GetRole;
 }
 impl Call for GetServiceInput {
     type Output = GetServiceOutput;
@@ -1794,6 +1909,10 @@ impl Call for ListGroupsInput {
     type Output = ListGroupsOutput;
     const OPERATION: Operation = Operation::ListGroups;
 }
+impl Call for ListOidcProvidersInput {
+    type Output = ListOidcProvidersOutput;
+    const OPERATION: Operation = Operation::ListOidcProviders;
+}
 impl Call for ListPoliciesInput {
     type Output = ListPoliciesOutput;
     const OPERATION: Operation = Operation::ListPolicies;
@@ -1805,6 +1924,10 @@ impl Call for ListRepositoriesInput {
 impl Call for ListRepositorySyncDefinitionsInput {
     type Output = ListRepositorySyncDefinitionsOutput;
     const OPERATION: Operation = Operation::ListRepositorySyncDefinitions;
+}
+impl Call for ListRolesInput {
+    type Output = ListRolesOutput;
+    const OPERATION: Operation = Operation::ListRoles;
 }
 impl Call for ListServiceInstanceOutputsInput {
     type Output = ListServiceInstanceOutputsOutput;
@@ -1910,9 +2033,17 @@ impl Call for UpdateEnvironmentTemplateVersionInput {
     type Output = UpdateEnvironmentTemplateVersionOutput;
     const OPERATION: Operation = Operation::UpdateEnvironmentTemplateVersion;
 }
+impl Call for UpdateOidcProviderInput {
+    type Output = UpdateOidcProviderOutput;
+    const OPERATION: Operation = Operation::UpdateOidcProvider;
+}
 impl Call for UpdatePolicyInput {
     type Output = UpdatePolicyOutput;
     const OPERATION: Operation = Operation::UpdatePolicy;
+}
+impl Call for UpdateRoleInput {
+    type Output = UpdateRoleOutput;
+    const OPERATION: Operation = Operation::UpdateRole;
 }
 impl Call for UpdateServiceInput {
     type Output = UpdateServiceOutput;

@@ -24,8 +24,10 @@ pub enum Request {
     CreateEnvironmentTemplate(CreateEnvironmentTemplateInput),
     CreateEnvironmentTemplateVersion(CreateEnvironmentTemplateVersionInput),
     CreateGroup(CreateGroupInput),
+    CreateOidcProvider(CreateOidcProviderInput),
     CreatePolicy(CreatePolicyInput),
     CreateRepository(CreateRepositoryInput),
+    CreateRole(CreateRoleInput),
     CreateService(CreateServiceInput),
     CreateServiceInstance(CreateServiceInstanceInput),
     CreateServiceSyncConfig(CreateServiceSyncConfigInput),
@@ -42,8 +44,10 @@ pub enum Request {
     DeleteEnvironmentTemplateVersion(DeleteEnvironmentTemplateVersionInput),
     DeleteGroup(DeleteGroupInput),
     DeleteInlinePolicy(DeleteInlinePolicyInput),
+    DeleteOidcProvider(DeleteOidcProviderInput),
     DeletePolicy(DeletePolicyInput),
     DeleteRepository(DeleteRepositoryInput),
+    DeleteRole(DeleteRoleInput),
     DeleteService(DeleteServiceInput),
     DeleteServiceSyncConfig(DeleteServiceSyncConfigInput),
     DeleteServiceTemplate(DeleteServiceTemplateInput),
@@ -62,10 +66,12 @@ pub enum Request {
     GetEnvironmentTemplateVersion(GetEnvironmentTemplateVersionInput),
     GetGroup(GetGroupInput),
     GetInlinePolicy(GetInlinePolicyInput),
+    GetOidcProvider(GetOidcProviderInput),
     GetPolicy(GetPolicyInput),
     GetRepository(GetRepositoryInput),
     GetRepositorySyncStatus(GetRepositorySyncStatusInput),
     GetResourcesSummary(GetResourcesSummaryInput),
+    GetRole(GetRoleInput),
     GetService(GetServiceInput),
     GetServiceInstance(GetServiceInstanceInput),
     GetServiceInstanceSyncStatus(GetServiceInstanceSyncStatusInput),
@@ -91,9 +97,11 @@ pub enum Request {
     ListEnvironments(ListEnvironmentsInput),
     ListEventDeliveries(ListEventDeliveriesInput),
     ListGroups(ListGroupsInput),
+    ListOidcProviders(ListOidcProvidersInput),
     ListPolicies(ListPoliciesInput),
     ListRepositories(ListRepositoriesInput),
     ListRepositorySyncDefinitions(ListRepositorySyncDefinitionsInput),
+    ListRoles(ListRolesInput),
     ListServiceInstanceOutputs(ListServiceInstanceOutputsInput),
     ListServiceInstanceProvisionedResources(
         ListServiceInstanceProvisionedResourcesInput,
@@ -124,7 +132,9 @@ pub enum Request {
     UpdateEnvironmentAccountConnection(UpdateEnvironmentAccountConnectionInput),
     UpdateEnvironmentTemplate(UpdateEnvironmentTemplateInput),
     UpdateEnvironmentTemplateVersion(UpdateEnvironmentTemplateVersionInput),
+    UpdateOidcProvider(UpdateOidcProviderInput),
     UpdatePolicy(UpdatePolicyInput),
+    UpdateRole(UpdateRoleInput),
     UpdateService(UpdateServiceInput),
     UpdateServiceInstance(UpdateServiceInstanceInput),
     UpdateServicePipeline(UpdateServicePipelineInput),
@@ -210,6 +220,11 @@ impl From<CreateGroupInput> for Request {
         Self::CreateGroup(value)
     }
 }
+impl From<CreateOidcProviderInput> for Request {
+    fn from(value: CreateOidcProviderInput) -> Self {
+        Self::CreateOidcProvider(value)
+    }
+}
 impl From<CreatePolicyInput> for Request {
     fn from(value: CreatePolicyInput) -> Self {
         Self::CreatePolicy(value)
@@ -218,6 +233,11 @@ impl From<CreatePolicyInput> for Request {
 impl From<CreateRepositoryInput> for Request {
     fn from(value: CreateRepositoryInput) -> Self {
         Self::CreateRepository(value)
+    }
+}
+impl From<CreateRoleInput> for Request {
+    fn from(value: CreateRoleInput) -> Self {
+        Self::CreateRole(value)
     }
 }
 impl From<CreateServiceInput> for Request {
@@ -300,6 +320,11 @@ impl From<DeleteInlinePolicyInput> for Request {
         Self::DeleteInlinePolicy(value)
     }
 }
+impl From<DeleteOidcProviderInput> for Request {
+    fn from(value: DeleteOidcProviderInput) -> Self {
+        Self::DeleteOidcProvider(value)
+    }
+}
 impl From<DeletePolicyInput> for Request {
     fn from(value: DeletePolicyInput) -> Self {
         Self::DeletePolicy(value)
@@ -308,6 +333,11 @@ impl From<DeletePolicyInput> for Request {
 impl From<DeleteRepositoryInput> for Request {
     fn from(value: DeleteRepositoryInput) -> Self {
         Self::DeleteRepository(value)
+    }
+}
+impl From<DeleteRoleInput> for Request {
+    fn from(value: DeleteRoleInput) -> Self {
+        Self::DeleteRole(value)
     }
 }
 impl From<DeleteServiceInput> for Request {
@@ -400,6 +430,11 @@ impl From<GetInlinePolicyInput> for Request {
         Self::GetInlinePolicy(value)
     }
 }
+impl From<GetOidcProviderInput> for Request {
+    fn from(value: GetOidcProviderInput) -> Self {
+        Self::GetOidcProvider(value)
+    }
+}
 impl From<GetPolicyInput> for Request {
     fn from(value: GetPolicyInput) -> Self {
         Self::GetPolicy(value)
@@ -418,6 +453,11 @@ impl From<GetRepositorySyncStatusInput> for Request {
 impl From<GetResourcesSummaryInput> for Request {
     fn from(value: GetResourcesSummaryInput) -> Self {
         Self::GetResourcesSummary(value)
+    }
+}
+impl From<GetRoleInput> for Request {
+    fn from(value: GetRoleInput) -> Self {
+        Self::GetRole(value)
     }
 }
 impl From<GetServiceInput> for Request {
@@ -545,6 +585,11 @@ impl From<ListGroupsInput> for Request {
         Self::ListGroups(value)
     }
 }
+impl From<ListOidcProvidersInput> for Request {
+    fn from(value: ListOidcProvidersInput) -> Self {
+        Self::ListOidcProviders(value)
+    }
+}
 impl From<ListPoliciesInput> for Request {
     fn from(value: ListPoliciesInput) -> Self {
         Self::ListPolicies(value)
@@ -558,6 +603,11 @@ impl From<ListRepositoriesInput> for Request {
 impl From<ListRepositorySyncDefinitionsInput> for Request {
     fn from(value: ListRepositorySyncDefinitionsInput) -> Self {
         Self::ListRepositorySyncDefinitions(value)
+    }
+}
+impl From<ListRolesInput> for Request {
+    fn from(value: ListRolesInput) -> Self {
+        Self::ListRoles(value)
     }
 }
 impl From<ListServiceInstanceOutputsInput> for Request {
@@ -690,9 +740,19 @@ impl From<UpdateEnvironmentTemplateVersionInput> for Request {
         Self::UpdateEnvironmentTemplateVersion(value)
     }
 }
+impl From<UpdateOidcProviderInput> for Request {
+    fn from(value: UpdateOidcProviderInput) -> Self {
+        Self::UpdateOidcProvider(value)
+    }
+}
 impl From<UpdatePolicyInput> for Request {
     fn from(value: UpdatePolicyInput) -> Self {
         Self::UpdatePolicy(value)
+    }
+}
+impl From<UpdateRoleInput> for Request {
+    fn from(value: UpdateRoleInput) -> Self {
+        Self::UpdateRole(value)
     }
 }
 impl From<UpdateServiceInput> for Request {
@@ -783,10 +843,14 @@ impl Request {
                     Self::CreateEnvironmentTemplateVersion(decode(body, shape)?)
                 }
                 Operation::CreateGroup => Self::CreateGroup(decode(body, shape)?),
+                Operation::CreateOidcProvider => {
+                    Self::CreateOidcProvider(decode(body, shape)?)
+                }
                 Operation::CreatePolicy => Self::CreatePolicy(decode(body, shape)?),
                 Operation::CreateRepository => {
                     Self::CreateRepository(decode(body, shape)?)
                 }
+                Operation::CreateRole => Self::CreateRole(decode(body, shape)?),
                 Operation::CreateService => Self::CreateService(decode(body, shape)?),
                 Operation::CreateServiceInstance => {
                     Self::CreateServiceInstance(decode(body, shape)?)
@@ -825,10 +889,14 @@ impl Request {
                 Operation::DeleteInlinePolicy => {
                     Self::DeleteInlinePolicy(decode(body, shape)?)
                 }
+                Operation::DeleteOidcProvider => {
+                    Self::DeleteOidcProvider(decode(body, shape)?)
+                }
                 Operation::DeletePolicy => Self::DeletePolicy(decode(body, shape)?),
                 Operation::DeleteRepository => {
                     Self::DeleteRepository(decode(body, shape)?)
                 }
+                Operation::DeleteRole => Self::DeleteRole(decode(body, shape)?),
                 Operation::DeleteService => Self::DeleteService(decode(body, shape)?),
                 Operation::DeleteServiceSyncConfig => {
                     Self::DeleteServiceSyncConfig(decode(body, shape)?)
@@ -865,6 +933,7 @@ impl Request {
                 }
                 Operation::GetGroup => Self::GetGroup(decode(body, shape)?),
                 Operation::GetInlinePolicy => Self::GetInlinePolicy(decode(body, shape)?),
+                Operation::GetOidcProvider => Self::GetOidcProvider(decode(body, shape)?),
                 Operation::GetPolicy => Self::GetPolicy(decode(body, shape)?),
                 Operation::GetRepository => Self::GetRepository(decode(body, shape)?),
                 Operation::GetRepositorySyncStatus => {
@@ -873,6 +942,7 @@ impl Request {
                 Operation::GetResourcesSummary => {
                     Self::GetResourcesSummary(decode(body, shape)?)
                 }
+                Operation::GetRole => Self::GetRole(decode(body, shape)?),
                 Operation::GetService => Self::GetService(decode(body, shape)?),
                 Operation::GetServiceInstance => {
                     Self::GetServiceInstance(decode(body, shape)?)
@@ -934,6 +1004,9 @@ impl Request {
                     Self::ListEventDeliveries(decode(body, shape)?)
                 }
                 Operation::ListGroups => Self::ListGroups(decode(body, shape)?),
+                Operation::ListOidcProviders => {
+                    Self::ListOidcProviders(decode(body, shape)?)
+                }
                 Operation::ListPolicies => Self::ListPolicies(decode(body, shape)?),
                 Operation::ListRepositories => {
                     Self::ListRepositories(decode(body, shape)?)
@@ -941,6 +1014,7 @@ impl Request {
                 Operation::ListRepositorySyncDefinitions => {
                     Self::ListRepositorySyncDefinitions(decode(body, shape)?)
                 }
+                Operation::ListRoles => Self::ListRoles(decode(body, shape)?),
                 Operation::ListServiceInstanceOutputs => {
                     Self::ListServiceInstanceOutputs(decode(body, shape)?)
                 }
@@ -999,7 +1073,11 @@ impl Request {
                 Operation::UpdateEnvironmentTemplateVersion => {
                     Self::UpdateEnvironmentTemplateVersion(decode(body, shape)?)
                 }
+                Operation::UpdateOidcProvider => {
+                    Self::UpdateOidcProvider(decode(body, shape)?)
+                }
                 Operation::UpdatePolicy => Self::UpdatePolicy(decode(body, shape)?),
+                Operation::UpdateRole => Self::UpdateRole(decode(body, shape)?),
                 Operation::UpdateService => Self::UpdateService(decode(body, shape)?),
                 Operation::UpdateServiceInstance => {
                     Self::UpdateServiceInstance(decode(body, shape)?)
@@ -1045,8 +1123,10 @@ impl Request {
             Self::CreateEnvironmentTemplate(value) => to_json(value),
             Self::CreateEnvironmentTemplateVersion(value) => to_json(value),
             Self::CreateGroup(value) => to_json(value),
+            Self::CreateOidcProvider(value) => to_json(value),
             Self::CreatePolicy(value) => to_json(value),
             Self::CreateRepository(value) => to_json(value),
+            Self::CreateRole(value) => to_json(value),
             Self::CreateService(value) => to_json(value),
             Self::CreateServiceInstance(value) => to_json(value),
             Self::CreateServiceSyncConfig(value) => to_json(value),
@@ -1063,8 +1143,10 @@ impl Request {
             Self::DeleteEnvironmentTemplateVersion(value) => to_json(value),
             Self::DeleteGroup(value) => to_json(value),
             Self::DeleteInlinePolicy(value) => to_json(value),
+            Self::DeleteOidcProvider(value) => to_json(value),
             Self::DeletePolicy(value) => to_json(value),
             Self::DeleteRepository(value) => to_json(value),
+            Self::DeleteRole(value) => to_json(value),
             Self::DeleteService(value) => to_json(value),
             Self::DeleteServiceSyncConfig(value) => to_json(value),
             Self::DeleteServiceTemplate(value) => to_json(value),
@@ -1083,10 +1165,12 @@ impl Request {
             Self::GetEnvironmentTemplateVersion(value) => to_json(value),
             Self::GetGroup(value) => to_json(value),
             Self::GetInlinePolicy(value) => to_json(value),
+            Self::GetOidcProvider(value) => to_json(value),
             Self::GetPolicy(value) => to_json(value),
             Self::GetRepository(value) => to_json(value),
             Self::GetRepositorySyncStatus(value) => to_json(value),
             Self::GetResourcesSummary(value) => to_json(value),
+            Self::GetRole(value) => to_json(value),
             Self::GetService(value) => to_json(value),
             Self::GetServiceInstance(value) => to_json(value),
             Self::GetServiceInstanceSyncStatus(value) => to_json(value),
@@ -1112,9 +1196,11 @@ impl Request {
             Self::ListEnvironments(value) => to_json(value),
             Self::ListEventDeliveries(value) => to_json(value),
             Self::ListGroups(value) => to_json(value),
+            Self::ListOidcProviders(value) => to_json(value),
             Self::ListPolicies(value) => to_json(value),
             Self::ListRepositories(value) => to_json(value),
             Self::ListRepositorySyncDefinitions(value) => to_json(value),
+            Self::ListRoles(value) => to_json(value),
             Self::ListServiceInstanceOutputs(value) => to_json(value),
             Self::ListServiceInstanceProvisionedResources(value) => to_json(value),
             Self::ListServiceInstances(value) => to_json(value),
@@ -1141,7 +1227,9 @@ impl Request {
             Self::UpdateEnvironmentAccountConnection(value) => to_json(value),
             Self::UpdateEnvironmentTemplate(value) => to_json(value),
             Self::UpdateEnvironmentTemplateVersion(value) => to_json(value),
+            Self::UpdateOidcProvider(value) => to_json(value),
             Self::UpdatePolicy(value) => to_json(value),
+            Self::UpdateRole(value) => to_json(value),
             Self::UpdateService(value) => to_json(value),
             Self::UpdateServiceInstance(value) => to_json(value),
             Self::UpdateServicePipeline(value) => to_json(value),
@@ -1184,8 +1272,10 @@ impl Request {
                 Operation::CreateEnvironmentTemplateVersion
             }
             Self::CreateGroup(_) => Operation::CreateGroup,
+            Self::CreateOidcProvider(_) => Operation::CreateOidcProvider,
             Self::CreatePolicy(_) => Operation::CreatePolicy,
             Self::CreateRepository(_) => Operation::CreateRepository,
+            Self::CreateRole(_) => Operation::CreateRole,
             Self::CreateService(_) => Operation::CreateService,
             Self::CreateServiceInstance(_) => Operation::CreateServiceInstance,
             Self::CreateServiceSyncConfig(_) => Operation::CreateServiceSyncConfig,
@@ -1208,8 +1298,10 @@ impl Request {
             }
             Self::DeleteGroup(_) => Operation::DeleteGroup,
             Self::DeleteInlinePolicy(_) => Operation::DeleteInlinePolicy,
+            Self::DeleteOidcProvider(_) => Operation::DeleteOidcProvider,
             Self::DeletePolicy(_) => Operation::DeletePolicy,
             Self::DeleteRepository(_) => Operation::DeleteRepository,
+            Self::DeleteRole(_) => Operation::DeleteRole,
             Self::DeleteService(_) => Operation::DeleteService,
             Self::DeleteServiceSyncConfig(_) => Operation::DeleteServiceSyncConfig,
             Self::DeleteServiceTemplate(_) => Operation::DeleteServiceTemplate,
@@ -1234,10 +1326,12 @@ impl Request {
             }
             Self::GetGroup(_) => Operation::GetGroup,
             Self::GetInlinePolicy(_) => Operation::GetInlinePolicy,
+            Self::GetOidcProvider(_) => Operation::GetOidcProvider,
             Self::GetPolicy(_) => Operation::GetPolicy,
             Self::GetRepository(_) => Operation::GetRepository,
             Self::GetRepositorySyncStatus(_) => Operation::GetRepositorySyncStatus,
             Self::GetResourcesSummary(_) => Operation::GetResourcesSummary,
+            Self::GetRole(_) => Operation::GetRole,
             Self::GetService(_) => Operation::GetService,
             Self::GetServiceInstance(_) => Operation::GetServiceInstance,
             Self::GetServiceInstanceSyncStatus(_) => {
@@ -1275,11 +1369,13 @@ impl Request {
             Self::ListEnvironments(_) => Operation::ListEnvironments,
             Self::ListEventDeliveries(_) => Operation::ListEventDeliveries,
             Self::ListGroups(_) => Operation::ListGroups,
+            Self::ListOidcProviders(_) => Operation::ListOidcProviders,
             Self::ListPolicies(_) => Operation::ListPolicies,
             Self::ListRepositories(_) => Operation::ListRepositories,
             Self::ListRepositorySyncDefinitions(_) => {
                 Operation::ListRepositorySyncDefinitions
             }
+            Self::ListRoles(_) => Operation::ListRoles,
             Self::ListServiceInstanceOutputs(_) => Operation::ListServiceInstanceOutputs,
             Self::ListServiceInstanceProvisionedResources(_) => {
                 Operation::ListServiceInstanceProvisionedResources
@@ -1320,7 +1416,9 @@ impl Request {
             Self::UpdateEnvironmentTemplateVersion(_) => {
                 Operation::UpdateEnvironmentTemplateVersion
             }
+            Self::UpdateOidcProvider(_) => Operation::UpdateOidcProvider,
             Self::UpdatePolicy(_) => Operation::UpdatePolicy,
+            Self::UpdateRole(_) => Operation::UpdateRole,
             Self::UpdateService(_) => Operation::UpdateService,
             Self::UpdateServiceInstance(_) => Operation::UpdateServiceInstance,
             Self::UpdateServicePipeline(_) => Operation::UpdateServicePipeline,
@@ -1369,8 +1467,10 @@ pub(crate) fn shape(operation: Operation) -> &'static Shape {
             &validate::CREATE_ENVIRONMENT_TEMPLATE_VERSION_INPUT
         }
         Operation::CreateGroup => &validate::CREATE_GROUP_INPUT,
+        Operation::CreateOidcProvider => &validate::CREATE_OIDC_PROVIDER_INPUT,
         Operation::CreatePolicy => &validate::CREATE_POLICY_INPUT,
         Operation::CreateRepository => &validate::CREATE_REPOSITORY_INPUT,
+        Operation::CreateRole => &validate::CREATE_ROLE_INPUT,
         Operation::CreateService => &validate::CREATE_SERVICE_INPUT,
         Operation::CreateServiceInstance => &validate::CREATE_SERVICE_INSTANCE_INPUT,
         Operation::CreateServiceSyncConfig => &validate::CREATE_SERVICE_SYNC_CONFIG_INPUT,
@@ -1397,8 +1497,10 @@ pub(crate) fn shape(operation: Operation) -> &'static Shape {
         }
         Operation::DeleteGroup => &validate::DELETE_GROUP_INPUT,
         Operation::DeleteInlinePolicy => &validate::DELETE_INLINE_POLICY_INPUT,
+        Operation::DeleteOidcProvider => &validate::DELETE_OIDC_PROVIDER_INPUT,
         Operation::DeletePolicy => &validate::DELETE_POLICY_INPUT,
         Operation::DeleteRepository => &validate::DELETE_REPOSITORY_INPUT,
+        Operation::DeleteRole => &validate::DELETE_ROLE_INPUT,
         Operation::DeleteService => &validate::DELETE_SERVICE_INPUT,
         Operation::DeleteServiceSyncConfig => &validate::DELETE_SERVICE_SYNC_CONFIG_INPUT,
         Operation::DeleteServiceTemplate => &validate::DELETE_SERVICE_TEMPLATE_INPUT,
@@ -1425,10 +1527,12 @@ pub(crate) fn shape(operation: Operation) -> &'static Shape {
         }
         Operation::GetGroup => &validate::GET_GROUP_INPUT,
         Operation::GetInlinePolicy => &validate::GET_INLINE_POLICY_INPUT,
+        Operation::GetOidcProvider => &validate::GET_OIDC_PROVIDER_INPUT,
         Operation::GetPolicy => &validate::GET_POLICY_INPUT,
         Operation::GetRepository => &validate::GET_REPOSITORY_INPUT,
         Operation::GetRepositorySyncStatus => &validate::GET_REPOSITORY_SYNC_STATUS_INPUT,
         Operation::GetResourcesSummary => &validate::GET_RESOURCES_SUMMARY_INPUT,
+        Operation::GetRole => &validate::GET_ROLE_INPUT,
         Operation::GetService => &validate::GET_SERVICE_INPUT,
         Operation::GetServiceInstance => &validate::GET_SERVICE_INSTANCE_INPUT,
         Operation::GetServiceInstanceSyncStatus => {
@@ -1470,11 +1574,13 @@ pub(crate) fn shape(operation: Operation) -> &'static Shape {
         Operation::ListEnvironments => &validate::LIST_ENVIRONMENTS_INPUT,
         Operation::ListEventDeliveries => &validate::LIST_EVENT_DELIVERIES_INPUT,
         Operation::ListGroups => &validate::LIST_GROUPS_INPUT,
+        Operation::ListOidcProviders => &validate::LIST_OIDC_PROVIDERS_INPUT,
         Operation::ListPolicies => &validate::LIST_POLICIES_INPUT,
         Operation::ListRepositories => &validate::LIST_REPOSITORIES_INPUT,
         Operation::ListRepositorySyncDefinitions => {
             &validate::LIST_REPOSITORY_SYNC_DEFINITIONS_INPUT
         }
+        Operation::ListRoles => &validate::LIST_ROLES_INPUT,
         Operation::ListServiceInstanceOutputs => {
             &validate::LIST_SERVICE_INSTANCE_OUTPUTS_INPUT
         }
@@ -1521,7 +1627,9 @@ pub(crate) fn shape(operation: Operation) -> &'static Shape {
         Operation::UpdateEnvironmentTemplateVersion => {
             &validate::UPDATE_ENVIRONMENT_TEMPLATE_VERSION_INPUT
         }
+        Operation::UpdateOidcProvider => &validate::UPDATE_OIDC_PROVIDER_INPUT,
         Operation::UpdatePolicy => &validate::UPDATE_POLICY_INPUT,
+        Operation::UpdateRole => &validate::UPDATE_ROLE_INPUT,
         Operation::UpdateService => &validate::UPDATE_SERVICE_INPUT,
         Operation::UpdateServiceInstance => &validate::UPDATE_SERVICE_INSTANCE_INPUT,
         Operation::UpdateServicePipeline => &validate::UPDATE_SERVICE_PIPELINE_INPUT,

@@ -22,8 +22,10 @@ pub enum Response {
     CreateEnvironmentTemplate(CreateEnvironmentTemplateOutput),
     CreateEnvironmentTemplateVersion(CreateEnvironmentTemplateVersionOutput),
     CreateGroup(CreateGroupOutput),
+    CreateOidcProvider(CreateOidcProviderOutput),
     CreatePolicy(CreatePolicyOutput),
     CreateRepository(CreateRepositoryOutput),
+    CreateRole(CreateRoleOutput),
     CreateService(CreateServiceOutput),
     CreateServiceInstance(CreateServiceInstanceOutput),
     CreateServiceSyncConfig(CreateServiceSyncConfigOutput),
@@ -40,8 +42,10 @@ pub enum Response {
     DeleteEnvironmentTemplateVersion(DeleteEnvironmentTemplateVersionOutput),
     DeleteGroup(DeleteGroupOutput),
     DeleteInlinePolicy(DeleteInlinePolicyOutput),
+    DeleteOidcProvider(DeleteOidcProviderOutput),
     DeletePolicy(DeletePolicyOutput),
     DeleteRepository(DeleteRepositoryOutput),
+    DeleteRole(DeleteRoleOutput),
     DeleteService(DeleteServiceOutput),
     DeleteServiceSyncConfig(DeleteServiceSyncConfigOutput),
     DeleteServiceTemplate(DeleteServiceTemplateOutput),
@@ -60,10 +64,12 @@ pub enum Response {
     GetEnvironmentTemplateVersion(GetEnvironmentTemplateVersionOutput),
     GetGroup(GetGroupOutput),
     GetInlinePolicy(GetInlinePolicyOutput),
+    GetOidcProvider(GetOidcProviderOutput),
     GetPolicy(GetPolicyOutput),
     GetRepository(GetRepositoryOutput),
     GetRepositorySyncStatus(GetRepositorySyncStatusOutput),
     GetResourcesSummary(GetResourcesSummaryOutput),
+    GetRole(GetRoleOutput),
     GetService(GetServiceOutput),
     GetServiceInstance(GetServiceInstanceOutput),
     GetServiceInstanceSyncStatus(GetServiceInstanceSyncStatusOutput),
@@ -89,9 +95,11 @@ pub enum Response {
     ListEnvironments(ListEnvironmentsOutput),
     ListEventDeliveries(ListEventDeliveriesOutput),
     ListGroups(ListGroupsOutput),
+    ListOidcProviders(ListOidcProvidersOutput),
     ListPolicies(ListPoliciesOutput),
     ListRepositories(ListRepositoriesOutput),
     ListRepositorySyncDefinitions(ListRepositorySyncDefinitionsOutput),
+    ListRoles(ListRolesOutput),
     ListServiceInstanceOutputs(ListServiceInstanceOutputsOutput),
     ListServiceInstanceProvisionedResources(
         ListServiceInstanceProvisionedResourcesOutput,
@@ -122,7 +130,9 @@ pub enum Response {
     UpdateEnvironmentAccountConnection(UpdateEnvironmentAccountConnectionOutput),
     UpdateEnvironmentTemplate(UpdateEnvironmentTemplateOutput),
     UpdateEnvironmentTemplateVersion(UpdateEnvironmentTemplateVersionOutput),
+    UpdateOidcProvider(UpdateOidcProviderOutput),
     UpdatePolicy(UpdatePolicyOutput),
+    UpdateRole(UpdateRoleOutput),
     UpdateService(UpdateServiceOutput),
     UpdateServiceInstance(UpdateServiceInstanceOutput),
     UpdateServicePipeline(UpdateServicePipelineOutput),
@@ -208,6 +218,11 @@ impl From<CreateGroupOutput> for Response {
         Self::CreateGroup(value)
     }
 }
+impl From<CreateOidcProviderOutput> for Response {
+    fn from(value: CreateOidcProviderOutput) -> Self {
+        Self::CreateOidcProvider(value)
+    }
+}
 impl From<CreatePolicyOutput> for Response {
     fn from(value: CreatePolicyOutput) -> Self {
         Self::CreatePolicy(value)
@@ -216,6 +231,11 @@ impl From<CreatePolicyOutput> for Response {
 impl From<CreateRepositoryOutput> for Response {
     fn from(value: CreateRepositoryOutput) -> Self {
         Self::CreateRepository(value)
+    }
+}
+impl From<CreateRoleOutput> for Response {
+    fn from(value: CreateRoleOutput) -> Self {
+        Self::CreateRole(value)
     }
 }
 impl From<CreateServiceOutput> for Response {
@@ -298,6 +318,11 @@ impl From<DeleteInlinePolicyOutput> for Response {
         Self::DeleteInlinePolicy(value)
     }
 }
+impl From<DeleteOidcProviderOutput> for Response {
+    fn from(value: DeleteOidcProviderOutput) -> Self {
+        Self::DeleteOidcProvider(value)
+    }
+}
 impl From<DeletePolicyOutput> for Response {
     fn from(value: DeletePolicyOutput) -> Self {
         Self::DeletePolicy(value)
@@ -306,6 +331,11 @@ impl From<DeletePolicyOutput> for Response {
 impl From<DeleteRepositoryOutput> for Response {
     fn from(value: DeleteRepositoryOutput) -> Self {
         Self::DeleteRepository(value)
+    }
+}
+impl From<DeleteRoleOutput> for Response {
+    fn from(value: DeleteRoleOutput) -> Self {
+        Self::DeleteRole(value)
     }
 }
 impl From<DeleteServiceOutput> for Response {
@@ -398,6 +428,11 @@ impl From<GetInlinePolicyOutput> for Response {
         Self::GetInlinePolicy(value)
     }
 }
+impl From<GetOidcProviderOutput> for Response {
+    fn from(value: GetOidcProviderOutput) -> Self {
+        Self::GetOidcProvider(value)
+    }
+}
 impl From<GetPolicyOutput> for Response {
     fn from(value: GetPolicyOutput) -> Self {
         Self::GetPolicy(value)
@@ -416,6 +451,11 @@ impl From<GetRepositorySyncStatusOutput> for Response {
 impl From<GetResourcesSummaryOutput> for Response {
     fn from(value: GetResourcesSummaryOutput) -> Self {
         Self::GetResourcesSummary(value)
+    }
+}
+impl From<GetRoleOutput> for Response {
+    fn from(value: GetRoleOutput) -> Self {
+        Self::GetRole(value)
     }
 }
 impl From<GetServiceOutput> for Response {
@@ -543,6 +583,11 @@ impl From<ListGroupsOutput> for Response {
         Self::ListGroups(value)
     }
 }
+impl From<ListOidcProvidersOutput> for Response {
+    fn from(value: ListOidcProvidersOutput) -> Self {
+        Self::ListOidcProviders(value)
+    }
+}
 impl From<ListPoliciesOutput> for Response {
     fn from(value: ListPoliciesOutput) -> Self {
         Self::ListPolicies(value)
@@ -556,6 +601,11 @@ impl From<ListRepositoriesOutput> for Response {
 impl From<ListRepositorySyncDefinitionsOutput> for Response {
     fn from(value: ListRepositorySyncDefinitionsOutput) -> Self {
         Self::ListRepositorySyncDefinitions(value)
+    }
+}
+impl From<ListRolesOutput> for Response {
+    fn from(value: ListRolesOutput) -> Self {
+        Self::ListRoles(value)
     }
 }
 impl From<ListServiceInstanceOutputsOutput> for Response {
@@ -688,9 +738,19 @@ impl From<UpdateEnvironmentTemplateVersionOutput> for Response {
         Self::UpdateEnvironmentTemplateVersion(value)
     }
 }
+impl From<UpdateOidcProviderOutput> for Response {
+    fn from(value: UpdateOidcProviderOutput) -> Self {
+        Self::UpdateOidcProvider(value)
+    }
+}
 impl From<UpdatePolicyOutput> for Response {
     fn from(value: UpdatePolicyOutput) -> Self {
         Self::UpdatePolicy(value)
+    }
+}
+impl From<UpdateRoleOutput> for Response {
+    fn from(value: UpdateRoleOutput) -> Self {
+        Self::UpdateRole(value)
     }
 }
 impl From<UpdateServiceOutput> for Response {
@@ -795,12 +855,16 @@ impl Response {
                 Operation::CreateGroup => {
                     Self::CreateGroup(serde_json::from_slice(body)?)
                 }
+                Operation::CreateOidcProvider => {
+                    Self::CreateOidcProvider(serde_json::from_slice(body)?)
+                }
                 Operation::CreatePolicy => {
                     Self::CreatePolicy(serde_json::from_slice(body)?)
                 }
                 Operation::CreateRepository => {
                     Self::CreateRepository(serde_json::from_slice(body)?)
                 }
+                Operation::CreateRole => Self::CreateRole(serde_json::from_slice(body)?),
                 Operation::CreateService => {
                     Self::CreateService(serde_json::from_slice(body)?)
                 }
@@ -849,12 +913,16 @@ impl Response {
                 Operation::DeleteInlinePolicy => {
                     Self::DeleteInlinePolicy(serde_json::from_slice(body)?)
                 }
+                Operation::DeleteOidcProvider => {
+                    Self::DeleteOidcProvider(serde_json::from_slice(body)?)
+                }
                 Operation::DeletePolicy => {
                     Self::DeletePolicy(serde_json::from_slice(body)?)
                 }
                 Operation::DeleteRepository => {
                     Self::DeleteRepository(serde_json::from_slice(body)?)
                 }
+                Operation::DeleteRole => Self::DeleteRole(serde_json::from_slice(body)?),
                 Operation::DeleteService => {
                     Self::DeleteService(serde_json::from_slice(body)?)
                 }
@@ -905,6 +973,9 @@ impl Response {
                 Operation::GetInlinePolicy => {
                     Self::GetInlinePolicy(serde_json::from_slice(body)?)
                 }
+                Operation::GetOidcProvider => {
+                    Self::GetOidcProvider(serde_json::from_slice(body)?)
+                }
                 Operation::GetPolicy => Self::GetPolicy(serde_json::from_slice(body)?),
                 Operation::GetRepository => {
                     Self::GetRepository(serde_json::from_slice(body)?)
@@ -915,6 +986,7 @@ impl Response {
                 Operation::GetResourcesSummary => {
                     Self::GetResourcesSummary(serde_json::from_slice(body)?)
                 }
+                Operation::GetRole => Self::GetRole(serde_json::from_slice(body)?),
                 Operation::GetService => Self::GetService(serde_json::from_slice(body)?),
                 Operation::GetServiceInstance => {
                     Self::GetServiceInstance(serde_json::from_slice(body)?)
@@ -990,6 +1062,9 @@ impl Response {
                     Self::ListEventDeliveries(serde_json::from_slice(body)?)
                 }
                 Operation::ListGroups => Self::ListGroups(serde_json::from_slice(body)?),
+                Operation::ListOidcProviders => {
+                    Self::ListOidcProviders(serde_json::from_slice(body)?)
+                }
                 Operation::ListPolicies => {
                     Self::ListPolicies(serde_json::from_slice(body)?)
                 }
@@ -999,6 +1074,7 @@ impl Response {
                 Operation::ListRepositorySyncDefinitions => {
                     Self::ListRepositorySyncDefinitions(serde_json::from_slice(body)?)
                 }
+                Operation::ListRoles => Self::ListRoles(serde_json::from_slice(body)?),
                 Operation::ListServiceInstanceOutputs => {
                     Self::ListServiceInstanceOutputs(serde_json::from_slice(body)?)
                 }
@@ -1083,9 +1159,13 @@ impl Response {
                 Operation::UpdateEnvironmentTemplateVersion => {
                     Self::UpdateEnvironmentTemplateVersion(serde_json::from_slice(body)?)
                 }
+                Operation::UpdateOidcProvider => {
+                    Self::UpdateOidcProvider(serde_json::from_slice(body)?)
+                }
                 Operation::UpdatePolicy => {
                     Self::UpdatePolicy(serde_json::from_slice(body)?)
                 }
+                Operation::UpdateRole => Self::UpdateRole(serde_json::from_slice(body)?),
                 Operation::UpdateService => {
                     Self::UpdateService(serde_json::from_slice(body)?)
                 }
@@ -1133,8 +1213,10 @@ impl Response {
             Self::CreateEnvironmentTemplate(value) => to_json(value),
             Self::CreateEnvironmentTemplateVersion(value) => to_json(value),
             Self::CreateGroup(value) => to_json(value),
+            Self::CreateOidcProvider(value) => to_json(value),
             Self::CreatePolicy(value) => to_json(value),
             Self::CreateRepository(value) => to_json(value),
+            Self::CreateRole(value) => to_json(value),
             Self::CreateService(value) => to_json(value),
             Self::CreateServiceInstance(value) => to_json(value),
             Self::CreateServiceSyncConfig(value) => to_json(value),
@@ -1151,8 +1233,10 @@ impl Response {
             Self::DeleteEnvironmentTemplateVersion(value) => to_json(value),
             Self::DeleteGroup(value) => to_json(value),
             Self::DeleteInlinePolicy(value) => to_json(value),
+            Self::DeleteOidcProvider(value) => to_json(value),
             Self::DeletePolicy(value) => to_json(value),
             Self::DeleteRepository(value) => to_json(value),
+            Self::DeleteRole(value) => to_json(value),
             Self::DeleteService(value) => to_json(value),
             Self::DeleteServiceSyncConfig(value) => to_json(value),
             Self::DeleteServiceTemplate(value) => to_json(value),
@@ -1171,10 +1255,12 @@ impl Response {
             Self::GetEnvironmentTemplateVersion(value) => to_json(value),
             Self::GetGroup(value) => to_json(value),
             Self::GetInlinePolicy(value) => to_json(value),
+            Self::GetOidcProvider(value) => to_json(value),
             Self::GetPolicy(value) => to_json(value),
             Self::GetRepository(value) => to_json(value),
             Self::GetRepositorySyncStatus(value) => to_json(value),
             Self::GetResourcesSummary(value) => to_json(value),
+            Self::GetRole(value) => to_json(value),
             Self::GetService(value) => to_json(value),
             Self::GetServiceInstance(value) => to_json(value),
             Self::GetServiceInstanceSyncStatus(value) => to_json(value),
@@ -1200,9 +1286,11 @@ impl Response {
             Self::ListEnvironments(value) => to_json(value),
             Self::ListEventDeliveries(value) => to_json(value),
             Self::ListGroups(value) => to_json(value),
+            Self::ListOidcProviders(value) => to_json(value),
             Self::ListPolicies(value) => to_json(value),
             Self::ListRepositories(value) => to_json(value),
             Self::ListRepositorySyncDefinitions(value) => to_json(value),
+            Self::ListRoles(value) => to_json(value),
             Self::ListServiceInstanceOutputs(value) => to_json(value),
             Self::ListServiceInstanceProvisionedResources(value) => to_json(value),
             Self::ListServiceInstances(value) => to_json(value),
@@ -1229,7 +1317,9 @@ impl Response {
             Self::UpdateEnvironmentAccountConnection(value) => to_json(value),
             Self::UpdateEnvironmentTemplate(value) => to_json(value),
             Self::UpdateEnvironmentTemplateVersion(value) => to_json(value),
+            Self::UpdateOidcProvider(value) => to_json(value),
             Self::UpdatePolicy(value) => to_json(value),
+            Self::UpdateRole(value) => to_json(value),
             Self::UpdateService(value) => to_json(value),
             Self::UpdateServiceInstance(value) => to_json(value),
             Self::UpdateServicePipeline(value) => to_json(value),
@@ -1272,8 +1362,10 @@ impl Response {
                 Operation::CreateEnvironmentTemplateVersion
             }
             Self::CreateGroup(_) => Operation::CreateGroup,
+            Self::CreateOidcProvider(_) => Operation::CreateOidcProvider,
             Self::CreatePolicy(_) => Operation::CreatePolicy,
             Self::CreateRepository(_) => Operation::CreateRepository,
+            Self::CreateRole(_) => Operation::CreateRole,
             Self::CreateService(_) => Operation::CreateService,
             Self::CreateServiceInstance(_) => Operation::CreateServiceInstance,
             Self::CreateServiceSyncConfig(_) => Operation::CreateServiceSyncConfig,
@@ -1296,8 +1388,10 @@ impl Response {
             }
             Self::DeleteGroup(_) => Operation::DeleteGroup,
             Self::DeleteInlinePolicy(_) => Operation::DeleteInlinePolicy,
+            Self::DeleteOidcProvider(_) => Operation::DeleteOidcProvider,
             Self::DeletePolicy(_) => Operation::DeletePolicy,
             Self::DeleteRepository(_) => Operation::DeleteRepository,
+            Self::DeleteRole(_) => Operation::DeleteRole,
             Self::DeleteService(_) => Operation::DeleteService,
             Self::DeleteServiceSyncConfig(_) => Operation::DeleteServiceSyncConfig,
             Self::DeleteServiceTemplate(_) => Operation::DeleteServiceTemplate,
@@ -1322,10 +1416,12 @@ impl Response {
             }
             Self::GetGroup(_) => Operation::GetGroup,
             Self::GetInlinePolicy(_) => Operation::GetInlinePolicy,
+            Self::GetOidcProvider(_) => Operation::GetOidcProvider,
             Self::GetPolicy(_) => Operation::GetPolicy,
             Self::GetRepository(_) => Operation::GetRepository,
             Self::GetRepositorySyncStatus(_) => Operation::GetRepositorySyncStatus,
             Self::GetResourcesSummary(_) => Operation::GetResourcesSummary,
+            Self::GetRole(_) => Operation::GetRole,
             Self::GetService(_) => Operation::GetService,
             Self::GetServiceInstance(_) => Operation::GetServiceInstance,
             Self::GetServiceInstanceSyncStatus(_) => {
@@ -1363,11 +1459,13 @@ impl Response {
             Self::ListEnvironments(_) => Operation::ListEnvironments,
             Self::ListEventDeliveries(_) => Operation::ListEventDeliveries,
             Self::ListGroups(_) => Operation::ListGroups,
+            Self::ListOidcProviders(_) => Operation::ListOidcProviders,
             Self::ListPolicies(_) => Operation::ListPolicies,
             Self::ListRepositories(_) => Operation::ListRepositories,
             Self::ListRepositorySyncDefinitions(_) => {
                 Operation::ListRepositorySyncDefinitions
             }
+            Self::ListRoles(_) => Operation::ListRoles,
             Self::ListServiceInstanceOutputs(_) => Operation::ListServiceInstanceOutputs,
             Self::ListServiceInstanceProvisionedResources(_) => {
                 Operation::ListServiceInstanceProvisionedResources
@@ -1408,7 +1506,9 @@ impl Response {
             Self::UpdateEnvironmentTemplateVersion(_) => {
                 Operation::UpdateEnvironmentTemplateVersion
             }
+            Self::UpdateOidcProvider(_) => Operation::UpdateOidcProvider,
             Self::UpdatePolicy(_) => Operation::UpdatePolicy,
+            Self::UpdateRole(_) => Operation::UpdateRole,
             Self::UpdateService(_) => Operation::UpdateService,
             Self::UpdateServiceInstance(_) => Operation::UpdateServiceInstance,
             Self::UpdateServicePipeline(_) => Operation::UpdateServicePipeline,

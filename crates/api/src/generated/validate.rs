@@ -513,6 +513,28 @@ pub(crate) static CREATE_GROUP_INPUT: Shape = Shape {
         ],
     ),
 };
+pub(crate) static CREATE_OIDC_PROVIDER_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "clientIds",
+                required: true,
+                shape: &OIDC_CLIENT_ID_LIST,
+            },
+            Member {
+                name: "tokenReuse",
+                required: false,
+                shape: &TOKEN_REUSE,
+            },
+            Member {
+                name: "url",
+                required: true,
+                shape: &OIDC_PROVIDER_URL,
+            },
+        ],
+    ),
+};
 pub(crate) static CREATE_POLICY_INPUT: Shape = Shape {
     sensitive: false,
     kind: Kind::Structure(
@@ -563,6 +585,38 @@ pub(crate) static CREATE_REPOSITORY_INPUT: Shape = Shape {
                 name: "tags",
                 required: false,
                 shape: &TAG_LIST,
+            },
+        ],
+    ),
+};
+pub(crate) static CREATE_ROLE_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "description",
+                required: false,
+                shape: &POLICY_DESCRIPTION,
+            },
+            Member {
+                name: "maxSessionDuration",
+                required: false,
+                shape: &SESSION_DURATION,
+            },
+            Member {
+                name: "roleName",
+                required: true,
+                shape: &ROLE_NAME,
+            },
+            Member {
+                name: "tags",
+                required: false,
+                shape: &TAG_LIST,
+            },
+            Member {
+                name: "trustPolicy",
+                required: true,
+                shape: &POLICY_DOCUMENT,
             },
         ],
     ),
@@ -974,6 +1028,18 @@ pub(crate) static DELETE_INLINE_POLICY_INPUT: Shape = Shape {
         ],
     ),
 };
+pub(crate) static DELETE_OIDC_PROVIDER_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "url",
+                required: true,
+                shape: &OIDC_PROVIDER_URL,
+            },
+        ],
+    ),
+};
 pub(crate) static DELETE_POLICY_INPUT: Shape = Shape {
     sensitive: false,
     kind: Kind::Structure(
@@ -999,6 +1065,18 @@ pub(crate) static DELETE_REPOSITORY_INPUT: Shape = Shape {
                 name: "provider",
                 required: true,
                 shape: &REPOSITORY_PROVIDER,
+            },
+        ],
+    ),
+};
+pub(crate) static DELETE_ROLE_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "roleName",
+                required: true,
+                shape: &ROLE_NAME,
             },
         ],
     ),
@@ -1409,6 +1487,18 @@ pub(crate) static GET_INLINE_POLICY_INPUT: Shape = Shape {
         ],
     ),
 };
+pub(crate) static GET_OIDC_PROVIDER_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "url",
+                required: true,
+                shape: &OIDC_PROVIDER_URL,
+            },
+        ],
+    ),
+};
 pub(crate) static GET_POLICY_INPUT: Shape = Shape {
     sensitive: false,
     kind: Kind::Structure(
@@ -1468,6 +1558,18 @@ pub(crate) static GET_REPOSITORY_SYNC_STATUS_INPUT: Shape = Shape {
 pub(crate) static GET_RESOURCES_SUMMARY_INPUT: Shape = Shape {
     sensitive: false,
     kind: Kind::Structure(&[]),
+};
+pub(crate) static GET_ROLE_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "roleName",
+                required: true,
+                shape: &ROLE_NAME,
+            },
+        ],
+    ),
 };
 pub(crate) static GET_SERVICE_INPUT: Shape = Shape {
     sensitive: false,
@@ -2022,6 +2124,23 @@ pub(crate) static LIST_GROUPS_INPUT: Shape = Shape {
         ],
     ),
 };
+pub(crate) static LIST_OIDC_PROVIDERS_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "maxResults",
+                required: false,
+                shape: &MAX_PAGE_RESULTS,
+            },
+            Member {
+                name: "nextToken",
+                required: false,
+                shape: &NEXT_TOKEN,
+            },
+        ],
+    ),
+};
 pub(crate) static LIST_POLICIES_INPUT: Shape = Shape {
     sensitive: false,
     kind: Kind::Structure(
@@ -2084,6 +2203,23 @@ pub(crate) static LIST_REPOSITORY_SYNC_DEFINITIONS_INPUT: Shape = Shape {
                 name: "syncType",
                 required: true,
                 shape: &SYNC_TYPE,
+            },
+        ],
+    ),
+};
+pub(crate) static LIST_ROLES_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "maxResults",
+                required: false,
+                shape: &MAX_PAGE_RESULTS,
+            },
+            Member {
+                name: "nextToken",
+                required: false,
+                shape: &NEXT_TOKEN,
             },
         ],
     ),
@@ -2442,6 +2578,27 @@ pub(crate) static NOTIFY_RESOURCE_DEPLOYMENT_STATUS_CHANGE_INPUT_STATUS_MESSAGE_
         pattern: None,
     },
 };
+pub(crate) static OIDC_CLIENT_ID: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 1, max: Some(255) },
+        pattern: None,
+    },
+};
+pub(crate) static OIDC_CLIENT_ID_LIST: Shape = Shape {
+    sensitive: false,
+    kind: Kind::List {
+        length: Length { min: 1, max: Some(100) },
+        element: &OIDC_CLIENT_ID,
+    },
+};
+pub(crate) static OIDC_PROVIDER_URL: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 1, max: Some(255) },
+        pattern: None,
+    },
+};
 pub(crate) static OPERATION_NAME: Shape = Shape {
     sensitive: false,
     kind: Kind::String {
@@ -2731,6 +2888,13 @@ pub(crate) static ROLE_ARN_OR_EMPTY_STRING: Shape = Shape {
         ),
     },
 };
+pub(crate) static ROLE_NAME: Shape = Shape {
+    sensitive: false,
+    kind: Kind::String {
+        length: Length { min: 1, max: Some(64) },
+        pattern: Some(Pattern::new("^[\\w+=,.@-]+$")),
+    },
+};
 pub(crate) static S3_BUCKET: Shape = Shape {
     sensitive: false,
     kind: Kind::String {
@@ -2772,6 +2936,13 @@ pub(crate) static SERVICE_TEMPLATE_SUPPORTED_COMPONENT_SOURCE_INPUT_LIST: Shape 
 pub(crate) static SERVICE_TEMPLATE_SUPPORTED_COMPONENT_SOURCE_TYPE: Shape = Shape {
     sensitive: false,
     kind: Kind::Enum(&["DIRECTLY_DEFINED"]),
+};
+pub(crate) static SESSION_DURATION: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Integer(Range {
+        min: Some(3600),
+        max: Some(43200),
+    }),
 };
 pub(crate) static SIMULATE_POLICY_INPUT: Shape = Shape {
     sensitive: false,
@@ -2961,6 +3132,10 @@ pub(crate) static TEMPLATE_VERSION_STATUS: Shape = Shape {
 pub(crate) static TIMESTAMP: Shape = Shape {
     sensitive: false,
     kind: Kind::Timestamp,
+};
+pub(crate) static TOKEN_REUSE: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Enum(&["SAME_SOURCE", "ONCE", "ANYWHERE"]),
 };
 pub(crate) static UNTAG_RESOURCE_INPUT: Shape = Shape {
     sensitive: false,
@@ -3218,6 +3393,28 @@ pub(crate) static UPDATE_ENVIRONMENT_TEMPLATE_VERSION_INPUT: Shape = Shape {
         ],
     ),
 };
+pub(crate) static UPDATE_OIDC_PROVIDER_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "clientIds",
+                required: false,
+                shape: &OIDC_CLIENT_ID_LIST,
+            },
+            Member {
+                name: "tokenReuse",
+                required: false,
+                shape: &TOKEN_REUSE,
+            },
+            Member {
+                name: "url",
+                required: true,
+                shape: &OIDC_PROVIDER_URL,
+            },
+        ],
+    ),
+};
 pub(crate) static UPDATE_POLICY_INPUT: Shape = Shape {
     sensitive: false,
     kind: Kind::Structure(
@@ -3234,6 +3431,38 @@ pub(crate) static UPDATE_POLICY_INPUT: Shape = Shape {
             },
             Member {
                 name: "policyDocument",
+                required: false,
+                shape: &POLICY_DOCUMENT,
+            },
+        ],
+    ),
+};
+pub(crate) static UPDATE_ROLE_INPUT: Shape = Shape {
+    sensitive: false,
+    kind: Kind::Structure(
+        &[
+            Member {
+                name: "description",
+                required: false,
+                shape: &POLICY_DESCRIPTION,
+            },
+            Member {
+                name: "maxSessionDuration",
+                required: false,
+                shape: &SESSION_DURATION,
+            },
+            Member {
+                name: "roleName",
+                required: true,
+                shape: &ROLE_NAME,
+            },
+            Member {
+                name: "tags",
+                required: false,
+                shape: &TAG_LIST,
+            },
+            Member {
+                name: "trustPolicy",
                 required: false,
                 shape: &POLICY_DOCUMENT,
             },

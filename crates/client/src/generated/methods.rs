@@ -154,6 +154,16 @@ impl Client {
     ) -> Result<CreateGroupOutput, Error> {
         self.call(&input).await
     }
+    /// Calls `CreateOidcProvider`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn create_oidc_provider(
+        &self,
+        input: CreateOidcProviderInput,
+    ) -> Result<CreateOidcProviderOutput, Error> {
+        self.call(&input).await
+    }
     /// Calls `CreatePolicy`.
     ///
     /// # Errors
@@ -172,6 +182,16 @@ impl Client {
         &self,
         input: CreateRepositoryInput,
     ) -> Result<CreateRepositoryOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `CreateRole`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn create_role(
+        &self,
+        input: CreateRoleInput,
+    ) -> Result<CreateRoleOutput, Error> {
         self.call(&input).await
     }
     /// Calls `CreateService`.
@@ -334,6 +354,16 @@ impl Client {
     ) -> Result<DeleteInlinePolicyOutput, Error> {
         self.call(&input).await
     }
+    /// Calls `DeleteOidcProvider`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn delete_oidc_provider(
+        &self,
+        input: DeleteOidcProviderInput,
+    ) -> Result<DeleteOidcProviderOutput, Error> {
+        self.call(&input).await
+    }
     /// Calls `DeletePolicy`.
     ///
     /// # Errors
@@ -352,6 +382,16 @@ impl Client {
         &self,
         input: DeleteRepositoryInput,
     ) -> Result<DeleteRepositoryOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `DeleteRole`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn delete_role(
+        &self,
+        input: DeleteRoleInput,
+    ) -> Result<DeleteRoleOutput, Error> {
         self.call(&input).await
     }
     /// Calls `DeleteService`.
@@ -534,6 +574,16 @@ impl Client {
     ) -> Result<GetInlinePolicyOutput, Error> {
         self.call(&input).await
     }
+    /// Calls `GetOidcProvider`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn get_oidc_provider(
+        &self,
+        input: GetOidcProviderInput,
+    ) -> Result<GetOidcProviderOutput, Error> {
+        self.call(&input).await
+    }
     /// Calls `GetPolicy`.
     ///
     /// # Errors
@@ -572,6 +622,13 @@ impl Client {
         &self,
         input: GetResourcesSummaryInput,
     ) -> Result<GetResourcesSummaryOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `GetRole`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn get_role(&self, input: GetRoleInput) -> Result<GetRoleOutput, Error> {
         self.call(&input).await
     }
     /// Calls `GetService`.
@@ -821,6 +878,16 @@ impl Client {
     ) -> Result<ListGroupsOutput, Error> {
         self.call(&input).await
     }
+    /// Calls `ListOidcProviders`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn list_oidc_providers(
+        &self,
+        input: ListOidcProvidersInput,
+    ) -> Result<ListOidcProvidersOutput, Error> {
+        self.call(&input).await
+    }
     /// Calls `ListPolicies`.
     ///
     /// # Errors
@@ -849,6 +916,16 @@ impl Client {
         &self,
         input: ListRepositorySyncDefinitionsInput,
     ) -> Result<ListRepositorySyncDefinitionsOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `ListRoles`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn list_roles(
+        &self,
+        input: ListRolesInput,
+    ) -> Result<ListRolesOutput, Error> {
         self.call(&input).await
     }
     /// Calls `ListServiceInstanceOutputs`.
@@ -1108,6 +1185,16 @@ impl Client {
     ) -> Result<UpdateEnvironmentTemplateVersionOutput, Error> {
         self.call(&input).await
     }
+    /// Calls `UpdateOidcProvider`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn update_oidc_provider(
+        &self,
+        input: UpdateOidcProviderInput,
+    ) -> Result<UpdateOidcProviderOutput, Error> {
+        self.call(&input).await
+    }
     /// Calls `UpdatePolicy`.
     ///
     /// # Errors
@@ -1116,6 +1203,16 @@ impl Client {
         &self,
         input: UpdatePolicyInput,
     ) -> Result<UpdatePolicyOutput, Error> {
+        self.call(&input).await
+    }
+    /// Calls `UpdateRole`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn update_role(
+        &self,
+        input: UpdateRoleInput,
+    ) -> Result<UpdateRoleOutput, Error> {
         self.call(&input).await
     }
     /// Calls `UpdateService`.

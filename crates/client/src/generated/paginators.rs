@@ -150,6 +150,15 @@ impl Paginated for ListGroupsInput {
         (output.groups, output.next_token)
     }
 }
+impl Paginated for ListOidcProvidersInput {
+    type Item = OidcProvider;
+    fn set_token(&mut self, token: String) {
+        self.next_token = Some(token);
+    }
+    fn split(output: ListOidcProvidersOutput) -> (Vec<OidcProvider>, Option<String>) {
+        (output.oidc_providers, output.next_token)
+    }
+}
 impl Paginated for ListPoliciesInput {
     type Item = Policy;
     fn set_token(&mut self, token: String) {
@@ -179,6 +188,15 @@ impl Paginated for ListRepositorySyncDefinitionsInput {
         output: ListRepositorySyncDefinitionsOutput,
     ) -> (Vec<RepositorySyncDefinition>, Option<String>) {
         (output.sync_definitions, output.next_token)
+    }
+}
+impl Paginated for ListRolesInput {
+    type Item = Role;
+    fn set_token(&mut self, token: String) {
+        self.next_token = Some(token);
+    }
+    fn split(output: ListRolesOutput) -> (Vec<Role>, Option<String>) {
+        (output.roles, output.next_token)
     }
 }
 impl Paginated for ListServiceInstanceOutputsInput {

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use quick_cache::sync::Cache;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
@@ -15,6 +16,9 @@ use super::compiled::Compiled;
 use super::identity::Identity;
 use super::last_use::{LastUse, Uses};
 use super::sigv4::key::DerivedKeys;
+
+/// How many sessions are kept; those that are used least are forgotten, and known again by their token.
+const SESSIONS: usize = 4_096;
 
 /// A secret text: wiped when dropped, never printed.
 #[derive(Clone)]
@@ -47,6 +51,10 @@ pub struct Credential {
     /// The token that must come with a temporary key; a permanent key has none and must not
     /// come with one.
     pub session_token: Option<Secret>,
+    /// When it ends, in milliseconds since 1970; a permanent key does not.
+    pub expires_at_ms: Option<i64>,
+    /// Tags that the sessions of other roles inherit, when it is used to assume them.
+    pub inherited_tags: Vec<(String, String)>,
     /// Whom it stands for.
     pub identity: Arc<Identity>,
     /// The same for all that is known of this secret.
@@ -62,6 +70,8 @@ impl Credential {
             access_key_id: access_key_id.into(),
             secret,
             session_token: None,
+            expires_at_ms: None,
+            inherited_tags: Vec::new(),
             identity: Arc::new(identity),
             derived: Arc::default(),
             uses: Arc::default(),
@@ -84,6 +94,12 @@ impl Credential {
         self.session_token = Some(token);
         self
     }
+
+    /// The same key, valid until then (milliseconds since 1970).
+    pub fn until(mut self, expires_at_ms: i64) -> Self {
+        self.expires_at_ms = Some(expires_at_ms);
+        self
+    }
 }
 
 impl fmt::Debug for Credential {
@@ -100,23 +116,37 @@ impl fmt::Debug for Credential {
 ///
 /// A key that the store has is believed for a while, and is then to be looked up again: another process may have
 /// replaced it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Keys {
     by_id: RwLock<HashMap<String, Known>>,
+    sessions: Cache<String, Known>,
     /// How often something has changed here that keys stand for.
     changes: AtomicU64,
     compiled: Compiled,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            by_id: RwLock::default(),
+            sessions: Cache::new(SESSIONS),
+            changes: AtomicU64::new(0),
+            compiled: Compiled::default(),
+        }
+    }
 }
 
 /// A moment in the life of [`Keys`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AsOf(u64);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Known {
     credential: Arc<Credential>,
     /// In milliseconds since 1970.
     until_ms: i64,
+    /// The moment before it was looked up.
+    as_of: AsOf,
 }
 
 impl Keys {
@@ -130,7 +160,30 @@ impl Keys {
     /// The key of that id, if it may sign.
     pub fn lookup(&self, access_key_id: &str) -> Option<Arc<Credential>> {
         let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
-        by_id.get(access_key_id).map(|known| Arc::clone(&known.credential))
+        let known = by_id.get(access_key_id).map(|known| Arc::clone(&known.credential));
+        known.or_else(|| self.sessions.get(access_key_id).map(|known| known.credential))
+    }
+
+    /// Whether there is a session of that id that need not be looked up now (milliseconds since 1970).
+    pub fn is_session_believed(&self, access_key_id: &str, now_ms: i64) -> bool {
+        let known = self.sessions.get(access_key_id);
+        known.is_some_and(|known| now_ms < known.until_ms && known.as_of == self.as_of())
+    }
+
+    /// Adds a session that is to be looked up again from `until_ms` on (milliseconds since 1970), or when something
+    /// changed since `as_of` that it may depend on.
+    pub fn believe_session(&self, credential: Credential, until_ms: i64, as_of: AsOf) {
+        let id = credential.access_key_id.clone();
+        let credential = match self.sessions.get(&id) {
+            Some(known) => credential.known_as(&known.credential),
+            None => credential,
+        };
+        self.sessions.insert(id, Known { credential: Arc::new(credential), until_ms, as_of });
+    }
+
+    /// Forgets a session.
+    pub fn forget_session(&self, access_key_id: &str) {
+        self.sessions.remove(access_key_id);
     }
 
     /// Whether there is a key of that id that need not be looked up now (milliseconds since 1970).
@@ -163,11 +216,11 @@ impl Keys {
             Some(known) => credential.known_as(&known.credential),
             None => credential,
         };
-        by_id.insert(id, Known { credential: Arc::new(credential), until_ms });
+        by_id.insert(id, Known { credential: Arc::new(credential), until_ms, as_of: AsOf(0) });
     }
 
-    /// To be called when something was stored that changes what keys may do: each one that the store has is looked up
-    /// again before it signs another request.
+    /// To be called when something was stored that changes what keys may do: each one that the store has, and
+    /// each session, is looked up again before it signs another request.
     pub fn doubt(&self) {
         let mut by_id = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
         self.changes.fetch_add(1, Ordering::SeqCst);
@@ -196,9 +249,10 @@ impl Keys {
     pub fn replace(&self, credentials: impl IntoIterator<Item = Credential>) {
         let fresh = |credential: Credential| {
             let id = credential.access_key_id.clone();
-            (id, Known { credential: Arc::new(credential), until_ms: i64::MAX })
+            (id, Known { credential: Arc::new(credential), until_ms: i64::MAX, as_of: AsOf(0) })
         };
         let fresh = credentials.into_iter().map(fresh).collect();
+        self.sessions.clear();
         *self.by_id.write().unwrap_or_else(PoisonError::into_inner) = fresh;
     }
 }
@@ -271,5 +325,34 @@ mod tests {
             [("A".to_owned(), LastUse { at: 7_000, region: "us-east-1".into(), service: "s3" })]
         );
         assert_eq!(keys.take_uses(), []);
+    }
+
+    #[test]
+    fn a_session_is_believed_for_a_while_and_until_something_changes() {
+        let keys = Keys::default();
+        let session = || credential("ASIA").with_session_token(Secret::new("token")).until(100);
+        assert!(!keys.is_session_believed("ASIA", 0));
+        keys.believe_session(session(), 10, keys.as_of());
+        assert_eq!([9, 10].map(|now_ms| keys.is_session_believed("ASIA", now_ms)), [true, false]);
+        let known = keys.lookup("ASIA").unwrap();
+        let before = keys.as_of();
+        keys.doubt();
+        assert!(!keys.is_session_believed("ASIA", 0), "it is looked up again");
+        keys.believe_session(session(), 10, before);
+        assert!(!keys.is_session_believed("ASIA", 0), "what was looked up before the change is not believed after it");
+        keys.believe_session(session(), 10, keys.as_of());
+        assert!(keys.is_session_believed("ASIA", 0));
+        assert!(Arc::ptr_eq(&known.derived, &keys.lookup("ASIA").unwrap().derived));
+        keys.forget_session("ASIA");
+        assert!(keys.lookup("ASIA").is_none());
+    }
+
+    #[test]
+    fn so_many_sessions_are_kept_and_no_more() {
+        let keys = Keys::default();
+        for number in 0..2 * SESSIONS {
+            keys.believe_session(credential(&format!("ASIA{number}")), i64::MAX, keys.as_of());
+        }
+        assert!(keys.sessions.len() <= SESSIONS);
     }
 }

@@ -116,6 +116,9 @@ pub fn verify(request: &Request<'_>, service: Service, keys: &Keys, now_ms: i64)
 
     let credential = keys.lookup(&claim.access_key_id).ok_or(Refusal::UnknownKey)?;
     check_token(&credential, claim.token.as_deref())?;
+    if credential.expires_at_ms.is_some_and(|end| end <= now_ms) {
+        return Err(Refusal::TokenExpired);
+    }
     let payload = payload_hash(request, &claim)?;
 
     let (date, region, _) = claim.scope_parts();

@@ -4,6 +4,8 @@ mod audit;
 mod events;
 mod identity;
 mod logs;
+mod oidc_provider;
+mod role;
 
 use super::{USAGE, block_on};
 use crate::config::ClientSettings;
@@ -44,6 +46,12 @@ enum Task {
     /// What users and groups may do.
     #[command(subcommand)]
     Policy(identity::Policy),
+    /// The identity providers of the account, whose tokens it believes.
+    #[command(subcommand)]
+    OidcProvider(oidc_provider::OidcProvider),
+    /// The roles of the account, whose rights others get for a while.
+    #[command(subcommand)]
+    Role(role::Role),
     /// Remove an environment, a service or a service instance from whatever state it is in.
     ForceDelete(ForceDelete),
     /// Deploy an environment, a service instance or a service pipeline anew from whatever state it is in.
@@ -142,7 +150,9 @@ impl Task {
             | Self::Group(_)
             | Self::Key(_)
             | Self::Policy(_)
-            | Self::Logs(_) => return None,
+            | Self::Logs(_)
+            | Self::OidcProvider(_)
+            | Self::Role(_) => return None,
             Self::Events(asked) => asked.resource_arn()?,
             Self::ForceDelete(ForceDelete { resource_arn, .. }) | Self::Redeploy(Redeploy { resource_arn, .. }) => {
                 resource_arn
@@ -203,6 +213,8 @@ async fn call(client: &Client, task: Task) -> Result<(), Failure> {
             Some(answer) => answer,
             None => return Ok(()),
         },
+        Task::OidcProvider(task) => oidc_provider::call(client, task).await?,
+        Task::Role(task) => role::call(client, task).await?,
         Task::ForceDelete(ForceDelete { resource_arn, infrastructure }) => {
             let infrastructure = match infrastructure {
                 Infrastructure::Delete => api::Infrastructure::Delete,

@@ -9,6 +9,7 @@ mod keys;
 mod metrics;
 mod origin;
 pub mod s3;
+mod sessions;
 mod sts;
 
 use crate::app::App;
@@ -63,7 +64,10 @@ async fn route(State((front, places)): State<(Front, Arc<Semaphore>)>, request: 
     let works_only = front.app.config.role == Role::Worker;
     let claimed = ClaimedCredential::find(request.headers(), request.uri().query());
     if let Some(claimed) = &claimed {
-        keys::learn(&front.app, claimed.key()).await;
+        match claimed.token() {
+            Some(token) => Box::pin(sessions::learn(&front.app, claimed.key(), token)).await,
+            None => keys::learn(&front.app, claimed.key()).await,
+        }
     }
     let signed_for = claimed.as_ref().and_then(ClaimedCredential::service);
     let destination = destination(&request, signed_for, front.app.config.s3_domain.as_deref());

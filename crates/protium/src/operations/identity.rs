@@ -21,7 +21,7 @@ pub(super) mod policy;
 pub(super) mod simulate;
 pub(super) mod user;
 
-pub(crate) use caller::identity_of;
+pub(crate) use caller::{compile, identity_of};
 
 use super::Context;
 use crate::error::{Error, Result, invalid};

@@ -23,12 +23,14 @@ mod identity;
 mod input;
 pub(crate) mod managed_tags;
 mod notification;
+mod oidc_provider;
 mod page;
 mod provisioned;
 mod quota;
 mod redeploy;
 mod repository;
 mod resources_summary;
+mod role;
 pub(crate) mod roll_up;
 pub(crate) mod run_token;
 mod service;
@@ -52,7 +54,7 @@ pub use audit::answer;
 pub(crate) use authorize::circumstances;
 use authorize::resource_of;
 pub use context::{Caller, Context, Origin};
-pub(crate) use identity::identity_of;
+pub(crate) use identity::{compile, identity_of};
 
 use crate::error::Result;
 use authorize::Shows;
@@ -102,8 +104,10 @@ async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
             on_heap(|| template_version::create_environment(cx, input)).await?.into()
         }
         Request::CreateGroup(input) => on_heap(|| identity::group::create(cx, input)).await?.into(),
+        Request::CreateOidcProvider(input) => on_heap(|| oidc_provider::create(cx, input)).await?.into(),
         Request::CreatePolicy(input) => on_heap(|| identity::policy::create(cx, input)).await?.into(),
         Request::CreateRepository(input) => on_heap(|| repository::create(cx, input)).await?.into(),
+        Request::CreateRole(input) => on_heap(|| role::create(cx, input)).await?.into(),
         Request::CreateService(input) => on_heap(|| service::create(cx, input)).await?.into(),
         Request::CreateServiceInstance(input) => on_heap(|| service_instance::create(cx, input)).await?.into(),
         Request::CreateServiceSyncConfig(input) => on_heap(|| service_sync_config::create(cx, input)).await?.into(),
@@ -126,8 +130,10 @@ async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         }
         Request::DeleteGroup(input) => on_heap(|| identity::group::delete(cx, input)).await?.into(),
         Request::DeleteInlinePolicy(input) => on_heap(|| identity::holding::delete(cx, input)).await?.into(),
+        Request::DeleteOidcProvider(input) => on_heap(|| oidc_provider::delete(cx, input)).await?.into(),
         Request::DeletePolicy(input) => on_heap(|| identity::policy::delete(cx, input)).await?.into(),
         Request::DeleteRepository(input) => on_heap(|| repository::delete(cx, input)).await?.into(),
+        Request::DeleteRole(input) => on_heap(|| role::delete(cx, input)).await?.into(),
         Request::DeleteService(input) => on_heap(|| service::delete(cx, input)).await?.into(),
         Request::DeleteServiceSyncConfig(input) => on_heap(|| service_sync_config::delete(cx, input)).await?.into(),
         Request::DeleteServiceTemplate(input) => on_heap(|| template::delete_service(cx, input)).await?.into(),
@@ -150,10 +156,12 @@ async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         }
         Request::GetGroup(input) => on_heap(|| identity::group::get(cx, input)).await?.into(),
         Request::GetInlinePolicy(input) => on_heap(|| identity::holding::get(cx, input)).await?.into(),
+        Request::GetOidcProvider(input) => on_heap(|| oidc_provider::get(cx, input)).await?.into(),
         Request::GetPolicy(input) => on_heap(|| identity::policy::get(cx, input)).await?.into(),
         Request::GetRepository(input) => on_heap(|| repository::get(cx, input)).await?.into(),
         Request::GetRepositorySyncStatus(input) => on_heap(|| sync_status::of_repository(cx, input)).await?.into(),
         Request::GetResourcesSummary(input) => on_heap(|| resources_summary::get(cx, input)).await?.into(),
+        Request::GetRole(input) => on_heap(|| role::get(cx, input)).await?.into(),
         Request::GetService(input) => on_heap(|| service::get(cx, input)).await?.into(),
         Request::GetServiceInstance(input) => on_heap(|| service_instance::get(cx, input)).await?.into(),
         Request::GetServiceInstanceSyncStatus(input) => {
@@ -189,9 +197,11 @@ async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::ListEnvironments(input) => on_heap(|| environment::list(cx, input)).await?.into(),
         Request::ListEventDeliveries(input) => on_heap(|| event::deliveries(cx, input)).await?.into(),
         Request::ListGroups(input) => on_heap(|| identity::group::list(cx, input)).await?.into(),
+        Request::ListOidcProviders(input) => on_heap(|| oidc_provider::list(cx, input)).await?.into(),
         Request::ListPolicies(input) => on_heap(|| identity::policy::list(cx, input)).await?.into(),
         Request::ListRepositories(input) => on_heap(|| repository::list(cx, input)).await?.into(),
         Request::ListRepositorySyncDefinitions(input) => on_heap(|| sync_status::definitions(cx, input)).await?.into(),
+        Request::ListRoles(input) => on_heap(|| role::list(cx, input)).await?.into(),
         Request::ListServiceInstanceOutputs(input) => {
             on_heap(|| provisioned::service_instance_outputs(cx, input)).await?.into()
         }
@@ -236,7 +246,9 @@ async fn dispatch(cx: &Context, request: Request) -> Result<Response> {
         Request::UpdateEnvironmentTemplateVersion(input) => {
             on_heap(|| template_version::update_environment(cx, input)).await?.into()
         }
+        Request::UpdateOidcProvider(input) => on_heap(|| oidc_provider::update(cx, input)).await?.into(),
         Request::UpdatePolicy(input) => on_heap(|| identity::policy::update(cx, input)).await?.into(),
+        Request::UpdateRole(input) => on_heap(|| role::update(cx, input)).await?.into(),
         Request::UpdateService(input) => on_heap(|| service::update(cx, input)).await?.into(),
         Request::UpdateServiceInstance(input) => on_heap(|| service_instance::update(cx, input)).await?.into(),
         Request::UpdateServicePipeline(input) => on_heap(|| service_pipeline::update(cx, input)).await?.into(),

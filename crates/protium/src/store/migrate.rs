@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0009_identity.sql"),
     include_str!("../../migrations/0010_events.sql"),
     include_str!("../../migrations/0011_audit.sql"),
+    include_str!("../../migrations/0012_role.sql"),
 ];
 
 /// The schema version that this program reads and writes.

@@ -58,4 +58,5 @@ replayed! {
     signatures_let_in_only_what_was_signed "signature";
     specs_are_refused_with_a_place_or_changed_in_one_part_only "spec";
     templates_render_within_their_limits_or_fail_with_a_place "template";
+    tokens_are_believed_only_as_they_were_signed "tokens";
 }

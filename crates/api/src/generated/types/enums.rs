@@ -780,3 +780,24 @@ impl TemplateVersionStatus {
     }
 }
 wire_enum!(TemplateVersionStatus);
+/// The enumeration `TokenReuse`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TokenReuse {
+    SameSource,
+    Once,
+    Anywhere,
+}
+impl TokenReuse {
+    /// Every value, in the order of the model.
+    pub const ALL: &'static [Self] = &[Self::SameSource, Self::Once, Self::Anywhere];
+    /// The value as it is written on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SameSource => "SAME_SOURCE",
+            Self::Once => "ONCE",
+            Self::Anywhere => "ANYWHERE",
+        }
+    }
+}
+wire_enum!(TokenReuse);

@@ -285,6 +285,18 @@ pub struct CreateGroupInput {
     /// `groupName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
     pub group_name: String,
 }
+/// Input of `CreateOidcProvider`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateOidcProviderInput {
+    /// `clientIds`, 1 to 100 elements.
+    pub client_ids: Vec<String>,
+    /// `tokenReuse`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_reuse: Option<TokenReuse>,
+    /// `url`, 1 to 255 characters.
+    pub url: String,
+}
 /// Input of `CreatePolicy`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -313,6 +325,24 @@ pub struct CreateRepositoryInput {
     /// `tags`, 0 to 50 elements.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<Tag>>,
+}
+/// Input of `CreateRole`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateRoleInput {
+    /// `description`, 0 to 1000 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `maxSessionDuration`, 3600 to 43200.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_session_duration: Option<i32>,
+    /// `roleName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    pub role_name: String,
+    /// `tags`, 0 to 50 elements.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+    /// `trustPolicy`, 1 to 131072 characters.
+    pub trust_policy: String,
 }
 /// Input of `CreateService`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -598,6 +628,13 @@ pub struct DeleteInlinePolicyInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
 }
+/// Input of `DeleteOidcProvider`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteOidcProviderInput {
+    /// `url`, 1 to 255 characters.
+    pub url: String,
+}
 /// Input of `DeletePolicy`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -613,6 +650,13 @@ pub struct DeleteRepositoryInput {
     pub name: String,
     /// `provider`.
     pub provider: RepositoryProvider,
+}
+/// Input of `DeleteRole`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteRoleInput {
+    /// `roleName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    pub role_name: String,
 }
 /// Input of `DeleteService`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -785,6 +829,13 @@ pub struct GetInlinePolicyInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
 }
+/// Input of `GetOidcProvider`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetOidcProviderInput {
+    /// `url`, 1 to 255 characters.
+    pub url: String,
+}
 /// Input of `GetPolicy`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -818,6 +869,13 @@ pub struct GetRepositorySyncStatusInput {
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetResourcesSummaryInput {}
+/// Input of `GetRole`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetRoleInput {
+    /// `roleName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    pub role_name: String,
+}
 /// Input of `GetService`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -1136,6 +1194,17 @@ pub struct ListGroupsInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
 }
+/// Input of `ListOidcProviders`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListOidcProvidersInput {
+    /// `maxResults`, 1 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i32>,
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
 /// Input of `ListPolicies`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -1174,6 +1243,17 @@ pub struct ListRepositorySyncDefinitionsInput {
     pub repository_provider: RepositoryProvider,
     /// `syncType`.
     pub sync_type: SyncType,
+}
+/// Input of `ListRoles`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListRolesInput {
+    /// `maxResults`, 1 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i32>,
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
 }
 /// Input of `ListServiceInstanceOutputs`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -1639,6 +1719,19 @@ impl fmt::Debug for UpdateEnvironmentTemplateVersionInput {
             .finish()
     }
 }
+/// Input of `UpdateOidcProvider`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateOidcProviderInput {
+    /// `clientIds`, 1 to 100 elements.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_ids: Option<Vec<String>>,
+    /// `tokenReuse`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_reuse: Option<TokenReuse>,
+    /// `url`, 1 to 255 characters.
+    pub url: String,
+}
 /// Input of `UpdatePolicy`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -1651,6 +1744,25 @@ pub struct UpdatePolicyInput {
     /// `policyDocument`, 1 to 131072 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_document: Option<String>,
+}
+/// Input of `UpdateRole`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateRoleInput {
+    /// `description`, 0 to 1000 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `maxSessionDuration`, 3600 to 43200.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_session_duration: Option<i32>,
+    /// `roleName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    pub role_name: String,
+    /// `tags`, 0 to 50 elements.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+    /// `trustPolicy`, 1 to 131072 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust_policy: Option<String>,
 }
 /// Input of `UpdateService`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -107,6 +107,13 @@ pub struct CreateGroupOutput {
     /// `group`.
     pub group: Group,
 }
+/// Output of `CreateOidcProvider`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateOidcProviderOutput {
+    /// `oidcProvider`.
+    pub oidc_provider: OidcProvider,
+}
 /// Output of `CreatePolicy`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -120,6 +127,13 @@ pub struct CreatePolicyOutput {
 pub struct CreateRepositoryOutput {
     /// `repository`.
     pub repository: Repository,
+}
+/// Output of `CreateRole`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateRoleOutput {
+    /// `role`.
+    pub role: Role,
 }
 /// Output of `CreateServiceInstance`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -232,6 +246,10 @@ pub struct DeleteGroupOutput {}
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteInlinePolicyOutput {}
+/// Output of `DeleteOidcProvider`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteOidcProviderOutput {}
 /// Output of `DeletePolicy`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -244,6 +262,10 @@ pub struct DeleteRepositoryOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repository: Option<Repository>,
 }
+/// Output of `DeleteRole`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteRoleOutput {}
 /// Output of `DeleteService`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -392,6 +414,13 @@ pub struct GetInlinePolicyOutput {
     /// `policyName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
     pub policy_name: String,
 }
+/// Output of `GetOidcProvider`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetOidcProviderOutput {
+    /// `oidcProvider`.
+    pub oidc_provider: OidcProvider,
+}
 /// Output of `GetPolicy`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -422,6 +451,13 @@ pub struct GetRepositorySyncStatusOutput {
 pub struct GetResourcesSummaryOutput {
     /// `counts`.
     pub counts: CountsSummary,
+}
+/// Output of `GetRole`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetRoleOutput {
+    /// `role`.
+    pub role: Role,
 }
 /// Output of `GetServiceInstance`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -680,6 +716,16 @@ pub struct ListGroupsOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
 }
+/// Output of `ListOidcProviders`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListOidcProvidersOutput {
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// `oidcProviders`.
+    pub oidc_providers: Vec<OidcProvider>,
+}
 /// Output of `ListPolicies`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -709,6 +755,16 @@ pub struct ListRepositorySyncDefinitionsOutput {
     pub next_token: Option<String>,
     /// `syncDefinitions`.
     pub sync_definitions: Vec<RepositorySyncDefinition>,
+}
+/// Output of `ListRoles`.
+#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListRolesOutput {
+    /// `nextToken`, `^[A-Za-z0-9+=/]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// `roles`.
+    pub roles: Vec<Role>,
 }
 /// Output of `ListServiceInstanceOutputs`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -932,12 +988,26 @@ pub struct UpdateEnvironmentTemplateVersionOutput {
     /// `environmentTemplateVersion`.
     pub environment_template_version: EnvironmentTemplateVersion,
 }
+/// Output of `UpdateOidcProvider`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateOidcProviderOutput {
+    /// `oidcProvider`.
+    pub oidc_provider: OidcProvider,
+}
 /// Output of `UpdatePolicy`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdatePolicyOutput {
     /// `policy`.
     pub policy: Policy,
+}
+/// Output of `UpdateRole`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateRoleOutput {
+    /// `role`.
+    pub role: Role,
 }
 /// Output of `UpdateServiceInstance`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1010,6 +1010,23 @@ impl fmt::Debug for LogLine {
             .finish()
     }
 }
+/// The structure `OidcProvider`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OidcProvider {
+    /// `arn`, 20 to 2048 characters.
+    pub arn: String,
+    /// `clientIds`, 1 to 100 elements.
+    pub client_ids: Vec<String>,
+    /// `createdAt`.
+    pub created_at: Timestamp,
+    /// `tokenReuse`.
+    pub token_reuse: TokenReuse,
+    /// `updatedAt`.
+    pub updated_at: Timestamp,
+    /// `url`, 1 to 255 characters.
+    pub url: String,
+}
 /// The structure `Output`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -1232,6 +1249,30 @@ pub struct Revision {
     pub repository_provider: RepositoryProvider,
     /// `sha`, 1 to 255 characters.
     pub sha: String,
+}
+/// The structure `Role`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Role {
+    /// `arn`, 20 to 2048 characters.
+    pub arn: String,
+    /// `createdAt`.
+    pub created_at: Timestamp,
+    /// `description`, 0 to 1000 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `maxSessionDuration`, 3600 to 43200.
+    pub max_session_duration: i32,
+    /// `roleId`, 4 to 128 characters.
+    pub role_id: String,
+    /// `roleName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    pub role_name: String,
+    /// `tags`, 0 to 50 elements.
+    pub tags: Vec<Tag>,
+    /// `trustPolicy`, 1 to 131072 characters.
+    pub trust_policy: String,
+    /// `updatedAt`.
+    pub updated_at: Timestamp,
 }
 /// The structure `S3ObjectSource`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]

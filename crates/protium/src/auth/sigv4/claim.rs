@@ -3,6 +3,7 @@
 //! Owns the syntax of both and the checks that need no secret: scope and time.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use http::HeaderMap;
 
@@ -31,8 +32,17 @@ pub(super) struct Claim<'a> {
 
 /// The credential of a header or a presigned URL before anything is checked: to route a request and to know its key,
 /// not to believe it.
-#[derive(Debug)]
-pub struct ClaimedCredential<'a>(Cow<'a, str>);
+pub struct ClaimedCredential<'a> {
+    credential: Cow<'a, str>,
+    token: Option<Cow<'a, str>>,
+}
+
+/// Without the token.
+impl fmt::Debug for ClaimedCredential<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ClaimedCredential").field(&self.credential).finish()
+    }
+}
 
 impl<'a> ClaimedCredential<'a> {
     /// `None` if the request doesn't say that it is signed, or not so that anything can be read of it.
@@ -41,20 +51,30 @@ impl<'a> ClaimedCredential<'a> {
             Some(value) => {
                 let (algorithm, rest) = split_algorithm(value.to_str().ok()?);
                 let credential = pieces(rest).find_map(|piece| piece.strip_prefix("Credential="))?;
-                (algorithm == ALGORITHM).then_some(Self(Cow::Borrowed(credential)))
+                let token = only(headers, "x-amz-security-token").ok().flatten().map(Cow::Borrowed);
+                (algorithm == ALGORITHM).then_some(Self { credential: Cow::Borrowed(credential), token })
             }
-            None => Query::new(query).value("X-Amz-Credential").map(Self),
+            None => {
+                let query = Query::new(query);
+                let credential = query.value("X-Amz-Credential")?;
+                Some(Self { credential, token: query.value("X-Amz-Security-Token") })
+            }
         }
     }
 
     /// The access key id.
     pub fn key(&self) -> &str {
-        self.0.split('/').next().unwrap_or_default()
+        self.credential.split('/').next().unwrap_or_default()
     }
 
     /// The service that was signed for.
     pub fn service(&self) -> Option<&str> {
-        self.0.split('/').nth(3)
+        self.credential.split('/').nth(3)
+    }
+
+    /// The session token.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
     }
 }
 

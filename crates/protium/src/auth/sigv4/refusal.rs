@@ -75,6 +75,9 @@ pub enum Refusal {
     /// The session token is missing, wrong, or sent with a key that has none.
     #[error("The security token included in the request is invalid.")]
     Token,
+    /// The session has ended.
+    #[error("The security token included in the request is expired")]
+    TokenExpired,
     /// The body is not the one that `x-amz-content-sha256` declares.
     #[error("The provided 'x-amz-content-sha256' header does not match what was computed.")]
     PayloadMismatch,
@@ -121,6 +124,7 @@ impl Refusal {
                 | Self::PayloadUndeclared
                 | Self::PayloadMarker => "IncompleteSignatureException",
                 Self::UnknownKey | Self::Token => "UnrecognizedClientException",
+                Self::TokenExpired => "ExpiredTokenException",
                 Self::Scope(..)
                 | Self::HostUnsigned
                 | Self::HeadersUnsigned(_)
@@ -146,6 +150,7 @@ impl Refusal {
             | Self::PayloadUndeclared
             | Self::PayloadMarker => self.own(400, "IncompleteSignature"),
             Self::UnknownKey | Self::Token => self.own(403, "InvalidClientTokenId"),
+            Self::TokenExpired => self.own(403, "ExpiredToken"),
             Self::Scope(..)
             | Self::HostUnsigned
             | Self::HeadersUnsigned(_)
@@ -197,6 +202,7 @@ impl Refusal {
                 fixed(403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
             }
             Self::Token => fixed(400, "InvalidToken", "The provided token is malformed or otherwise invalid."),
+            Self::TokenExpired => fixed(400, "ExpiredToken", "The provided token has expired."),
             Self::PayloadMismatch => self.own(400, "XAmzContentSHA256Mismatch"),
             Self::PayloadUndeclared => self.own(400, "InvalidRequest"),
             Self::PayloadMarker => self.own(400, "InvalidArgument"),

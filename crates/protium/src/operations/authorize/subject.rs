@@ -138,25 +138,33 @@ impl<'r> Subject<'r> {
             | Request::AttachPolicy(_)
             | Request::CreateAccessKey(_)
             | Request::CreateGroup(_)
+            | Request::CreateOidcProvider(_)
             | Request::CreatePolicy(_)
             | Request::DeleteAccessKey(_)
             | Request::DeleteGroup(_)
             | Request::DeleteInlinePolicy(_)
+            | Request::DeleteOidcProvider(_)
             | Request::DeletePolicy(_)
+            | Request::DeleteRole(_)
             | Request::DeleteUser(_)
             | Request::DetachPolicy(_)
             | Request::GetGroup(_)
             | Request::GetInlinePolicy(_)
+            | Request::GetOidcProvider(_)
             | Request::GetPolicy(_)
+            | Request::GetRole(_)
             | Request::GetUser(_)
             | Request::ListAccessKeys(_)
             | Request::ListGroups(_)
+            | Request::ListOidcProviders(_)
             | Request::ListPolicies(_)
+            | Request::ListRoles(_)
             | Request::ListUsers(_)
             | Request::PutInlinePolicy(_)
             | Request::RemoveUserFromGroup(_)
             | Request::SimulatePolicy(_)
             | Request::UpdateAccessKey(_)
+            | Request::UpdateOidcProvider(_)
             | Request::UpdatePolicy(_)
             | Request::CreateServiceSyncConfig(_)
             | Request::CreateTemplateSyncConfig(_)
@@ -190,6 +198,8 @@ impl<'r> Subject<'r> {
             Request::CreateUser(CreateUserInput { tags, .. }) | Request::UpdateUser(UpdateUserInput { tags, .. }) => {
                 Self::about(About::Nothing).tagged(tags)
             }
+            Request::CreateRole(input) => Self::about(About::Nothing).tagged(&input.tags),
+            Request::UpdateRole(input) => Self::about(About::Nothing).tagged(&input.tags),
             Request::UpdateAccountSettings(input) => Self::about(About::Nothing)
                 .with_roles([&input.pipeline_codebuild_role_arn, &input.pipeline_service_role_arn]),
 

@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 
 const CODEBUILD_ROLE: &str = "arn:aws:iam::000000000000:role/codebuild";
 const CONNECTION: &str = "arn:aws:codestar-connections:us-east-1:000000000000:connection/c";
+/// An issuer that the site has; nothing is asked of it.
+pub(super) const ISSUER: &str = "https://issuer.example.com";
+pub(super) const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"000000000000"},"Action":"sts:AssumeRole"}}"#;
 const KEY: &str = "arn:aws:kms:us-east-1:000000000000:key/k";
 
 /// Who sends a request.
@@ -271,6 +274,28 @@ fn accounts(ids: &Ids) -> Vec<Form> {
                 "resourceArn": ids.arn("environment/idle"), "requestId": "01890a5d-ac96-774b-bcce-b302099a8057",
             }),
         ),
+        form(
+            "CreateRole",
+            json!({
+                "roleName": "new", "trustPolicy": TRUST, "description": "of CI", "maxSessionDuration": 7200,
+                "tags": [{ "key": "team", "value": "blue" }],
+            }),
+        ),
+        form("GetRole", json!({ "roleName": "ci" })),
+        form("ListRoles", json!({ "maxResults": 1, "nextToken": TOKEN })),
+        form(
+            "UpdateRole",
+            json!({
+                "roleName": "ci", "trustPolicy": TRUST, "description": "of CI", "maxSessionDuration": 3600,
+                "tags": [{ "key": "team", "value": "red" }],
+            }),
+        ),
+        form("DeleteRole", json!({ "roleName": "ci" })),
+        form("CreateOidcProvider", provider("https://new.example.com")),
+        form("GetOidcProvider", json!({ "url": ISSUER })),
+        form("ListOidcProviders", json!({ "maxResults": 1, "nextToken": TOKEN })),
+        form("UpdateOidcProvider", provider(ISSUER)),
+        form("DeleteOidcProvider", json!({ "url": ISSUER })),
         form("GetAccountSettings", json!({})),
         form(
             "UpdateAccountSettings",
@@ -281,6 +306,10 @@ fn accounts(ids: &Ids) -> Vec<Form> {
         ),
         form("UpdateAccountSettings", json!({ "deletePipelineProvisioningRepository": true })),
     ]
+}
+
+fn provider(url: &str) -> Value {
+    json!({ "url": url, "clientIds": ["sts.amazonaws.com"], "tokenReuse": "ONCE" })
 }
 
 fn services() -> Vec<Form> {

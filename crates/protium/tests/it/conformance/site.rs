@@ -3,7 +3,7 @@
 //! Beside each table stands a copy of it. What a request changed is the difference, whether a list shows it or not;
 //! and what a request that succeeded did is undone by copying back.
 
-use super::form::{Form, Ids, Who, allowing, forms};
+use super::form::{Form, ISSUER, Ids, TRUST, Who, allowing, forms};
 use crate::support::app::{ACCOUNT, TestApp, target};
 use crate::support::bundle::pack;
 use crate::support::component::{Workshop, attached, detached};
@@ -72,6 +72,12 @@ impl Site {
     async fn accounts(&mut self) {
         for id in [LENDS, "333333333333"] {
             self.app().ok("CreateAccount", json!({ "id": id })).await;
+        }
+        for name in ["ci", "other"] {
+            self.app().ok("CreateRole", json!({ "roleName": name, "trustPolicy": TRUST })).await;
+        }
+        for url in [ISSUER, "https://other.example.com"] {
+            self.app().ok("CreateOidcProvider", json!({ "url": url, "clientIds": ["sts.amazonaws.com"] })).await;
         }
         for (environment, act) in [("held", "Accept"), ("ready", "Accept"), ("no", "Reject"), ("fresh", "")] {
             let input = json!({

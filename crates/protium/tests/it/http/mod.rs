@@ -1,5 +1,6 @@
 //! The listener.
 
+mod assume_role;
 mod aws_json;
 mod listener;
 mod metrics;
@@ -7,4 +8,5 @@ mod s3;
 mod sigv4;
 mod sts;
 mod throttle;
+mod web_identity;
 mod wire;

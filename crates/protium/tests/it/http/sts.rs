@@ -66,7 +66,8 @@ async fn what_is_wrong_is_said_in_the_form_of_sts() {
     malformed.headers_mut().insert("authorization", "AWS4-HMAC-SHA256 Signature=x".parse().unwrap());
     // No scope leads to STS here; the form does.
     for (request, status, code) in [
-        (sts.sign(form(&server, "Action=AssumeRole&Version=2011-06-15")), 400, "InvalidAction"),
+        (sts.sign(form(&server, "Action=GetFederationToken&Version=2011-06-15")), 400, "InvalidAction"),
+        (sts.sign(form(&server, "Action=AssumeRole&Version=2011-06-15")), 400, "ValidationError"),
         (sts.sign(form(&server, "Action=GetCallerIdentity&Version=2010-01-01")), 400, "InvalidAction"),
         (sts.sign(form(&server, "Version=2011-06-15")), 400, "MissingAction"),
         (sts.sign(form(&server, &format!("{CALL}&x={}", "x".repeat(64 * 1024)))), 413, "RequestEntityTooLarge"),

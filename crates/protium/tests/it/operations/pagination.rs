@@ -168,9 +168,15 @@ fn every_paginator_of_the_models_has_a_row() {
             rows.insert(row);
         }
     }
-    assert!(paged.remove(&("ListAccounts".to_owned(), "accounts".to_owned())), "its pages are in `account`");
-    assert!(paged.remove(&("ListEventDeliveries".to_owned(), "deliveries".to_owned())), "its pages are in `events`");
-    assert!(paged.remove(&("ListAuditRecords".to_owned(), "auditRecords".to_owned())), "its pages are in `audit`");
+    for (operation, entries, file) in [
+        ("ListAccounts", "accounts", "account"),
+        ("ListAuditRecords", "auditRecords", "audit"),
+        ("ListEventDeliveries", "deliveries", "events"),
+        ("ListOidcProviders", "oidcProviders", "oidc_provider"),
+        ("ListRoles", "roles", "role"),
+    ] {
+        assert!(paged.remove(&(operation.to_owned(), entries.to_owned())), "its pages are in `{file}`");
+    }
     let rows = rows().into_iter().map(|row| (row.operation.to_owned(), row.entries.to_owned()));
     assert_eq!(rows.collect::<BTreeSet<_>>(), paged);
     let rows = without_pages().into_iter().map(|(operation, _, entries)| (operation.to_owned(), entries.to_owned()));

@@ -14,6 +14,7 @@ use protium::bundle_source::BundleSources;
 use protium::clock::Clock;
 use protium::config::{Config, ServeArgs};
 use protium::http::{Front, Metrics, router, s3};
+use protium::oidc::Issuers;
 use protium::params;
 use protium::store::{ClaimedJob, DbError, NewJob, Store, job_enqueue};
 use protium::throttle::{Allowance, Throttle};
@@ -117,7 +118,9 @@ impl TestApp {
         let logs = config.run_logs.clone().map(|place| LogStore::new(aws.clone(), place));
         let engines = Engines { cloudformation: engine(aws), self_managed: Arc::new(SelfManaged), commands: None };
         let own_url = "http://127.0.0.1:8420".to_owned();
-        let app = Arc::new(App { config, store, keys, clock, audit, throttle, engines, own_url, bundles, logs });
+        let issuers = Issuers::new(clock.clone());
+        let app =
+            Arc::new(App { config, store, keys, clock, audit, throttle, issuers, engines, own_url, bundles, logs });
         let front = Front { app: Arc::clone(&app), s3: Arc::new(s3), metrics: Metrics::new().unwrap() };
         let region = "us-east-1".to_owned();
         let (account, key, secret) = (ACCOUNT.to_owned(), key_of(ACCOUNT), SECRET.to_owned());

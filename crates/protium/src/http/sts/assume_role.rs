@@ -1,0 +1,96 @@
+//! `AssumeRole`: a user or a session gets the rights of a role, if the role's trust policy and its own policies let it.
+
+use super::form::Violations;
+use super::grant::{duration, grant};
+use super::wanted::Wanted;
+use super::xml::Xml;
+use super::{Call, Fault};
+use crate::operations::{Caller, circumstances};
+use crate::store::role_get;
+use protium_domain::iam::{Context, Principal, PrincipalKind, Request, TrustPolicy};
+use protium_domain::role::Role;
+
+pub(super) const OPERATION: &str = "AssumeRole";
+
+/// Roles are assumed by a caller with the tags that go on from its own session.
+pub(super) async fn call(call: &Call<'_>, caller: &Caller, inherited: &[(String, String)]) -> Result<Xml, Fault> {
+    let mut violations = Violations::default();
+    let external_id = call.form.get("ExternalId");
+    if external_id.is_some() {
+        violations.text(external_id, "externalId", (2, 1224), Some(("[\\w+=,.@:\\/-]*", is_external)));
+    }
+    let mut wanted = Wanted::read(&call.form, violations)?;
+    let principal = &caller.identity.principal;
+    if principal.kind == PrincipalKind::Root {
+        return Err(Fault::denied("Roles may not be assumed by root accounts."));
+    }
+    let role = role_get(&mut call.app.store.reader().await?, &wanted.account, &wanted.role).await?;
+    // Whether there is such a role is told to those who may assume it.
+    let role = role.ok_or_else(|| refused(principal, "sts:AssumeRole", &wanted))?;
+    let context = context(caller, call.now, &wanted, &role, external_id);
+    let trust = TrustPolicy::parse(&role.trust_policy).map_err(|_| Fault::internal("a trust policy can't be read"))?;
+    let is_tagging = !wanted.restriction.tags.is_empty();
+    for action in ["sts:AssumeRole", "sts:TagSession"].into_iter().take(1 + usize::from(is_tagging)) {
+        let request = Request { principal, action, resource: &wanted.role_arn, context: &context };
+        if !caller.identity.policies.decide(&request).is_allowed() || !trust.allows(&request) {
+            return Err(refused(principal, action, &wanted));
+        }
+    }
+    let is_chained = matches!(principal.kind, PrincipalKind::Session { .. });
+    let seconds = duration(&wanted, &role, is_chained)?;
+    inherit(&mut wanted, inherited)?;
+    let granted = grant(call, &role, wanted, seconds).await?;
+    let xml = Xml::default().element("Credentials", granted.credentials).element("AssumedRoleUser", granted.user);
+    Ok(match granted.packed {
+        Some(percent) => xml.text("PackedPolicySize", &percent.to_string()),
+        None => xml,
+    })
+}
+
+/// Tags that go on from the caller's own session; they can't be given otherwise.
+fn inherit(wanted: &mut Wanted, inherited: &[(String, String)]) -> Result<(), Fault> {
+    for (key, value) in inherited {
+        if wanted.restriction.tags.iter().any(|(given, _)| given.eq_ignore_ascii_case(key)) {
+            return Err(Fault::invalid(format!(
+                "One of the specified tag keys can't be set because it conflicts with a transitive tag key from the \
+                 calling session: {key}"
+            )));
+        }
+        wanted.restriction.tags.push((key.clone(), value.clone()));
+        wanted.restriction.transitive.push(key.clone());
+    }
+    Ok(())
+}
+
+/// The condition keys of the call.
+fn context<'a>(
+    caller: &'a Caller,
+    now: i64,
+    wanted: &'a Wanted,
+    role: &'a Role,
+    external_id: Option<&'a str>,
+) -> Context<'a> {
+    let pairs = |tags: &'a [(String, String)]| tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let mut context = circumstances(caller, now)
+        .with("aws:ResourceAccount", wanted.account.as_str())
+        .with("sts:RoleSessionName", wanted.session.as_str())
+        .with_resource_tags(pairs(&role.tags))
+        .with_request_tags(pairs(&wanted.restriction.tags));
+    if let Some(id) = external_id {
+        context = context.with("sts:ExternalId", id);
+    }
+    if !wanted.restriction.transitive.is_empty() {
+        let keys = wanted.restriction.transitive.iter().map(String::as_str);
+        context = context.with_all("sts:TransitiveTagKeys", keys);
+    }
+    context
+}
+
+fn refused(principal: &Principal, action: &str, wanted: &Wanted) -> Fault {
+    let (arn, role) = (&principal.arn, &wanted.role_arn);
+    Fault::denied(format!("User: {arn} is not authorized to perform: {action} on resource: {role}"))
+}
+
+fn is_external(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "_+=,.@:/-".contains(character)
+}
