@@ -4,7 +4,6 @@ use std::fs;
 
 use http::Request;
 use protium::store::DatabaseUrl;
-use serde_json::json;
 
 use super::admin::{root, typed};
 use super::program::{OUTBOUND, Program, Start};
@@ -132,7 +131,7 @@ on_both! {
         site.program.ok("CreateEnvironment", input).await;
         site.program.environment("e", "SUCCEEDED").await;
         let log = site.logs().pop().unwrap();
-        assert!(log.contains("given *** and ***, to notify ***"), "{log}");
+        assert!(log.contains("given *** and ***, to notify http://") && log.contains("/run/***"), "{log}");
         written.add("the log of the run", log);
         let endpoint = fs::read_to_string(site.resource().join("state/endpoint")).unwrap();
         let token = endpoint.rsplit_once("/run/").expect("a token").1.to_owned();
