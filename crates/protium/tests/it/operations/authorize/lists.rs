@@ -158,6 +158,7 @@ on_both! {
     the_summary_counts_what_may_be_got, async |db| {
         let app = TestApp::on(db).await;
         site(&app).await;
+        seed::template_version(&app, TemplateKind::Service, "svc", (1, 0)).await;
         let failed = seed::track(&app, DeploymentStatus::Failed, Some((1, 0))).await;
         let environment = seed::environment(&app, "test", failed.clone()).await;
         seed::component(&app, "bucket", &environment, None, failed).await;
