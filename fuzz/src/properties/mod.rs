@@ -21,7 +21,7 @@ use serde_json::Value;
 pub type Check = fn(&[u8]);
 
 /// Every target by its name, which is also that of its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Check); 9] = [
+pub const TARGETS: [(&str, Check); 10] = [
     ("archive", archive::check),
     ("event", event::check),
     ("manifest", manifest::check),
