@@ -68,6 +68,11 @@ pub(crate) static ATTACH_POLICY_INPUT: Shape = Shape {
                 shape: &POLICY_REFERENCE,
             },
             Member {
+                name: "roleName",
+                required: false,
+                shape: &ROLE_NAME,
+            },
+            Member {
                 name: "userName",
                 required: false,
                 shape: &USER_NAME,
@@ -1021,6 +1026,11 @@ pub(crate) static DELETE_INLINE_POLICY_INPUT: Shape = Shape {
                 shape: &POLICY_NAME,
             },
             Member {
+                name: "roleName",
+                required: false,
+                shape: &ROLE_NAME,
+            },
+            Member {
                 name: "userName",
                 required: false,
                 shape: &USER_NAME,
@@ -1203,6 +1213,11 @@ pub(crate) static DETACH_POLICY_INPUT: Shape = Shape {
                 name: "policy",
                 required: true,
                 shape: &POLICY_REFERENCE,
+            },
+            Member {
+                name: "roleName",
+                required: false,
+                shape: &ROLE_NAME,
             },
             Member {
                 name: "userName",
@@ -1478,6 +1493,11 @@ pub(crate) static GET_INLINE_POLICY_INPUT: Shape = Shape {
                 name: "policyName",
                 required: true,
                 shape: &POLICY_NAME,
+            },
+            Member {
+                name: "roleName",
+                required: false,
+                shape: &ROLE_NAME,
             },
             Member {
                 name: "userName",
@@ -2717,6 +2737,11 @@ pub(crate) static PUT_INLINE_POLICY_INPUT: Shape = Shape {
                 shape: &POLICY_NAME,
             },
             Member {
+                name: "roleName",
+                required: false,
+                shape: &ROLE_NAME,
+            },
+            Member {
                 name: "userName",
                 required: false,
                 shape: &USER_NAME,
@@ -2972,6 +2997,11 @@ pub(crate) static SIMULATE_POLICY_INPUT: Shape = Shape {
                 name: "resource",
                 required: false,
                 shape: &SIMULATED_RESOURCE,
+            },
+            Member {
+                name: "roleName",
+                required: false,
+                shape: &ROLE_NAME,
             },
             Member {
                 name: "userName",

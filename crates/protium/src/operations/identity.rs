@@ -22,6 +22,7 @@ pub(super) mod simulate;
 pub(super) mod user;
 
 pub(crate) use caller::{compile, identity_of};
+pub(super) use holder::{attached, inline_names};
 
 use super::Context;
 use crate::error::{Error, Result, invalid};

@@ -1,6 +1,7 @@
 //! Roles of the account: create, get, list, update, delete. Who assumes them, and how, is not here (`http/sts`).
 
 use super::Context;
+use super::identity::{attached, inline_names};
 use super::input::tags;
 use super::page::Page;
 use super::wire::time;
@@ -46,8 +47,15 @@ pub(super) async fn create(cx: &Context, input: CreateRoleInput) -> Result<Creat
 
 /// `GetRole`.
 pub(super) async fn get(cx: &Context, input: GetRoleInput) -> Result<GetRoleOutput> {
-    let role = existing(&mut cx.store().reader().await?, cx, &input.role_name).await?;
-    Ok(GetRoleOutput { role: shown(&cx.scope().account, role) })
+    let account = &cx.scope().account;
+    let mut rd = cx.store().snapshot().await?;
+    let role = existing(&mut rd, account, &input.role_name).await?;
+    let holder = holder(account, &role);
+    Ok(GetRoleOutput {
+        attached_policies: attached(&mut rd, &holder).await?,
+        inline_policies: inline_names(&mut rd, &holder).await?,
+        role: shown(account, role),
+    })
 }
 
 /// `ListRoles`, in the order of their names.
@@ -67,7 +75,7 @@ pub(super) async fn update(cx: &Context, input: UpdateRoleInput) -> Result<Updat
     }
     let new_tags = input.tags.as_deref().map(|given| tags(Some(given))).transpose()?;
     let role = transaction!(cx.store(), async |tx| -> Result<Role> {
-        let mut role = existing(tx, cx, &input.role_name).await?;
+        let mut role = existing(tx, &cx.scope().account, &input.role_name).await?;
         if let Some(text) = &input.trust_policy {
             role.trust_policy.clone_from(text);
         }
@@ -91,7 +99,7 @@ pub(super) async fn update(cx: &Context, input: UpdateRoleInput) -> Result<Updat
 /// `DeleteRole`: its sessions end with it.
 pub(super) async fn delete(cx: &Context, input: DeleteRoleInput) -> Result<DeleteRoleOutput> {
     transaction!(cx.store(), async |tx| -> Result<()> {
-        let role = existing(tx, cx, &input.role_name).await?;
+        let role = existing(tx, &cx.scope().account, &input.role_name).await?;
         check_holds_nothing(tx, cx, &role).await?;
         Ok(role_delete(tx, &role.id).await?)
     })?;
@@ -101,8 +109,7 @@ pub(super) async fn delete(cx: &Context, input: DeleteRoleInput) -> Result<Delet
 
 /// Refuses while policies are attached to the role or embedded in it. Its boundary goes with it.
 async fn check_holds_nothing(tx: &mut Tx, cx: &Context, role: &Role) -> Result<()> {
-    let (account, name) = (cx.scope().account.clone(), role.name.clone());
-    let holder = Holder { account, kind: HolderKind::Role, id: role.id.clone(), name };
+    let holder = holder(&cx.scope().account, role);
     let attached = attached_to(tx, &holder, HeldAs::Policy).await?;
     if let Some(policy) = attached.first() {
         let why = format!("Cannot delete entity, must detach all policies first: {}", policy.name);
@@ -115,9 +122,13 @@ async fn check_holds_nothing(tx: &mut Tx, cx: &Context, role: &Role) -> Result<(
 }
 
 /// The account's role of that name, or `ResourceNotFoundException`.
-async fn existing(rd: &mut Reader, cx: &Context, name: &str) -> Result<Role> {
-    let account = &cx.scope().account;
+pub(super) async fn existing(rd: &mut Reader, account: &str, name: &str) -> Result<Role> {
     role_get(rd, account, name).await?.ok_or_else(|| not_found(NOUN, arn(account, name)))
+}
+
+/// As policies know who holds them.
+pub(super) fn holder(account: &str, role: &Role) -> Holder {
+    Holder { account: account.to_owned(), kind: HolderKind::Role, id: role.id.clone(), name: role.name.clone() }
 }
 
 fn shown(account: &str, role: Role) -> api::Role {

@@ -32,6 +32,9 @@ pub struct AttachPolicyInput {
     pub group_name: Option<String>,
     /// `policy`, 1 to 2048 characters.
     pub policy: String,
+    /// `roleName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_name: Option<String>,
     /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
@@ -624,6 +627,9 @@ pub struct DeleteInlinePolicyInput {
     pub group_name: Option<String>,
     /// `policyName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
     pub policy_name: String,
+    /// `roleName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_name: Option<String>,
     /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
@@ -715,6 +721,9 @@ pub struct DetachPolicyInput {
     pub group_name: Option<String>,
     /// `policy`, 1 to 2048 characters.
     pub policy: String,
+    /// `roleName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_name: Option<String>,
     /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
@@ -825,6 +834,9 @@ pub struct GetInlinePolicyInput {
     pub group_name: Option<String>,
     /// `policyName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
     pub policy_name: String,
+    /// `roleName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_name: Option<String>,
     /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
@@ -1431,6 +1443,9 @@ pub struct PutInlinePolicyInput {
     pub policy_document: String,
     /// `policyName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
     pub policy_name: String,
+    /// `roleName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_name: Option<String>,
     /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
@@ -1505,6 +1520,9 @@ pub struct SimulatePolicyInput {
     /// `resource`, 1 to 2048 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
+    /// `roleName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_name: Option<String>,
     /// `userName`, 1 to 64 characters, `^[\w+=,.@-]+$`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,

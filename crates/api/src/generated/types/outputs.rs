@@ -456,6 +456,10 @@ pub struct GetResourcesSummaryOutput {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetRoleOutput {
+    /// `attachedPolicies`.
+    pub attached_policies: Vec<AttachedPolicy>,
+    /// `inlinePolicies`.
+    pub inline_policies: Vec<String>,
     /// `role`.
     pub role: Role,
 }

@@ -94,7 +94,7 @@ pub(super) struct OneKey {
 
 #[derive(Subcommand)]
 pub(super) enum Policy {
-    /// Make a policy, to be attached to users and groups.
+    /// Make a policy, to be attached to users, groups and roles.
     Create {
         name: String,
         /// The document; `file://PATH` reads it from a file.
@@ -105,7 +105,7 @@ pub(super) enum Policy {
     },
     /// Print the policies, those that are built in too.
     List,
-    /// Print a policy with its document; of a user or a group the one that is embedded there.
+    /// Print a policy with its document; of a user, a group or a role the one that is embedded there.
     Show {
         policy: String,
         #[command(flatten)]
@@ -120,13 +120,13 @@ pub(super) enum Policy {
         #[arg(long, value_name = "TEXT")]
         description: Option<String>,
     },
-    /// Remove a policy that nobody has; of a user or a group the one that is embedded there.
+    /// Remove a policy that nobody has; of a user, a group or a role the one that is embedded there.
     Delete {
         policy: String,
         #[command(flatten)]
         holder: Holder,
     },
-    /// Give a policy to a user or a group.
+    /// Give a policy to a user, a group or a role.
     Attach {
         /// Its name or ARN.
         #[arg(long)]
@@ -134,7 +134,7 @@ pub(super) enum Policy {
         #[command(flatten)]
         holder: Holder,
     },
-    /// Take a policy from a user or a group.
+    /// Take a policy from a user, a group or a role.
     Detach {
         /// Its name or ARN.
         #[arg(long)]
@@ -142,7 +142,7 @@ pub(super) enum Policy {
         #[command(flatten)]
         holder: Holder,
     },
-    /// Embed a policy in a user or a group, in the place of the one of that name.
+    /// Embed a policy in a user, a group or a role, in the place of the one of that name.
     Put {
         #[arg(long)]
         name: String,
@@ -156,7 +156,7 @@ pub(super) enum Policy {
     Simulate(Simulate),
 }
 
-/// Who holds policies: one of the two.
+/// Who holds policies: one of them.
 #[derive(Args)]
 #[group(multiple = false)]
 pub(super) struct Holder {
@@ -164,13 +164,15 @@ pub(super) struct Holder {
     user: Option<String>,
     #[arg(long)]
     group: Option<String>,
+    #[arg(long)]
+    role: Option<String>,
 }
 
 #[derive(Args)]
 pub(super) struct Simulate {
     #[command(flatten)]
     holder: Holder,
-    /// Instead of a user or a group: a document, or `file://PATH`; give it again for others.
+    /// Instead of a user, a group or a role: a document, or `file://PATH`; give it again for others.
     #[arg(long = "document", value_name = "JSON")]
     documents: Vec<String>,
     /// Such as proton:CreateService.
@@ -273,32 +275,46 @@ pub(super) async fn policy(client: &Client, task: Policy) -> Result<Option<Value
         Policy::List => {
             json!({ "policies": client.paginate(api::ListPoliciesInput::default()).all().await? })
         }
-        Policy::Show { policy, holder: Holder { user: None, group: None } } => {
+        Policy::Show { policy, holder: Holder { user: None, group: None, role: None } } => {
             json!(client.get_policy(api::GetPolicyInput { policy }).await?)
         }
-        Policy::Show { policy: policy_name, holder: Holder { user: user_name, group: group_name } } => {
-            json!(client.get_inline_policy(api::GetInlinePolicyInput { group_name, policy_name, user_name }).await?)
+        Policy::Show {
+            policy: policy_name,
+            holder: Holder { user: user_name, group: group_name, role: role_name },
+        } => {
+            json!(
+                client
+                    .get_inline_policy(api::GetInlinePolicyInput { group_name, policy_name, role_name, user_name })
+                    .await?
+            )
         }
         Policy::Update { policy, document, description } => {
             let policy_document = document.map(|text| text_or_file("--document", text)).transpose()?;
             json!(client.update_policy(api::UpdatePolicyInput { description, policy, policy_document }).await?)
         }
-        Policy::Delete { policy, holder: Holder { user: None, group: None } } => {
+        Policy::Delete { policy, holder: Holder { user: None, group: None, role: None } } => {
             json!(client.delete_policy(api::DeletePolicyInput { policy }).await?)
         }
-        Policy::Delete { policy: policy_name, holder: Holder { user: user_name, group: group_name } } => {
-            let input = api::DeleteInlinePolicyInput { group_name, policy_name, user_name };
+        Policy::Delete {
+            policy: policy_name,
+            holder: Holder { user: user_name, group: group_name, role: role_name },
+        } => {
+            let input = api::DeleteInlinePolicyInput { group_name, policy_name, role_name, user_name };
             json!(client.delete_inline_policy(input).await?)
         }
-        Policy::Attach { policy, holder: Holder { user: user_name, group: group_name } } => {
-            json!(client.attach_policy(api::AttachPolicyInput { group_name, policy, user_name }).await?)
+        Policy::Attach { policy, holder: Holder { user: user_name, group: group_name, role: role_name } } => {
+            json!(client.attach_policy(api::AttachPolicyInput { group_name, policy, role_name, user_name }).await?)
         }
-        Policy::Detach { policy, holder: Holder { user: user_name, group: group_name } } => {
-            json!(client.detach_policy(api::DetachPolicyInput { group_name, policy, user_name }).await?)
+        Policy::Detach { policy, holder: Holder { user: user_name, group: group_name, role: role_name } } => {
+            json!(client.detach_policy(api::DetachPolicyInput { group_name, policy, role_name, user_name }).await?)
         }
-        Policy::Put { name: policy_name, document, holder: Holder { user: user_name, group: group_name } } => {
+        Policy::Put {
+            name: policy_name,
+            document,
+            holder: Holder { user: user_name, group: group_name, role: role_name },
+        } => {
             let policy_document = text_or_file("--document", document)?;
-            let input = api::PutInlinePolicyInput { group_name, policy_document, policy_name, user_name };
+            let input = api::PutInlinePolicyInput { group_name, policy_document, policy_name, role_name, user_name };
             json!(client.put_inline_policy(input).await?)
         }
         Policy::Simulate(asked) => {
@@ -319,13 +335,14 @@ async fn simulate(client: &Client, asked: Simulate) -> Result<(), Failure> {
     }
     let documents = asked.documents.into_iter().map(|text| text_or_file("--document", text));
     let documents = documents.collect::<Result<Vec<_>, _>>()?;
-    let Holder { user: user_name, group: group_name } = asked.holder;
+    let Holder { user: user_name, group: group_name, role: role_name } = asked.holder;
     let input = api::SimulatePolicyInput {
         action: asked.action,
         context: Some(context),
         group_name,
         policy_documents: Some(documents),
         resource: Some(asked.resource),
+        role_name,
         user_name,
     };
     let answer = client.simulate_policy(input).await?;

@@ -2,6 +2,7 @@
 
 use super::{group, user};
 use crate::error::{Result, conflict, invalid, not_found};
+use crate::operations::role;
 use crate::store::{HeldAs, HeldPolicy, Holder, PolicyRow, Reader, attached_to, inline_list, policy_get};
 use protium_api::types::AttachedPolicy;
 use protium_domain::iam::holder::{PolicyRef, built_in_arn, policy_arn};
@@ -12,21 +13,24 @@ use protium_domain::iam::managed::ManagedPolicy;
 pub(super) struct Named<'r> {
     pub(super) user: Option<&'r str>,
     pub(super) group: Option<&'r str>,
+    pub(super) role: Option<&'r str>,
 }
 
 impl Named<'_> {
     /// Whether none of them is given.
     pub(super) fn is_nobody(self) -> bool {
-        self.user.is_none() && self.group.is_none()
+        self.user.is_none() && self.group.is_none() && self.role.is_none()
     }
 
     /// The one that is named.
     pub(super) async fn find(self, rd: &mut Reader, account: &str) -> Result<Holder> {
-        match (self.user, self.group) {
-            (Some(name), None) => Ok(user::existing(rd, account, name).await?.holder),
-            (None, Some(name)) => Ok(group::existing(rd, account, name).await?.holder),
-            (None, None) => Err(invalid("userName", "nobody is named; give exactly one of userName and groupName")),
-            (Some(_), Some(_)) => Err(invalid("userName", "two are named; give exactly one of userName and groupName")),
+        let remedy = "give exactly one of userName, groupName and roleName";
+        match (self.user, self.group, self.role) {
+            (Some(name), None, None) => Ok(user::existing(rd, account, name).await?.holder),
+            (None, Some(name), None) => Ok(group::existing(rd, account, name).await?.holder),
+            (None, None, Some(name)) => Ok(role::holder(account, &role::existing(rd, account, name).await?)),
+            (None, None, None) => Err(invalid("userName", format_args!("nobody is named; {remedy}"))),
+            (_, _, _) => Err(invalid("userName", format_args!("several are named; {remedy}"))),
         }
     }
 }
@@ -64,7 +68,7 @@ pub(super) fn held_arn(account: &str, policy: &HeldPolicy) -> String {
 }
 
 /// The policies that are attached, as answers show them.
-pub(super) async fn attached(rd: &mut Reader, holder: &Holder) -> Result<Vec<AttachedPolicy>> {
+pub(in crate::operations) async fn attached(rd: &mut Reader, holder: &Holder) -> Result<Vec<AttachedPolicy>> {
     let found = attached_to(rd, holder, HeldAs::Policy).await?;
     let shown =
         |policy: HeldPolicy| AttachedPolicy { arn: held_arn(&holder.account, &policy), policy_name: policy.name };
@@ -72,7 +76,7 @@ pub(super) async fn attached(rd: &mut Reader, holder: &Holder) -> Result<Vec<Att
 }
 
 /// The names of the policies that are embedded.
-pub(super) async fn inline_names(rd: &mut Reader, holder: &Holder) -> Result<Vec<String>> {
+pub(in crate::operations) async fn inline_names(rd: &mut Reader, holder: &Holder) -> Result<Vec<String>> {
     Ok(inline_list(rd, holder).await?.into_iter().map(|(name, _)| name).collect())
 }
 

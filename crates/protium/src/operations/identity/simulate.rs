@@ -18,7 +18,11 @@ use std::sync::Arc;
 
 /// `SimulatePolicy`.
 pub(in crate::operations) async fn simulate(cx: &Context, input: SimulatePolicyInput) -> Result<SimulatePolicyOutput> {
-    let named = Named { user: input.user_name.as_deref(), group: input.group_name.as_deref() };
+    let named = Named {
+        user: input.user_name.as_deref(),
+        group: input.group_name.as_deref(),
+        role: input.role_name.as_deref(),
+    };
     let identity = match input.policy_documents.as_deref().unwrap_or_default() {
         [] => of_holder(cx, &mut cx.store().snapshot().await?, named).await?,
         documents if named.is_nobody() => of_documents(&cx.scope().account, documents)?,
@@ -49,10 +53,11 @@ pub(in crate::operations) async fn simulate(cx: &Context, input: SimulatePolicyI
     })
 }
 
-/// A user as its keys act. A group acts as nobody: its policies are asked as if somebody had them alone.
+/// A user as its keys act. A group acts as nobody, and a role before it is assumed: their policies are asked as if
+/// somebody had them alone.
 async fn of_holder(cx: &Context, rd: &mut Reader, named: Named<'_>) -> Result<Identity> {
     let (account, compiled) = (&cx.scope().account, cx.app.keys.compiled());
-    if let Named { user: Some(name), group: None } = named {
+    if let Named { user: Some(name), group: None, role: None } = named {
         // The root user, whom nothing is to be asked about, is none of these.
         let name = user::existing(rd, account, name).await?.holder.name;
         return identity_of(rd, compiled, account, &name).await?.ok_or_else(|| not_found("user", name));

@@ -290,7 +290,7 @@ fn accounts(ids: &Ids) -> Vec<Form> {
                 "tags": [{ "key": "team", "value": "red" }],
             }),
         ),
-        form("DeleteRole", json!({ "roleName": "ci" })),
+        form("DeleteRole", json!({ "roleName": "other" })),
         form("CreateOidcProvider", provider("https://new.example.com")),
         form("GetOidcProvider", json!({ "url": ISSUER })),
         form("ListOidcProviders", json!({ "maxResults": 1, "nextToken": TOKEN })),
@@ -562,6 +562,7 @@ fn identities(ids: &Ids) -> Vec<Form> {
     };
     let user = |input: Value| with(input, "userName", "ada".into());
     let group = |input: Value| with(input, "groupName", "makers".into());
+    let role = |input: Value| with(input, "roleName", "ci".into());
     vec![
         form("CreateUser", json!({ "userName": "new", "tags": tags(), "permissionsBoundary": boundary })),
         form("GetUser", json!({ "userName": "ada" })),
@@ -585,16 +586,22 @@ fn identities(ids: &Ids) -> Vec<Form> {
         form("DeletePolicy", json!({ "policy": "free" })),
         form("AttachPolicy", user(json!({ "policy": "free" }))),
         form("AttachPolicy", group(json!({ "policy": "free" }))),
+        form("AttachPolicy", role(json!({ "policy": "free" }))),
         form("DetachPolicy", user(json!({ "policy": "held" }))),
         form("DetachPolicy", group(json!({ "policy": "held" }))),
+        form("DetachPolicy", role(json!({ "policy": "held" }))),
         form("PutInlinePolicy", user(json!({ "policyName": "new", "policyDocument": document }))),
         form("PutInlinePolicy", group(json!({ "policyName": "new", "policyDocument": document }))),
+        form("PutInlinePolicy", role(json!({ "policyName": "new", "policyDocument": document }))),
         form("GetInlinePolicy", user(json!({ "policyName": "inner" }))),
         form("GetInlinePolicy", group(json!({ "policyName": "inner" }))),
+        form("GetInlinePolicy", role(json!({ "policyName": "inner" }))),
         form("DeleteInlinePolicy", user(json!({ "policyName": "inner" }))),
         form("DeleteInlinePolicy", group(json!({ "policyName": "inner" }))),
+        form("DeleteInlinePolicy", role(json!({ "policyName": "inner" }))),
         form("SimulatePolicy", user(simulate())),
         form("SimulatePolicy", group(simulate())),
+        form("SimulatePolicy", role(simulate())),
         form("SimulatePolicy", with(simulate(), "policyDocuments", json!([document]))),
     ]
 }

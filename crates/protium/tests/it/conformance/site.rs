@@ -111,7 +111,7 @@ impl Site {
         for user in ["ada", "bob"] {
             app.ok("AddUserToGroup", json!({ "userName": user, "groupName": "makers" })).await;
         }
-        for holder in [json!({ "userName": "ada" }), json!({ "groupName": "makers" })] {
+        for holder in [json!({ "userName": "ada" }), json!({ "groupName": "makers" }), json!({ "roleName": "ci" })] {
             app.ok("AttachPolicy", but(holder.clone(), json!({ "policy": "held" }))).await;
             let inline = json!({ "policyName": "inner", "policyDocument": document });
             app.ok("PutInlinePolicy", but(holder, inline)).await;

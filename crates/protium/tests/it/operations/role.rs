@@ -83,6 +83,35 @@ on_both! {
         assert_eq!((names(&last), last.get("nextToken")), (vec![json!("C")], None));
     }
 
+    a_role_holds_policies_and_stays_while_it_does, async |db| {
+        let app = TestApp::on(db).await;
+        create(&app, "ci").await;
+        let document = allow(&json!({ "Action": "proton:GetService", "Resource": "*" })).to_string();
+        let role = |other: Value| {
+            let mut input = other;
+            input["roleName"] = "CI".into();
+            input
+        };
+        app.ok("AttachPolicy", role(json!({ "policy": "ProtiumReadOnlyAccess" }))).await;
+        app.ok("PutInlinePolicy", role(json!({ "policyName": "own", "policyDocument": document }))).await;
+        let shown = app.ok("GetRole", role(json!({}))).await;
+        assert_eq!(shown["attachedPolicies"][0]["policyName"], "ProtiumReadOnlyAccess");
+        assert_eq!(shown["inlinePolicies"], json!(["own"]));
+        let inline = app.ok("GetInlinePolicy", role(json!({ "policyName": "own" }))).await;
+        assert_eq!(inline["policyDocument"], document);
+        for (action, decision) in [("proton:GetService", "ALLOWED"), ("proton:DeleteService", "NOT_ALLOWED")] {
+            let simulated = app.ok("SimulatePolicy", role(json!({ "action": action }))).await;
+            assert_eq!(simulated["decision"], decision, "{simulated}");
+        }
+        let why = message(app.call("DeleteRole", role(json!({}))).await);
+        assert!(why.contains("must detach all policies first: ProtiumReadOnlyAccess"), "{why}");
+        app.ok("DetachPolicy", role(json!({ "policy": "ProtiumReadOnlyAccess" }))).await;
+        let why = message(app.call("DeleteRole", role(json!({}))).await);
+        assert!(why.contains("must delete policies first: own"), "{why}");
+        app.ok("DeleteInlinePolicy", role(json!({ "policyName": "own" }))).await;
+        app.ok("DeleteRole", role(json!({}))).await;
+    }
+
     what_is_not_there_can_not_be_changed_or_removed, async |db| {
         let app = TestApp::on(db).await;
         create(&app, "ci").await;
