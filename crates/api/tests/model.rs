@@ -11,7 +11,7 @@ const SECRET: &str = "s3cr3t";
 
 /// The text of a model, and how many operations it has.
 const PROTON: (&str, usize) = (include_str!("../model/proton-2020-07-20.json"), 87);
-const PROTIUM: (&str, usize) = (include_str!("../model/protium-2026-12-01.json"), 32);
+const PROTIUM: (&str, usize) = (include_str!("../model/protium-2026-12-01.json"), 44);
 
 struct Model(Value);
 
@@ -83,7 +83,7 @@ fn text(name: &str, shape: &Value) -> String {
         "AccessKeyId" => "AKIA0000000000000000",
         "Arn" => "arn:aws:proton:us-east-1:123456789012:service/shop",
         "AwsAccountId" => "123456789012",
-        "DeploymentId" | "EnvironmentAccountConnectionId" | "RequestId" => "0a1b2c3d-0000-1111-2222-0123456789ab",
+        "DeploymentId" | "EnvironmentAccountConnectionId" | "EventId" | "RequestId" => "0a1b2c3d-0000-1111-2222-0123456789ab",
         "EmptyNextToken" => "",
         "FullTemplateVersionNumber" => "1.0",
         "OutputKey" | "OutputValueString" => SECRET,
@@ -368,5 +368,5 @@ fn a_paginator_names_members_that_exist() {
             limited += 1;
         }
     }
-    assert_eq!(limited, 18);
+    assert_eq!(limited, 21);
 }

@@ -2665,7 +2665,7 @@ pub(crate) static OUTPUT_VALUE_STRING: Shape = Shape {
     },
 };
 pub(crate) static POLICY_DESCRIPTION: Shape = Shape {
-    sensitive: false,
+    sensitive: true,
     kind: Kind::String {
         length: Length { min: 0, max: Some(1000) },
         pattern: None,

@@ -78,7 +78,7 @@ async fn call(front: &Front, parts: &Parts, body: Body, origin: Origin) -> Resul
     let request = sigv4::Request::new(parts, sigv4::Payload::Whole(&body));
     let signed = match sigv4::verify(&request, sigv4::PROTON, &app.keys, app.clock.now_ms()) {
         Ok(signed) => signed,
-        Err(refusal) => return Err(unproved(front, parts, origin, refused(refusal)).await),
+        Err(refusal) => return Err(Box::pin(unproved(front, parts, origin, refused(refusal))).await),
     };
     let identity = Arc::clone(&signed.credential.identity);
     let scope = Scope::new(identity.principal.account.clone(), signed.region);
@@ -89,9 +89,10 @@ async fn call(front: &Front, parts: &Parts, body: Body, origin: Origin) -> Resul
     let turn = app.throttle.admit(&caller.identity.principal.arn, kind, app.clock.elapsed_ms()).await;
     let _turn = turn.map_err(|_| Error::new(ErrorCode::Throttling, Throttled::MESSAGE))?;
     match parse(parts, &body) {
-        Ok(request) => Ok(operations::answer(app, caller, request).await?.to_json()),
+        // On the heap, like what follows: their futures are large, and moved from layer to layer.
+        Ok(request) => Ok(Box::pin(operations::answer(app, caller, request)).await?.to_json()),
         Err(error) => {
-            audit::unread(app, &caller, operation, &error).await;
+            Box::pin(audit::unread(app, &caller, operation, &error)).await;
             Err(error)
         }
     }

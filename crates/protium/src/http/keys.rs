@@ -18,7 +18,8 @@ pub(super) async fn learn(app: &App, id: &str) {
         return;
     }
     let as_of = app.keys.as_of();
-    match look_up(app, id).await {
+    // It is rare, and its future large.
+    match Box::pin(look_up(app, id)).await {
         Ok(Some(credential)) => app.keys.believe(credential, now_ms.saturating_add(BELIEVED_MS), as_of),
         Ok(None) => app.keys.remove(id),
         // What was known is believed on. Without it, the request is refused for its key.

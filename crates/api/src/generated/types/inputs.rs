@@ -301,16 +301,25 @@ pub struct CreateOidcProviderInput {
     pub url: String,
 }
 /// Input of `CreatePolicy`.
-#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreatePolicyInput {
-    /// `description`, 0 to 1000 characters.
+    /// `description`, 0 to 1000 characters, sensitive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// `policyDocument`, 1 to 131072 characters.
     pub policy_document: String,
     /// `policyName`, 1 to 128 characters, `^[\w+=,.@-]+$`.
     pub policy_name: String,
+}
+impl fmt::Debug for CreatePolicyInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreatePolicyInput")
+            .field("description", &self.description.as_ref().map(|_| Redacted))
+            .field("policy_document", &self.policy_document)
+            .field("policy_name", &self.policy_name)
+            .finish()
+    }
 }
 /// Input of `CreateRepository`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -330,10 +339,10 @@ pub struct CreateRepositoryInput {
     pub tags: Option<Vec<Tag>>,
 }
 /// Input of `CreateRole`.
-#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateRoleInput {
-    /// `description`, 0 to 1000 characters.
+    /// `description`, 0 to 1000 characters, sensitive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// `maxSessionDuration`, 3600 to 43200.
@@ -346,6 +355,17 @@ pub struct CreateRoleInput {
     pub tags: Option<Vec<Tag>>,
     /// `trustPolicy`, 1 to 131072 characters.
     pub trust_policy: String,
+}
+impl fmt::Debug for CreateRoleInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreateRoleInput")
+            .field("description", &self.description.as_ref().map(|_| Redacted))
+            .field("max_session_duration", &self.max_session_duration)
+            .field("role_name", &self.role_name)
+            .field("tags", &self.tags)
+            .field("trust_policy", &self.trust_policy)
+            .finish()
+    }
 }
 /// Input of `CreateService`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -1751,10 +1771,10 @@ pub struct UpdateOidcProviderInput {
     pub url: String,
 }
 /// Input of `UpdatePolicy`.
-#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdatePolicyInput {
-    /// `description`, 0 to 1000 characters.
+    /// `description`, 0 to 1000 characters, sensitive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// `policy`, 1 to 2048 characters.
@@ -1763,11 +1783,20 @@ pub struct UpdatePolicyInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_document: Option<String>,
 }
+impl fmt::Debug for UpdatePolicyInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpdatePolicyInput")
+            .field("description", &self.description.as_ref().map(|_| Redacted))
+            .field("policy", &self.policy)
+            .field("policy_document", &self.policy_document)
+            .finish()
+    }
+}
 /// Input of `UpdateRole`.
-#[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateRoleInput {
-    /// `description`, 0 to 1000 characters.
+    /// `description`, 0 to 1000 characters, sensitive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// `maxSessionDuration`, 3600 to 43200.
@@ -1781,6 +1810,17 @@ pub struct UpdateRoleInput {
     /// `trustPolicy`, 1 to 131072 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trust_policy: Option<String>,
+}
+impl fmt::Debug for UpdateRoleInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpdateRoleInput")
+            .field("description", &self.description.as_ref().map(|_| Redacted))
+            .field("max_session_duration", &self.max_session_duration)
+            .field("role_name", &self.role_name)
+            .field("tags", &self.tags)
+            .field("trust_policy", &self.trust_policy)
+            .finish()
+    }
 }
 /// Input of `UpdateService`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

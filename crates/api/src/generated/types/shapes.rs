@@ -1044,7 +1044,7 @@ impl fmt::Debug for Output {
     }
 }
 /// The structure `Policy`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Policy {
     /// `arn`, 20 to 2048 characters.
@@ -1052,7 +1052,7 @@ pub struct Policy {
     /// `createdAt`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// `description`, 0 to 1000 characters.
+    /// `description`, 0 to 1000 characters, sensitive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// `policyId`, 4 to 128 characters.
@@ -1064,6 +1064,19 @@ pub struct Policy {
     /// `updatedAt`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
+}
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("arn", &self.arn)
+            .field("created_at", &self.created_at)
+            .field("description", &self.description.as_ref().map(|_| Redacted))
+            .field("policy_id", &self.policy_id)
+            .field("policy_name", &self.policy_name)
+            .field("type", &self.r#type)
+            .field("updated_at", &self.updated_at)
+            .finish()
+    }
 }
 /// The structure `ProvisionedResource`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -1251,14 +1264,14 @@ pub struct Revision {
     pub sha: String,
 }
 /// The structure `Role`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Role {
     /// `arn`, 20 to 2048 characters.
     pub arn: String,
     /// `createdAt`.
     pub created_at: Timestamp,
-    /// `description`, 0 to 1000 characters.
+    /// `description`, 0 to 1000 characters, sensitive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// `maxSessionDuration`, 3600 to 43200.
@@ -1273,6 +1286,21 @@ pub struct Role {
     pub trust_policy: String,
     /// `updatedAt`.
     pub updated_at: Timestamp,
+}
+impl fmt::Debug for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Role")
+            .field("arn", &self.arn)
+            .field("created_at", &self.created_at)
+            .field("description", &self.description.as_ref().map(|_| Redacted))
+            .field("max_session_duration", &self.max_session_duration)
+            .field("role_id", &self.role_id)
+            .field("role_name", &self.role_name)
+            .field("tags", &self.tags)
+            .field("trust_policy", &self.trust_policy)
+            .field("updated_at", &self.updated_at)
+            .finish()
+    }
 }
 /// The structure `S3ObjectSource`.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]

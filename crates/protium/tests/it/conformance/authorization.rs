@@ -69,7 +69,9 @@ fn condition(form: &Form) -> (&'static str, &'static str, String, String) {
     if form.input.get("tags").is_some() {
         return ("aws:RequestTag/team", "StringEquals", "blue".to_owned(), "red".to_owned());
     }
-    if form.input["resourceArn"].as_str().is_some_and(|arn| arn.ends_with("environment/idle")) {
+    if !action.resources.is_empty()
+        && form.input["resourceArn"].as_str().is_some_and(|arn| arn.ends_with("environment/idle"))
+    {
         return ("aws:ResourceTag/team", "StringEquals", "red".to_owned(), "blue".to_owned());
     }
     ("aws:RequestedRegion", "StringEquals", "us-east-1".to_owned(), "eu-west-1".to_owned())

@@ -3,7 +3,7 @@
 use crate::on_both;
 use crate::support::component::{Workshop, attached};
 use crate::support::double::{create as create_environment, resize, text};
-use crate::support::service::{create_plain, spec};
+use crate::support::service::{create_plain, on_branch};
 use crate::support::under_way::assert_all_is_told;
 use protium::params;
 use protium::store::event_after;
@@ -20,7 +20,7 @@ on_both! {
         app.ok("CreateComponent", attached("bucket")).await;
         shop.finish().await;
         shop.fail(&[("UpdateStack", "shop")]);
-        let update = json!({ "serviceName": "shop", "deploymentType": "CURRENT_VERSION", "spec": spec(&[("a", 1)]) });
+        let update = json!({ "serviceName": "shop", "deploymentType": "CURRENT_VERSION", "spec": on_branch("dev", &[]) });
         app.ok("UpdateServicePipeline", update).await;
         shop.finish().await;
         app.ok("CreateEnvironment", create_environment("other")).await;

@@ -317,9 +317,18 @@ fn matching(shape: &str, pattern: &str) -> &'static str {
     match shape {
         "Arn" => "arn:aws:proton:us-east-1:000000000000:service/a",
         "AwsAccountId" => "000000000000",
-        "DeploymentId" | "EnvironmentAccountConnectionId" => "00000000-0000-4000-8000-000000000000",
+        "DeploymentId" | "EnvironmentAccountConnectionId" | "EventId" | "RequestId" => {
+            "00000000-0000-4000-8000-000000000000"
+        }
         "RepositoryName" => "a/b",
-        "ResourceName" => "a",
+        "AccessKeyId" => "AKIA0000000000000000",
+        "EventDestinationName"
+        | "GroupName"
+        | "OperationName"
+        | "PolicyName"
+        | "ResourceName"
+        | "RoleName"
+        | "UserName" => "a",
         "S3Bucket" => "abc",
         "RoleArn" => "arn:aws:iam::000000000000:role/a",
         "TemplateVersionPart" => "1",

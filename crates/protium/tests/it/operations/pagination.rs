@@ -169,11 +169,15 @@ fn every_paginator_of_the_models_has_a_row() {
         }
     }
     for (operation, entries, file) in [
+        ("GetGroup", "users", "identity"),
         ("ListAccounts", "accounts", "account"),
         ("ListAuditRecords", "auditRecords", "audit"),
         ("ListEventDeliveries", "deliveries", "events"),
+        ("ListGroups", "groups", "identity"),
         ("ListOidcProviders", "oidcProviders", "oidc_provider"),
+        ("ListPolicies", "policies", "identity"),
         ("ListRoles", "roles", "role"),
+        ("ListUsers", "users", "identity"),
     ] {
         assert!(paged.remove(&(operation.to_owned(), entries.to_owned())), "its pages are in `{file}`");
     }
