@@ -61,7 +61,7 @@ on_both! {
         app.ok("AttachPolicy", json!({ "groupName": "readers", "policy": "reads" })).await;
         app.ok("AddUserToGroup", of_ada(json!({ "groupName": "readers" }))).await;
         assert_eq!(lists(&ada).await, "OK");
-        app.ok("UpdatePolicy", json!({ "policy": "reads", "policyDocument": allow("proton:GetService") })).await;
+        app.ok("UpdatePolicy", json!({ "policy": "reads", "policyDocument": allow("proton:GetEnvironment") })).await;
         assert_eq!(lists(&ada).await, "AccessDeniedException");
         app.ok("UpdatePolicy", json!({ "policy": "reads", "policyDocument": allow("proton:*") })).await;
         // Within a boundary.
