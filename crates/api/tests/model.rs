@@ -83,7 +83,9 @@ fn text(name: &str, shape: &Value) -> String {
         "AccessKeyId" => "AKIA0000000000000000",
         "Arn" => "arn:aws:proton:us-east-1:123456789012:service/shop",
         "AwsAccountId" => "123456789012",
-        "DeploymentId" | "EnvironmentAccountConnectionId" | "EventId" | "RequestId" => "0a1b2c3d-0000-1111-2222-0123456789ab",
+        "DeploymentId" | "EnvironmentAccountConnectionId" | "EventId" | "RequestId" => {
+            "0a1b2c3d-0000-1111-2222-0123456789ab"
+        }
         "EmptyNextToken" => "",
         "FullTemplateVersionNumber" => "1.0",
         "OutputKey" | "OutputValueString" => SECRET,

@@ -216,7 +216,7 @@ async fn remove(tx: &mut Tx, target: &Target, scope: &Scope, now: i64) -> Result
     tag_drop(tx, scope, target.id().as_str()).await?;
     token_drop(tx, target.id().as_str()).await?;
     if let Target::ServiceInstance(instance) = target {
-        sync_blocker_drop_of_instance(tx, &instance.service_id, &instance.id).await?;
+        sync_blocker_drop_of_instance(tx, &instance.service_id, &instance.id, now).await?;
     }
     Ok(())
 }

@@ -97,7 +97,7 @@ pub(super) async fn drop_with_service(tx: &mut Tx, scope: &Scope, service: &Serv
     if let Some(config) = service_sync_config_get(tx, scope, &service.name).await? {
         service_sync_config_delete(tx, &config, now).await?;
     }
-    sync_blocker_drop_of_service(tx, &service.id).await?;
+    sync_blocker_drop_of_service(tx, &service.id, now).await?;
     Ok(())
 }
 

@@ -71,14 +71,20 @@ pub async fn sync_blocker_latest(
 }
 
 /// Removes all blockers of a service, of its instances too, when it is deleted.
-pub async fn sync_blocker_drop_of_service(tx: &mut Tx, service: &Id) -> DbResult<()> {
-    tx.execute("DELETE FROM sync_blocker WHERE service_id = $1", params![service.as_str()]).await?;
-    Ok(())
+pub async fn sync_blocker_drop_of_service(tx: &mut Tx, service: &Id, at: i64) -> DbResult<()> {
+    drop_all(tx, "WHERE service_id = $1", params![service.as_str()], at).await
 }
 
 /// Removes all blockers of an instance, when it is deleted.
-pub async fn sync_blocker_drop_of_instance(tx: &mut Tx, service: &Id, instance: &Id) -> DbResult<()> {
-    let sql = "DELETE FROM sync_blocker WHERE service_id = $1 AND instance_id = $2";
-    tx.execute(sql, params![service.as_str(), instance.as_str()]).await?;
+pub async fn sync_blocker_drop_of_instance(tx: &mut Tx, service: &Id, instance: &Id, at: i64) -> DbResult<()> {
+    let rest = "WHERE service_id = $1 AND instance_id = $2";
+    drop_all(tx, rest, params![service.as_str(), instance.as_str()], at).await
+}
+
+/// Each with its event.
+async fn drop_all(tx: &mut Tx, rest: &str, params: &[Param<'_>], at: i64) -> DbResult<()> {
+    for blocker in resource::list::<SyncBlocker>(tx, rest, params).await? {
+        resource::delete(tx, &blocker, at).await?;
+    }
     Ok(())
 }
