@@ -12,12 +12,14 @@ use crate::store::deployment_by_id;
 use protium_api::types::NotifyResourceDeploymentStatusChangeInput;
 use protium_api::{ErrorCode, Operation, Response};
 use protium_domain::deployment::Deployment;
-use protium_domain::iam::{Policies, Principal};
+use protium_domain::iam::{Attachment, IdentityPolicy, NamedPolicy, Policies, Principal, managed, summary};
 use protium_domain::id::Id;
 use std::sync::Arc;
 
 /// What tokens are sealed for.
 const PURPOSE: &str = "run";
+/// The policy that says what a run may do.
+const RIGHTS: &str = "ProtiumProvisioningAccess";
 /// Where runs call, before the token.
 pub(crate) const PATH: &str = "/run/";
 
@@ -46,13 +48,22 @@ pub(crate) async fn notify(
     let ended = || denied("its deployment has ended");
     let record = deployment_by_id(&mut app.store.reader().await?, &opened(app, token)?).await?.ok_or_else(ended)?;
     let principal = Principal::user(record.scope.account.clone(), "run", record.id.as_str());
-    let identity = Arc::new(Identity { principal, policies: Policies::default() });
+    let identity = Arc::new(Identity { principal, policies: rights()? });
     let caller = Caller { identity, access_key_id: None, scope: record.scope.clone(), origin };
     if let Err(error) = check(&record, &mut input) {
         audit::unread(app, &caller, Some(Operation::NotifyResourceDeploymentStatusChange), &error).await;
         return Err(error);
     }
     audit::answer(app, caller, input.into()).await
+}
+
+/// Of all operations the one; to which deployment it is held, [`check`] says.
+fn rights() -> Result<Policies> {
+    let notifies = managed::find(RIGHTS).ok_or_else(|| internal(anyhow::anyhow!("there is no policy {RIGHTS}")))?;
+    let policy = IdentityPolicy::parse(notifies.document, Attachment::Managed)
+        .map_err(|problems| internal(anyhow::anyhow!("{RIGHTS}: {}", summary(&problems))))?;
+    let policy = Arc::new(NamedPolicy { name: RIGHTS.to_owned(), policy });
+    Ok(Policies { identity: vec![policy], ..Policies::default() })
 }
 
 /// A run notifies its own deployment, while that is under way.
