@@ -287,7 +287,7 @@ fn accounts(ids: &Ids) -> Vec<Form> {
             "UpdateRole",
             json!({
                 "roleName": "ci", "trustPolicy": TRUST, "description": "of CI", "maxSessionDuration": 3600,
-                "tags": [{ "key": "team", "value": "red" }],
+                "tags": [{ "key": "team", "value": "blue" }],
             }),
         ),
         form("DeleteRole", json!({ "roleName": "other" })),
