@@ -8,13 +8,7 @@ extern crate self as protium;
 pub mod auth;
 #[path = "../../crates/protium/src/events/signature.rs"]
 mod event_signature;
-/// What fetches keys is left out.
-pub mod oidc {
-    #[path = "../../../crates/protium/src/oidc/keys.rs"]
-    pub mod keys;
-    #[path = "../../../crates/protium/src/oidc/token.rs"]
-    pub mod token;
-}
+pub mod oidc;
 pub mod properties;
 mod sha256;
 
