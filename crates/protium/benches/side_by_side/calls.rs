@@ -7,25 +7,38 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::load::{Connection, Pool};
-use crate::sign::{REGION, Request};
+use crate::sign::{Key, REGION, ROOT, Request};
 
-/// An API: the name that it is signed for, the prefix of its targets, its kind of JSON.
+/// An API: the name that it is signed for, the prefix of its targets, its kind of JSON, and who calls it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Api {
+pub(crate) struct Api<'a> {
     service: &'static str,
     prefix: &'static str,
     content_type: &'static str,
+    key: Key<'a>,
 }
 
-pub(crate) const PROTON: Api =
-    Api { service: "proton", prefix: "AwsProton20200720", content_type: "application/x-amz-json-1.0" };
-pub(crate) const CODEBUILD: Api =
-    Api { service: "codebuild", prefix: "CodeBuild_20161006", content_type: "application/x-amz-json-1.1" };
+pub(crate) const PROTON: Api<'_> =
+    Api { service: "proton", prefix: "AwsProton20200720", content_type: "application/x-amz-json-1.0", key: ROOT };
+/// The operations that only Protium has.
+pub(crate) const PROTIUM: Api<'_> = Api { prefix: "Protium20261201", ..PROTON };
+pub(crate) const CODEBUILD: Api<'_> =
+    Api { service: "codebuild", prefix: "CodeBuild_20161006", content_type: "application/x-amz-json-1.1", key: ROOT };
 
 /// How many differently signed requests take turns.
 const VARIANTS: u64 = 64;
 
-impl Api {
+impl<'a> Api<'a> {
+    /// What its calls are signed with.
+    pub(crate) fn key(self) -> Key<'a> {
+        self.key
+    }
+
+    /// The same, called with another key.
+    pub(crate) fn signed_with(self, key: Key<'a>) -> Self {
+        Self { key, ..self }
+    }
+
     /// One signed request as it goes over the wire.
     pub(crate) fn request(self, address: SocketAddr, operation: &str, input: &Value) -> Result<Vec<u8>> {
         self.bytes(address, REGION, operation, input, Duration::ZERO)
@@ -42,8 +55,8 @@ impl Api {
         let target = format!("{}.{operation}", self.prefix);
         let headers = [("content-type", self.content_type), ("x-amz-target", target.as_str())];
         let body = input.to_string();
-        let (service, body) = (self.service, body.as_bytes());
-        Request { service, region, method: "POST", path: "/", headers: &headers, body }.bytes(address, age)
+        let (service, key, body) = (self.service, self.key, body.as_bytes());
+        Request { service, region, method: "POST", path: "/", headers: &headers, body, key }.bytes(address, age)
     }
 
     /// One call; what it answers.

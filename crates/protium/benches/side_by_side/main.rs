@@ -4,6 +4,7 @@
 //! It starts all that it needs on loopback and in a folder of its own, and removes it again. Nothing in CI runs it:
 //! a busy machine would make it lie.
 
+mod access;
 mod bare;
 mod calls;
 mod cold;
@@ -42,6 +43,7 @@ usage: cargo xtask bench [--only NAME[,NAME]] [--seconds N] [--rounds N] [--serv
 
   reads     GetService and ListServices beside bare handlers
   writes    CreateEnvironmentTemplate beside one-row transactions
+  access    GetService with many statements of policies beside one; the memory of many keys and policies
   moto      GetService and ListServices beside CodeBuild's reads on moto
   render    compiling and rendering the largest example beside Jinja2
   deploy    CreateEnvironment on the emulator beside its AWS calls
@@ -68,7 +70,7 @@ struct Arguments {
     effort: Effort,
 }
 
-const NAMES: &[&str] = &["reads", "writes", "moto", "lists", "render", "deploy", "runs", "poll", "cold"];
+const NAMES: &[&str] = &["reads", "writes", "access", "moto", "lists", "render", "deploy", "runs", "poll", "cold"];
 
 fn main() -> ExitCode {
     // `cargo bench` adds this one.
@@ -127,7 +129,7 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for database in [Database::Sqlite, Database::Postgres] {
         let moto = wants("moto") && database == Database::Sqlite;
-        if !(wants("reads") || wants("writes") || moto) {
+        if !(wants("reads") || wants("writes") || wants("access") || moto) {
             continue;
         }
         let site = site::Site::start(database).await?;
@@ -138,9 +140,15 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Figure>> {
         if wants("writes") {
             figures.extend(writes::measure(&site, effort).await?);
         }
+        if wants("access") {
+            figures.extend(access::throughput(&site, effort).await?);
+        }
         if moto {
             figures.extend(moto::measure(&site, effort).await?);
         }
+    }
+    if wants("access") {
+        figures.push(access::memory().await?);
     }
     if wants("lists") {
         for database in [Database::Sqlite, Database::Postgres] {

@@ -39,7 +39,13 @@ pub(crate) async fn measure(site: &Site, effort: Effort) -> Result<Vec<Figure>> 
     Ok(figures)
 }
 
-fn contender(name: &str, api: Api, address: SocketAddr, operation: &'static str, input: Value) -> Contender<'static> {
+fn contender(
+    name: &str,
+    api: Api<'static>,
+    address: SocketAddr,
+    operation: &'static str,
+    input: Value,
+) -> Contender<'static> {
     Contender::new(name, move |time| {
         let pool = api.pool(address, operation, &input);
         async move { load::rate(address, pool?, CONNECTIONS, time).await }

@@ -10,9 +10,16 @@ use aws_sigv4::http_request::{
 };
 use aws_sigv4::sign::v4::SigningParams;
 
-pub(crate) const KEY_ID: &str = "AKIABENCHBENCHBENCH1";
-pub(crate) const SECRET: &str = "a-secret/of+forty-characters,-or-so";
+/// The key of the root user.
+pub(crate) const ROOT: Key<'_> = Key { id: "AKIABENCHBENCHBENCH1", secret: "a-secret/of+forty-characters,-or-so" };
 pub(crate) const REGION: &str = "us-east-1";
+
+/// What requests are signed with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) secret: &'a str,
+}
 
 /// A request that a program of AWS's would send.
 #[derive(Clone, Copy, Debug)]
@@ -23,12 +30,13 @@ pub(crate) struct Request<'a> {
     pub(crate) headers: &'a [(&'a str, &'a str)],
     pub(crate) body: &'a [u8],
     pub(crate) region: &'a str,
+    pub(crate) key: Key<'a>,
 }
 
 impl Request<'_> {
     /// The request on the wire, signed as if it were so much older.
     pub(crate) fn bytes(&self, address: SocketAddr, age: Duration) -> Result<Vec<u8>> {
-        let identity = Credentials::new(KEY_ID, SECRET, None, None, "benchmark").into();
+        let identity = Credentials::new(self.key.id, self.key.secret, None, None, "benchmark").into();
         let mut settings = SigningSettings::default();
         if self.service == "s3" {
             settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;

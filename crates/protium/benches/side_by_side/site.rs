@@ -15,7 +15,7 @@ use crate::calls::PROTON;
 use crate::load::Connection;
 use crate::postgres::Cluster;
 use crate::process::{Process, checkout};
-use crate::sign::{KEY_ID, REGION, Request, SECRET};
+use crate::sign::{REGION, ROOT, Request};
 use crate::{note, wait};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
@@ -198,7 +198,7 @@ pub(crate) fn protium(folder: &Path, aws: &str) -> Result<Command> {
         .arg("--data-dir")
         .arg(data_folder(folder))
         .env_clear()
-        .envs([("PROTIUM_ROOT_ACCESS_KEY_ID", KEY_ID), ("PROTIUM_ROOT_SECRET_ACCESS_KEY", SECRET)])
+        .envs([("PROTIUM_ROOT_ACCESS_KEY_ID", ROOT.id), ("PROTIUM_ROOT_SECRET_ACCESS_KEY", ROOT.secret)])
         .envs([("AWS_ACCESS_KEY_ID", "outside"), ("AWS_SECRET_ACCESS_KEY", "outside")])
         .stderr(Stdio::from(log));
     Ok(command)
@@ -303,7 +303,7 @@ pub(crate) fn environment_input(example: &str, name: &str) -> Result<serde_json:
 }
 
 async fn put(at: SocketAddr, path: &str, body: &[u8]) -> Result<()> {
-    let request = Request { service: "s3", region: REGION, method: "PUT", path, headers: &[], body };
+    let request = Request { service: "s3", region: REGION, method: "PUT", path, headers: &[], body, key: ROOT };
     let mut connection = Connection::open(at).await?;
     let answer = connection.exchange(&request.bytes(at, Duration::ZERO)?).await?;
     if answer.status != 200 {
