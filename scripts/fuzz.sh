@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Looks for inputs that break what must hold for any bytes (fuzz/src/properties), and prints those that it finds.
 #
-#   scripts/fuzz.sh                    every target for 20 seconds, as CI does: the same inputs each time
+#   scripts/fuzz.sh                    every target for 20 seconds, as CI does: much the same inputs each time
 #   scripts/fuzz.sh spec template      these targets
 #   FUZZ_SECONDS=600 scripts/fuzz.sh   longer, with other inputs each time
 #
@@ -11,7 +11,8 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 seconds=${FUZZ_SECONDS:-20}
-# A check of a change repeats itself, so that what it finds is the change's; 0 is a seed by chance.
+# A check of a change nearly repeats itself (hash maps and threads differ), so that what it finds is likely the
+# change's; 0 is a seed by chance.
 seed=$([ -n "${FUZZ_SECONDS:-}" ] && echo 0 || echo 1)
 cd "$PROJECT_DIR"
 export PATH="$TOOLS_DIR/bin:$PATH"

@@ -22,6 +22,8 @@ pub fn check(input: &[u8]) {
     let Some((parts, body)) = read(input) else { return };
     let (query, keys) = (parts.uri.query(), keys(SECRET));
     let claimed = ClaimedCredential::find(&parts.headers, query);
+    // Refusals quote the request, and a fuzzer finds the secret in its own program.
+    let sent = input.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
     for (service, payload) in [PROTON, STS, S3].into_iter().flat_map(|service| payloads(body).map(|one| (service, one)))
     {
         let request = Request::new(&parts, payload);
@@ -37,7 +39,8 @@ pub fn check(input: &[u8]) {
                 for protocol in [Protocol::Json, Protocol::Query, Protocol::S3] {
                     let answer = refusal.answer(protocol);
                     assert!((400..500).contains(&answer.status) && !answer.code.is_empty(), "{answer:?}");
-                    assert!(!answer.message.is_empty() && !answer.message.contains(SECRET), "{answer:?}");
+                    assert!(!answer.message.is_empty(), "{answer:?}");
+                    assert!(sent || !answer.message.contains(SECRET), "{answer:?}");
                 }
             }
         }

@@ -116,12 +116,12 @@ impl RenderError {
     }
 
     /// No thread could be started.
-    pub(super) fn no_stack(template: &str) -> Self {
+    pub fn no_stack(template: &str) -> Self {
         Self::message(template, "there is no memory for the stack of its rendering".to_owned())
     }
 
     /// The engine panicked.
-    pub(super) fn no_answer(template: &str) -> Self {
+    pub fn no_answer(template: &str) -> Self {
         let hint =
             "leave out of the template what was added last; report it to the authors of Protium with the template";
         let message = "the template engine has no answer to this template".to_owned();
