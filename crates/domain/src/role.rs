@@ -3,6 +3,7 @@
 //! Owns what a role is and how it is named. The rights themselves are policies, which are attached to it; who may
 //! assume it says its trust policy (`iam`).
 
+use crate::iam::holder::HolderKind;
 use crate::iam::{TrustPolicy, summary};
 use crate::refused::Refused;
 use serde::{Deserialize, Serialize};
@@ -52,7 +53,7 @@ impl Role {
 
 /// The ARN of a role.
 pub fn arn(account: &str, name: &str) -> String {
-    format!("arn:aws:iam::{account}:role/{name}")
+    HolderKind::Role.arn(account, name)
 }
 
 /// Account and name of the role with this ARN.

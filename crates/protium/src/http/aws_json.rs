@@ -2,7 +2,7 @@
 
 use super::origin::origin;
 use super::{Front, JSON_LIMIT, TooSlow};
-use crate::auth::sigv4::{self, ClaimedCredential};
+use crate::auth::sigv4;
 use crate::config::Role;
 use crate::error::{Error, Result};
 use crate::operations::{self, Caller, Origin, audit, run_token};
@@ -100,10 +100,8 @@ async fn call(front: &Front, parts: &Parts, body: Body, origin: Origin) -> Resul
 
 /// Records a request that was signed with a known key, but not well.
 async fn unproved(front: &Front, parts: &Parts, origin: Origin, error: Error) -> Error {
-    let claimed = ClaimedCredential::find(&parts.headers, parts.uri.query());
-    if let Some(key) = claimed.and_then(|claimed| front.app.keys.lookup(claimed.key())) {
-        let (source, operation) = target(parts).map_or(("proton", audit::UNKNOWN), audit::named);
-        let record = audit::claimed(&key, source, operation, origin);
+    let asked = target(parts).map_or(("proton", audit::UNKNOWN), audit::named);
+    if let Some(record) = audit::claimed(&front.app.keys, parts, asked, origin) {
         front.app.audit.refused(audit::failed(record, &error, true)).await;
     }
     error

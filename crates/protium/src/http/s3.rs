@@ -38,7 +38,6 @@ use serde_json::json;
 
 use crate::audit::Audit;
 use crate::auth::Keys;
-use crate::auth::sigv4::ClaimedCredential;
 use crate::clock::Clock;
 use crate::operations::{self, Origin};
 use crate::store::{AuditRecord, Store};
@@ -50,13 +49,16 @@ pub use sweep::sweep;
 
 /// Who calls, as the signature says.
 #[derive(Clone, Debug)]
-struct Caller {
-    account: String,
-    region: String,
-    /// The same as policies see it.
-    caller: operations::Caller,
-    /// When the request came in, in milliseconds since 1970.
-    now: i64,
+struct Caller(operations::Caller);
+
+impl Caller {
+    fn account(&self) -> &str {
+        &self.0.scope.account
+    }
+
+    fn region(&self) -> &str {
+        &self.0.scope.region
+    }
 }
 
 /// The bundle store, shared by all requests.
@@ -111,7 +113,7 @@ impl S3 {
             Ok(caller) => caller,
             Err(error) => return Err(self.denied(&parts, origin, error).await),
         };
-        let (who, kind) = (&caller.caller.identity.principal.arn, kind(&parts.method));
+        let (who, kind) = (&caller.0.identity.principal.arn, kind(&parts.method));
         // Its turn ends here: a body may take long to arrive.
         let turn = self.throttle.admit(who, kind, self.clock.elapsed_ms()).await.map(drop);
         turn.map_err(|_| refusal(S3ErrorCode::SlowDown, "Please reduce your request rate."))?;
@@ -130,10 +132,10 @@ impl S3 {
 
     /// Records a request that is denied to the owner of a known key, or to who used it.
     async fn denied(&self, parts: &http::request::Parts, origin: Origin, error: S3Error) -> S3Error {
-        let claimed = ClaimedCredential::find(&parts.headers, parts.uri.query());
-        let key = claimed.and_then(|claimed| self.keys.lookup(claimed.key()));
-        if let Some(key) = key.filter(|_| recorded::is_denied(&error)) {
-            let record = operations::audit::claimed(&key, "s3", operations::audit::UNKNOWN, origin);
+        let asked = ("s3", operations::audit::UNKNOWN);
+        if recorded::is_denied(&error)
+            && let Some(record) = operations::audit::claimed(&self.keys, parts, asked, origin)
+        {
             let parameters = json!({ "method": parts.method.as_str(), "path": parts.uri.path() });
             let record = AuditRecord { parameters: Some(parameters.to_string()), ..record };
             self.audit.refused(recorded::refused(record, &error)).await;

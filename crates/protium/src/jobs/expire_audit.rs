@@ -1,12 +1,11 @@
 //! Removes records of the audit log that are older than they are kept, some at a time: other writers wait for each.
 
+use super::{EVERY_MS, again_in};
 use crate::app::App;
 use crate::error::Result;
-use crate::store::{ClaimedJob, Settle, audit_expire, job_settle};
+use crate::store::{ClaimedJob, audit_expire};
 use crate::transaction;
 
-/// How often, in milliseconds.
-const EVERY_MS: i64 = 60 * 60 * 1000;
 /// How many are removed in one transaction.
 const AT_ONCE: i64 = 1000;
 
@@ -17,8 +16,7 @@ pub(super) async fn run(app: &App, job: &ClaimedJob) -> Result<()> {
     let removed = transaction!(app.store, async |tx| -> Result<i64> {
         let removed = audit_expire(tx, before, AT_ONCE).await?;
         let pause = if removed < AT_ONCE { EVERY_MS } else { 0 };
-        let due_at = tx.now_ms().await?.saturating_add(pause);
-        job_settle(tx, job, Settle::Again(due_at)).await?;
+        again_in(tx, job, pause).await?;
         Ok(removed)
     })?;
     if removed > 0 {

@@ -1,12 +1,11 @@
 //! Forgets events, and deliveries of them, that are older than they are kept, so that the tables do not grow.
 
+use super::{EVERY_MS, again_in};
 use crate::app::App;
 use crate::error::Result;
-use crate::store::{ClaimedJob, Settle, deliveries_expire, event_expire, job_settle};
+use crate::store::{ClaimedJob, deliveries_expire, event_expire};
 use crate::transaction;
 
-/// How often, in milliseconds.
-const EVERY_MS: i64 = 60 * 60 * 1000;
 /// How many rows of a table at a time: others write in between.
 const BATCH: u32 = 1_000;
 
@@ -18,8 +17,7 @@ pub(super) async fn run(app: &App, job: &ClaimedJob) -> Result<()> {
         let events = event_expire(tx, before, BATCH.into()).await?;
         let more = deliveries == u64::from(BATCH) || events == u64::from(BATCH);
         let pause = if more { 0 } else { EVERY_MS };
-        let due_at = tx.now_ms().await?.saturating_add(pause);
-        job_settle(tx, job, Settle::Again(due_at)).await?;
+        again_in(tx, job, pause).await?;
         Ok(deliveries + events)
     })?;
     if forgotten > 0 {

@@ -18,8 +18,11 @@ mod unprepared;
 
 use crate::app::App;
 use crate::error::{Result, internal};
-use crate::store::ClaimedJob;
+use crate::store::{ClaimedJob, DbResult, Settle, Tx, job_settle};
 use protium_domain::job::Job;
+
+/// How often what has grown old is looked for, in milliseconds.
+const EVERY_MS: i64 = 60 * 60 * 1000;
 
 /// Runs a claimed job as far as it goes now.
 pub async fn run(app: &App, claimed: &ClaimedJob) -> Result<()> {
@@ -33,4 +36,10 @@ pub async fn run(app: &App, claimed: &ClaimedJob) -> Result<()> {
         Job::ExpireTokens => expire_tokens::run(app, claimed).await,
         Job::ExpireAudit => expire_audit::run(app, claimed).await,
     }
+}
+
+/// Ends a run of a job that comes again, after so many milliseconds of the database's clock.
+async fn again_in(tx: &mut Tx, job: &ClaimedJob, pause_ms: i64) -> DbResult<()> {
+    let due_at = tx.now_ms().await?.saturating_add(pause_ms);
+    job_settle(tx, job, Settle::Again(due_at)).await
 }

@@ -7,9 +7,11 @@ use super::page::Page;
 use super::wire::time;
 use super::{Caller, Context, Origin, dispatch, resource_of};
 use crate::app::App;
-use crate::auth::Credential;
+use crate::auth::Keys;
+use crate::auth::sigv4::ClaimedCredential;
 use crate::error::{Error, Result};
 use crate::store::{self, AuditFilter, AuditRecord, Entry, audit_list};
+use axum::http::request::Parts;
 use protium_api::types::{self as api, ListAuditRecordsInput, ListAuditRecordsOutput};
 use protium_api::{ErrorCode, Operation, Request, Response};
 use protium_domain::arn::{Resource, Scope};
@@ -61,12 +63,19 @@ pub(crate) async fn unread(app: &App, caller: &Caller, operation: Option<Operati
     }
 }
 
-/// The record of a request that was signed with a key that there is, but not as its owner would have: it names whose key
-/// it is, and not who asked, whom nobody knows.
-pub(crate) fn claimed(key: &Credential, source: &str, operation: &str, origin: Origin) -> AuditRecord {
+/// The record of a request that claims to be signed with a key that there is, but is not as its owner would have: it
+/// names whose key it is, and not who asked, whom nobody knows. None of other keys.
+pub(crate) fn claimed(
+    keys: &Keys,
+    parts: &Parts,
+    (source, operation): (&str, &str),
+    origin: Origin,
+) -> Option<AuditRecord> {
+    let key = keys.lookup(ClaimedCredential::find(&parts.headers, parts.uri.query())?.key())?;
     let identity = Arc::clone(&key.identity);
     let scope = Scope::new(identity.principal.account.clone(), String::new());
-    record(&Caller { identity, access_key_id: Some(key.access_key_id.clone()), scope, origin }, source, operation)
+    let caller = Caller { identity, access_key_id: Some(key.access_key_id.clone()), scope, origin };
+    Some(record(&caller, source, operation))
 }
 
 /// The record of a request that failed or was denied. Of an error that may repeat what the record must not show, the

@@ -4,6 +4,7 @@ use super::db_error::DbResult;
 use super::tx::{Reader, Tx};
 use super::value::doc_text;
 use crate::params;
+use protium_domain::iam::holder::folded;
 use protium_domain::role::Role;
 
 /// Adds a role; `false` if the account has one of that name.
@@ -46,8 +47,4 @@ pub async fn role_list(rd: &mut Reader, account: &str, after: &str, limit: i64) 
 /// How many roles the account has.
 pub async fn role_count(rd: &mut Reader, account: &str) -> DbResult<i64> {
     rd.query_one("SELECT COUNT(*) FROM role WHERE account = $1", params![account]).await?.int(0)
-}
-
-fn folded(name: &str) -> String {
-    name.to_ascii_lowercase()
 }

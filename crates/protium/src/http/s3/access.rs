@@ -19,17 +19,17 @@ use std::sync::Arc;
 impl Caller {
     /// The ARN of a bucket, or of an object as `bucket/key`.
     pub(super) fn arn(&self, name: &str) -> String {
-        format!("arn:{}:s3:::{name}", partition(&self.region))
+        format!("arn:{}:s3:::{name}", partition(self.region()))
     }
 
     /// Refuses what the caller's policies do not allow. `resource` is what follows `arn:aws:s3:::`, or `*`; `keys` are
     /// those of S3.
     pub(super) fn check(&self, action: &str, resource: &str, keys: &[(&'static str, String)]) -> S3Result<()> {
-        let principal = &self.caller.identity.principal;
+        let principal = &self.0.identity.principal;
         if principal.is_root() {
             return Ok(());
         }
-        let mut context = circumstances(&self.caller, self.now).with("aws:ResourceAccount", self.account.as_str());
+        let mut context = circumstances(&self.0, self.0.origin.at).with("aws:ResourceAccount", self.account());
         for (key, value) in keys {
             context = context.with(*key, value.as_str());
         }
@@ -38,7 +38,7 @@ impl Caller {
             resource => self.arn(resource),
         };
         let request = Request { principal, action, resource: &resource, context: &context };
-        match self.caller.identity.policies.decide(&request).denial(&request) {
+        match self.0.identity.policies.decide(&request).denial(&request) {
             Some(why) => Err(refusal(S3ErrorCode::AccessDenied, why)),
             None => Ok(()),
         }

@@ -29,10 +29,14 @@ pub(super) async fn create(
     let constraint = input.create_bucket_configuration.and_then(|configuration| configuration.location_constraint);
     let region = match constraint {
         Some(constraint) => checked_region(constraint.as_str())?,
-        None => caller.region.clone(),
+        None => caller.region().to_owned(),
     };
-    let row =
-        BucketRow { account: caller.account.clone(), name: input.bucket, region, created_at: shelves.clock.now_ms() };
+    let row = BucketRow {
+        account: caller.account().to_owned(),
+        name: input.bucket,
+        region,
+        created_at: shelves.clock.now_ms(),
+    };
     let store = &shelves.store;
     let made = transaction!(store, async |tx| -> Result<bool, Failure> { Ok(bucket_insert(tx, &row).await?) })?;
     if !made {
@@ -60,7 +64,7 @@ pub(super) async fn head(
     caller: &Caller,
     input: HeadBucketInput,
 ) -> Result<HeadBucketOutput, Failure> {
-    let row = shelves.need_bucket(&caller.account, &input.bucket).await?;
+    let row = shelves.need_bucket(caller.account(), &input.bucket).await?;
     Ok(HeadBucketOutput { bucket_region: Some(row.region), ..Default::default() })
 }
 
@@ -69,7 +73,7 @@ pub(super) async fn locate(
     caller: &Caller,
     input: GetBucketLocationInput,
 ) -> Result<GetBucketLocationOutput, Failure> {
-    let row = shelves.need_bucket(&caller.account, &input.bucket).await?;
+    let row = shelves.need_bucket(caller.account(), &input.bucket).await?;
     let named = row.region != UNNAMED_REGION;
     Ok(GetBucketLocationOutput { location_constraint: named.then(|| BucketLocationConstraint::from(row.region)) })
 }
@@ -86,7 +90,7 @@ pub(super) async fn list(
     };
     let prefix = input.prefix.unwrap_or_default();
     let after = input.continuation_token.unwrap_or_default();
-    let mut rows = bucket_list(&mut shelves.store.reader().await?, &caller.account).await?;
+    let mut rows = bucket_list(&mut shelves.store.reader().await?, caller.account()).await?;
     rows.retain(|row| {
         row.name.starts_with(&prefix)
             && row.name > after
@@ -106,14 +110,14 @@ pub(super) async fn list(
     Ok(ListBucketsOutput {
         buckets: Some(buckets),
         continuation_token,
-        owner: Some(Owner { display_name: None, id: Some(caller.account.clone()) }),
+        owner: Some(Owner { display_name: None, id: Some(caller.account().to_owned()) }),
         prefix: Some(prefix).filter(|prefix| !prefix.is_empty()),
     })
 }
 
 /// Deletes a bucket without objects, and the uploads in progress to it.
 pub(super) async fn delete(shelves: &Shelves, caller: &Caller, input: DeleteBucketInput) -> Result<(), Failure> {
-    let (account, bucket) = (caller.account.as_str(), input.bucket.as_str());
+    let (account, bucket) = (caller.account(), input.bucket.as_str());
     let of = Objects { account, bucket };
     let store = &shelves.store;
     let freed = transaction!(store, async |tx| -> Result<Vec<String>, Failure> {

@@ -34,7 +34,7 @@ pub(super) async fn source(
         return Err(refusal(S3ErrorCode::NoSuchVersion, message).into());
     }
     check_key(key)?;
-    let (row, file) = find(shelves, &caller.account, bucket, key).await?;
+    let (row, file) = find(shelves, caller.account(), bucket, key).await?;
     conditions.check_source(&row)?;
     Ok((row, file))
 }
@@ -76,7 +76,7 @@ pub(super) async fn copy(
                        changing the object's metadata";
         return Err(refusal(S3ErrorCode::InvalidRequest, message).into());
     }
-    shelves.need_bucket(&caller.account, &input.bucket).await?;
+    shelves.need_bucket(caller.account(), &input.bucket).await?;
     let conditions = Conditions {
         matches: input.copy_source_if_match.take(),
         none_matches: input.copy_source_if_none_match.take(),
@@ -98,7 +98,7 @@ pub(super) async fn copy(
     let etag = copied.etag();
     let modified_at = shelves.clock.now_ms();
     let row = ObjectRow {
-        account: caller.account.clone(),
+        account: caller.account().to_owned(),
         bucket: input.bucket,
         key: input.key,
         etag: etag.clone(),

@@ -37,18 +37,17 @@ pub(super) fn admit(parts: &Parts, keys: &Keys, now_ms: i64, origin: &Origin) ->
     let request = Request::new(parts, Payload::Declared);
     let signed = sigv4::verify(&request, sigv4::S3, keys, now_ms).map_err(|refusal| answer(&refusal))?;
     let identity = Arc::clone(&signed.credential.identity);
-    let account = identity.principal.account.clone();
-    check_owner(&parts.headers, &account)?;
+    let account = &identity.principal.account;
+    check_owner(&parts.headers, account)?;
     check_headers(&parts.headers)?;
     check_version(parts.uri.query())?;
     let is_form = text(&parts.headers, "content-type").is_some_and(|kind| kind.starts_with("multipart/form-data"));
     if is_form && parts.method == Method::POST {
         return Err(unsupported("Uploads from browser forms are not implemented"));
     }
-    let scope = Scope::new(&account, &signed.region);
+    let scope = Scope::new(account, signed.region);
     let access_key_id = Some(signed.credential.access_key_id.clone());
-    let caller = operations::Caller { identity, access_key_id, scope, origin: origin.clone() };
-    Ok(Caller { account, region: signed.region, caller, now: now_ms })
+    Ok(Caller(operations::Caller { identity, access_key_id, scope, origin: origin.clone() }))
 }
 
 /// Whether the body is an object or a part of one, to be streamed; else it is a command's.

@@ -190,12 +190,12 @@ pub(super) async fn first(
     let delimiter = input.delimiter.unwrap_or_default();
     let marker = input.marker.unwrap_or_default();
     check_texts([&prefix, &delimiter, &marker])?;
-    shelves.need_bucket(&caller.account, &input.bucket).await?;
-    let of = Objects { account: &caller.account, bucket: &input.bucket };
+    shelves.need_bucket(caller.account(), &input.bucket).await?;
+    let of = Objects { account: caller.account(), bucket: &input.bucket };
     let wanted = Wanted { of, prefix: &prefix, delimiter: &delimiter, after: &marker, limit };
     let page = page(&mut shelves.store.reader().await?, &wanted).await?;
     Ok(ListObjectsOutput {
-        contents: Some(contents(page.objects, encoding, Some(&caller.account))),
+        contents: Some(contents(page.objects, encoding, Some(caller.account()))),
         common_prefixes: Some(common_prefixes(page.prefixes, encoding)),
         is_truncated: Some(page.last.is_some()),
         next_marker: page.last.map(|last| encoding.name(last)),
@@ -223,11 +223,11 @@ pub(super) async fn second(
         None => input.start_after.clone().unwrap_or_default(),
     };
     check_texts([&prefix, &delimiter, &after])?;
-    shelves.need_bucket(&caller.account, &input.bucket).await?;
-    let of = Objects { account: &caller.account, bucket: &input.bucket };
+    shelves.need_bucket(caller.account(), &input.bucket).await?;
+    let of = Objects { account: caller.account(), bucket: &input.bucket };
     let wanted = Wanted { of, prefix: &prefix, delimiter: &delimiter, after: &after, limit };
     let page = page(&mut shelves.store.reader().await?, &wanted).await?;
-    let owner = input.fetch_owner.unwrap_or(false).then_some(caller.account.as_str());
+    let owner = input.fetch_owner.unwrap_or(false).then_some(caller.account());
     Ok(ListObjectsV2Output {
         key_count: i32::try_from(page.len()).ok(),
         contents: Some(contents(page.objects, encoding, owner)),

@@ -129,12 +129,12 @@ pub(super) async fn put(
     check_key(&input.key)?;
     let mut details = details_of!(input);
     details.check()?;
-    shelves.need_bucket(&caller.account, &input.bucket).await?;
+    shelves.need_bucket(caller.account(), &input.bucket).await?;
     let received = receive(&shelves.blobs, headers, input.body, input.content_length, trailing.as_ref()).await?;
     details.remember(&received.sums);
     let etag = received.etag();
     let row = ObjectRow {
-        account: caller.account.clone(),
+        account: caller.account().to_owned(),
         bucket: input.bucket,
         key: input.key,
         etag: etag.clone(),
@@ -167,7 +167,7 @@ pub(super) fn check_key(key: &str) -> Result<(), S3Error> {
 
 pub(super) async fn get(shelves: &Shelves, caller: &Caller, input: GetObjectInput) -> Result<GetObjectOutput, Failure> {
     check_key(&input.key)?;
-    let (row, mut file) = find(shelves, &caller.account, &input.bucket, &input.key).await?;
+    let (row, mut file) = find(shelves, caller.account(), &input.bucket, &input.key).await?;
     let conditions = Conditions {
         matches: input.if_match,
         none_matches: input.if_none_match,
@@ -217,9 +217,9 @@ pub(super) async fn head(
     input: HeadObjectInput,
 ) -> Result<HeadObjectOutput, Failure> {
     check_key(&input.key)?;
-    let row = object_get(&mut shelves.store.reader().await?, &caller.account, &input.bucket, &input.key).await?;
+    let row = object_get(&mut shelves.store.reader().await?, caller.account(), &input.bucket, &input.key).await?;
     let Some(row) = row else {
-        shelves.need_bucket(&caller.account, &input.bucket).await?;
+        shelves.need_bucket(caller.account(), &input.bucket).await?;
         return Err(no_such_key(&input.key).into());
     };
     let conditions = Conditions {
@@ -295,7 +295,7 @@ pub(super) async fn delete(
     input: DeleteObjectInput,
 ) -> Result<DeleteObjectOutput, Failure> {
     check_key(&input.key)?;
-    let account = &caller.account;
+    let account = caller.account();
     let store = &shelves.store;
     let expectation = Expectation { matches: input.if_match, none_matches: None };
     let freed = transaction!(store, async |tx| -> Result<Option<String>, Failure> {
@@ -322,7 +322,7 @@ pub(super) async fn delete_many(
         let message = format!("A deletion names 1 to {DELETE_LIMIT} keys, not {}", objects.len());
         return Err(refusal(S3ErrorCode::MalformedXML, message).into());
     }
-    let account = &caller.account;
+    let account = caller.account();
     let store = &shelves.store;
     type Outcome = (Vec<String>, Vec<DeletedObject>, Vec<s3s::dto::Error>);
     let (freed, deleted, errors) = transaction!(store, async |tx| -> Result<Outcome, Failure> {

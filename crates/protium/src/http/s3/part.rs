@@ -94,7 +94,7 @@ async fn place(
     number: i64,
     received: Received,
 ) -> Result<String, Failure> {
-    let (shelves, account) = (shelves.clone(), caller.account.clone());
+    let (shelves, account) = (shelves.clone(), caller.account().to_owned());
     let placed = tokio::spawn(async move {
         let etag = received.etag();
         let row = PartRow { number, etag: etag.clone(), size: received.size, blob: received.blob };
@@ -195,7 +195,7 @@ pub(super) async fn list(
         part_number_marker: input.part_number_marker,
         next_part_number_marker: next,
         parts: Some(parts),
-        owner: Some(Owner { display_name: None, id: Some(caller.account.clone()) }),
+        owner: Some(Owner { display_name: None, id: Some(caller.account().to_owned()) }),
         ..Default::default()
     })
 }

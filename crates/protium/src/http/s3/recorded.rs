@@ -74,5 +74,5 @@ pub(super) fn is_denied(error: &S3Error) -> bool {
 pub(super) fn of(caller: &Caller, operation: &str, name: &str) -> AuditRecord {
     // A name that no database could hold is refused.
     let resource = Some(caller.arn(name)).filter(|arn| !arn.contains('\0'));
-    AuditRecord { resource, ..audit::record(&caller.caller, "s3", operation) }
+    AuditRecord { resource, ..audit::record(&caller.0, "s3", operation) }
 }

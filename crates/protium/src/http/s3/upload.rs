@@ -31,10 +31,10 @@ pub(super) async fn create(
     check_key(&input.key)?;
     let details = UploadDetails { content_type: input.content_type.take(), object: details_of!(input) };
     details.object.check()?;
-    shelves.need_bucket(&caller.account, &input.bucket).await?;
+    shelves.need_bucket(caller.account(), &input.bucket).await?;
     let row = UploadRow {
         id: uuid::Uuid::new_v4().simple().to_string(),
-        account: caller.account.clone(),
+        account: caller.account().to_owned(),
         bucket: input.bucket,
         key: input.key,
         created_at: shelves.clock.now_ms(),
@@ -68,11 +68,11 @@ pub(super) async fn find(
     if id.contains('\0') {
         return Err(no_such_upload(id).into());
     }
-    let row = upload_get(&mut shelves.store.reader().await?, &caller.account, id).await?;
+    let row = upload_get(&mut shelves.store.reader().await?, caller.account(), id).await?;
     match row.filter(|row| row.bucket == bucket && row.key == key) {
         Some(row) => Ok(row),
         None => {
-            shelves.need_bucket(&caller.account, bucket).await?;
+            shelves.need_bucket(caller.account(), bucket).await?;
             Err(no_such_upload(id).into())
         }
     }

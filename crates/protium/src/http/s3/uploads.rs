@@ -88,8 +88,8 @@ pub(super) async fn list(
         _ => BEHIND_ALL_IDS.to_owned(),
     };
     check_texts([&key, &id, ""])?;
-    shelves.need_bucket(&caller.account, &input.bucket).await?;
-    let of = Objects { account: &caller.account, bucket: &input.bucket };
+    shelves.need_bucket(caller.account(), &input.bucket).await?;
+    let of = Objects { account: caller.account(), bucket: &input.bucket };
     let wanted = Wanted { of, prefix: &prefix, delimiter: &delimiter, limit };
     let mut marker = (key, id);
     let page = page(&mut shelves.store.reader().await?, &wanted, &mut marker).await?;

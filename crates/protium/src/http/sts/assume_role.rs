@@ -5,7 +5,7 @@ use super::grant::{duration, grant};
 use super::wanted::Wanted;
 use super::xml::Xml;
 use super::{Call, Fault};
-use crate::operations::{Caller, circumstances};
+use crate::operations::Caller;
 use crate::store::role_get;
 use protium_domain::iam::{Context, Principal, PrincipalKind, Request, TrustPolicy};
 use protium_domain::role::Role;
@@ -70,20 +70,11 @@ fn context<'a>(
     role: &'a Role,
     external_id: Option<&'a str>,
 ) -> Context<'a> {
-    let pairs = |tags: &'a [(String, String)]| tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    let mut context = circumstances(caller, now)
-        .with("aws:ResourceAccount", wanted.account.as_str())
-        .with("sts:RoleSessionName", wanted.session.as_str())
-        .with_resource_tags(pairs(&role.tags))
-        .with_request_tags(pairs(&wanted.restriction.tags));
-    if let Some(id) = external_id {
-        context = context.with("sts:ExternalId", id);
+    let context = wanted.context(caller, now, role);
+    match external_id {
+        Some(id) => context.with("sts:ExternalId", id),
+        None => context,
     }
-    if !wanted.restriction.transitive.is_empty() {
-        let keys = wanted.restriction.transitive.iter().map(String::as_str);
-        context = context.with_all("sts:TransitiveTagKeys", keys);
-    }
-    context
 }
 
 fn refused(principal: &Principal, action: &str, wanted: &Wanted) -> Fault {

@@ -15,7 +15,7 @@ mod xml;
 use super::TooSlow;
 use super::origin::origin;
 use crate::app::App;
-use crate::auth::sigv4::{self, ClaimedCredential, Payload, Signed};
+use crate::auth::sigv4::{self, Payload, Signed};
 use crate::operations::{Caller, Origin, audit};
 use crate::store::{AuditRecord, Entry, Outcome};
 use crate::throttle::{Kind, Throttled};
@@ -138,9 +138,8 @@ impl Call<'_> {
 
     /// Records a request that was signed with a known key, but not well.
     async fn unproved(&self, parts: &Parts, fault: Fault) -> Fault {
-        let claimed = ClaimedCredential::find(&parts.headers, parts.uri.query());
-        if let Some(key) = claimed.and_then(|claimed| self.app.keys.lookup(claimed.key())) {
-            let record = audit::claimed(&key, "sts", audit::UNKNOWN, self.origin.clone());
+        let asked = ("sts", audit::UNKNOWN);
+        if let Some(record) = audit::claimed(&self.app.keys, parts, asked, self.origin.clone()) {
             self.app.audit.refused(audit::refused(record, Outcome::Denied, fault.code, &fault.message)).await;
         }
         fault

@@ -3,7 +3,9 @@
 use super::fault::Fault;
 use super::form::{Form, Violations};
 use super::session::Restriction;
-use protium_domain::role::{SHORTEST_SESSION_S, is_name, parse_arn};
+use crate::operations::{Caller, circumstances};
+use protium_domain::iam::Context;
+use protium_domain::role::{Role, SHORTEST_SESSION_S, is_name, parse_arn};
 use protium_domain::tag;
 
 /// The longest ARN, in bytes.
@@ -58,6 +60,21 @@ impl Wanted {
             duration_s: duration_s.flatten(),
             restriction: Restriction { policy, policy_arns, ..with_tags(tags, transitive)? },
         })
+    }
+
+    /// The condition keys of a call for `role` that came in at `now` (milliseconds since 1970), however it proves who
+    /// calls.
+    pub(super) fn context<'a>(&'a self, caller: &'a Caller, now: i64, role: &'a Role) -> Context<'a> {
+        let pairs = |tags: &'a [(String, String)]| tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let context = circumstances(caller, now)
+            .with("aws:ResourceAccount", self.account.as_str())
+            .with("sts:RoleSessionName", self.session.as_str())
+            .with_resource_tags(pairs(&role.tags))
+            .with_request_tags(pairs(&self.restriction.tags));
+        if self.restriction.transitive.is_empty() {
+            return context;
+        }
+        context.with_all("sts:TransitiveTagKeys", self.restriction.transitive.iter().map(String::as_str))
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Call, Fault};
 use crate::auth::Identity;
 use crate::oidc::token::{LEEWAY_S, LONGEST};
 use crate::oidc::{Presented, TokenError, Verified};
-use crate::operations::{Caller, circumstances};
+use crate::operations::Caller;
 use crate::store::{oidc_provider_get, role_get, web_identity_token_use};
 use crate::transaction;
 use protium_domain::arn::Scope;
@@ -192,17 +192,8 @@ fn context<'a>(
     role: &'a Role,
     conditions: &'a [(String, Vec<String>)],
 ) -> Context<'a> {
-    let pairs = |tags: &'a [(String, String)]| tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    let mut context = circumstances(caller, now)
-        .with("aws:FederatedProvider", caller.identity.principal.arn.as_str())
-        .with("aws:ResourceAccount", wanted.account.as_str())
-        .with("sts:RoleSessionName", wanted.session.as_str())
-        .with_resource_tags(pairs(&role.tags))
-        .with_request_tags(pairs(&wanted.restriction.tags));
-    if !wanted.restriction.transitive.is_empty() {
-        let keys = wanted.restriction.transitive.iter().map(String::as_str);
-        context = context.with_all("sts:TransitiveTagKeys", keys);
-    }
+    let provider = caller.identity.principal.arn.as_str();
+    let mut context = wanted.context(caller, now, role).with("aws:FederatedProvider", provider);
     for (key, values) in conditions {
         context = match values.as_slice() {
             [one] => context.with(key.as_str(), one.as_str()),

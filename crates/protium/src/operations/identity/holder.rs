@@ -16,6 +16,18 @@ pub(super) struct Named<'r> {
     pub(super) role: Option<&'r str>,
 }
 
+/// Whom an input names.
+macro_rules! named {
+    ($input:expr) => {
+        $crate::operations::identity::holder::Named {
+            user: $input.user_name.as_deref(),
+            group: $input.group_name.as_deref(),
+            role: $input.role_name.as_deref(),
+        }
+    };
+}
+pub(super) use named;
+
 impl Named<'_> {
     /// Whether none of them is given.
     pub(super) fn is_nobody(self) -> bool {

@@ -1,6 +1,6 @@
 //! What users, groups and roles hold: policies attached to them, and policies embedded in them.
 
-use super::holder::{self, Named};
+use super::holder::{self, named};
 use super::{changed, check_document, check_quota};
 use crate::error::{Result, invalid, not_found};
 use crate::operations::Context;
@@ -14,11 +14,7 @@ use protium_domain::iam::holder::{MAX_ATTACHED, folded};
 /// `AttachPolicy`. Nothing is left to do for one that is attached.
 pub(in crate::operations) async fn attach(cx: &Context, input: AttachPolicyInput) -> Result<AttachPolicyOutput> {
     let account = &cx.scope().account;
-    let named = Named {
-        user: input.user_name.as_deref(),
-        group: input.group_name.as_deref(),
-        role: input.role_name.as_deref(),
-    };
+    let named = named!(input);
     transaction!(cx.store(), async |tx| -> Result<()> {
         let holder = named.find(tx, account).await?;
         let policy = holder::policy(tx, account, &input.policy).await?;
@@ -34,11 +30,7 @@ pub(in crate::operations) async fn attach(cx: &Context, input: AttachPolicyInput
 /// `DetachPolicy`.
 pub(in crate::operations) async fn detach(cx: &Context, input: DetachPolicyInput) -> Result<DetachPolicyOutput> {
     let account = &cx.scope().account;
-    let named = Named {
-        user: input.user_name.as_deref(),
-        group: input.group_name.as_deref(),
-        role: input.role_name.as_deref(),
-    };
+    let named = named!(input);
     transaction!(cx.store(), async |tx| -> Result<()> {
         let holder = named.find(tx, account).await?;
         let policy = holder::policy(tx, account, &input.policy).await?;
@@ -53,11 +45,7 @@ pub(in crate::operations) async fn detach(cx: &Context, input: DetachPolicyInput
 /// `PutInlinePolicy`: embeds it, in the place of the one of that name.
 pub(in crate::operations) async fn put(cx: &Context, input: PutInlinePolicyInput) -> Result<PutInlinePolicyOutput> {
     let account = &cx.scope().account;
-    let named = Named {
-        user: input.user_name.as_deref(),
-        group: input.group_name.as_deref(),
-        role: input.role_name.as_deref(),
-    };
+    let named = named!(input);
     transaction!(cx.store(), async |tx| -> Result<()> {
         let holder = named.find(tx, account).await?;
         let (kind, text) = (holder.kind.inline(), &input.policy_document);
@@ -73,11 +61,7 @@ pub(in crate::operations) async fn put(cx: &Context, input: PutInlinePolicyInput
 
 /// `GetInlinePolicy`, as it was put.
 pub(in crate::operations) async fn get(cx: &Context, input: GetInlinePolicyInput) -> Result<GetInlinePolicyOutput> {
-    let named = Named {
-        user: input.user_name.as_deref(),
-        group: input.group_name.as_deref(),
-        role: input.role_name.as_deref(),
-    };
+    let named = named!(input);
     let mut rd = cx.store().snapshot().await?;
     let holder = named.find(&mut rd, &cx.scope().account).await?;
     let (policy_name, policy_document) = inline(&mut rd, &holder, &input.policy_name).await?;
@@ -90,11 +74,7 @@ pub(in crate::operations) async fn delete(
     input: DeleteInlinePolicyInput,
 ) -> Result<DeleteInlinePolicyOutput> {
     let account = &cx.scope().account;
-    let named = Named {
-        user: input.user_name.as_deref(),
-        group: input.group_name.as_deref(),
-        role: input.role_name.as_deref(),
-    };
+    let named = named!(input);
     transaction!(cx.store(), async |tx| -> Result<()> {
         let holder = named.find(tx, account).await?;
         if inline_delete(tx, &holder, &input.policy_name).await? {

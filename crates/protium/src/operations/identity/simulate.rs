@@ -4,7 +4,7 @@
 //! nothing of the request to simulate itself enters it.
 
 use super::caller::{compile, identity_of};
-use super::holder::Named;
+use super::holder::{Named, named};
 use super::{check_document, user};
 use crate::auth::Identity;
 use crate::error::{Result, invalid, not_found};
@@ -18,11 +18,7 @@ use std::sync::Arc;
 
 /// `SimulatePolicy`.
 pub(in crate::operations) async fn simulate(cx: &Context, input: SimulatePolicyInput) -> Result<SimulatePolicyOutput> {
-    let named = Named {
-        user: input.user_name.as_deref(),
-        group: input.group_name.as_deref(),
-        role: input.role_name.as_deref(),
-    };
+    let named = named!(input);
     let identity = match input.policy_documents.as_deref().unwrap_or_default() {
         [] => of_holder(cx, &mut cx.store().snapshot().await?, named).await?,
         documents if named.is_nobody() => of_documents(&cx.scope().account, documents)?,

@@ -61,14 +61,7 @@ async fn give(app: &TestApp, role: &str, policy: Result<&str, Value>) {
 
 /// The code of a call of the API, or `OK`.
 async fn code_of(app: &TestApp, key: &Key) -> String {
-    let request = http::Request::post("http://127.0.0.1/")
-        .header("host", "127.0.0.1")
-        .header("content-type", "application/x-amz-json-1.0")
-        .header("x-amz-target", "AwsProton20200720.GetEnvironmentTemplate")
-        .body(br#"{"name":"mine"}"#.to_vec())
-        .unwrap();
-    let (status, body) = app.exchange(app.signer_of(key, "proton").sign(request)).await;
-    let body: Value = serde_json::from_slice(&body).unwrap();
+    let (status, body) = app.get_mine(&app.signer_of(key, "proton")).await;
     match status {
         StatusCode::OK => "OK".to_owned(),
         _ => body["__type"].as_str().unwrap().rsplit_once('#').unwrap().1.to_owned(),

@@ -13,15 +13,8 @@ const BELIEVED_MS: i64 = 5_000;
 async fn signed_with(app: &TestApp, made: &Value) -> String {
     let key = &made["accessKey"];
     let (id, secret) = (key["accessKeyId"].as_str().unwrap(), key["secretAccessKey"].as_str().unwrap());
-    let request = http::Request::post("http://127.0.0.1/")
-        .header("host", "127.0.0.1")
-        .header("content-type", "application/x-amz-json-1.0")
-        .header("x-amz-target", "AwsProton20200720.GetEnvironmentTemplate")
-        .body(br#"{"name":"mine"}"#.to_vec())
-        .unwrap();
     let signer = Signer { region: "us-east-1".to_owned(), ..Signer::new(id, secret, "proton") };
-    let (status, body) = app.exchange(signer.sign(request)).await;
-    let body: Value = serde_json::from_slice(&body).unwrap();
+    let (status, body) = app.get_mine(&signer).await;
     match status.is_success() {
         true => body["environmentTemplate"]["arn"].as_str().unwrap().to_owned(),
         false => body["__type"].as_str().unwrap().to_owned(),

@@ -248,6 +248,18 @@ impl TestApp {
         (status, answer.into_body().collect().await.unwrap().to_bytes().to_vec())
     }
 
+    /// What `GetEnvironmentTemplate` answers of the template `mine` to whom these keys are.
+    pub async fn get_mine(&self, signer: &Signer) -> (http::StatusCode, Value) {
+        let request = http::Request::post("http://127.0.0.1/")
+            .header("host", "127.0.0.1")
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-target", "AwsProton20200720.GetEnvironmentTemplate")
+            .body(br#"{"name":"mine"}"#.to_vec())
+            .unwrap();
+        let (status, body) = self.exchange(signer.sign(request)).await;
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
     /// Runs the jobs that are due now, those too that come due meanwhile.
     pub async fn work(&self) {
         while run_one(&self.app, "test").await.unwrap() {}
