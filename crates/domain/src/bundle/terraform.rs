@@ -322,6 +322,32 @@ mod tests {
     }
 
     #[test]
+    fn a_place_is_the_same_however_it_is_written_and_whoever_asks_for_it() {
+        let place = |body: &str| of(&[("main.tf", &format!("terraform {{\n  {body}\n}}"))]).place;
+        let first = place("backend \"s3\" {\n bucket = \"b\"\n key = \"k\"\n endpoints = { s3 = \"x\" }\n }");
+        for same in [
+            "backend \"s3\" {\n\n # where\n key = \"k\"\n bucket = \"b\"\n endpoints = {\n s3 = \"x\"\n }\n }",
+            "backend \"s3\" {\n bucket = \"b\"\n key = \"k\"\n endpoints = { s3 = \"x\" }\n access_key = \"a\"\n \
+             assume_role {\n role_arn = \"r\"\n }\n encrypt = true\n }",
+        ] {
+            assert_eq!(place(same), first, "{same}");
+        }
+        for other in [
+            "backend \"s3\" {\n bucket = \"b\"\n key = \"k2\"\n endpoints = { s3 = \"x\" }\n }",
+            "backend \"s3\" {\n bucket = \"b\"\n key = \"k\"\n endpoints = { s3 = \"y\" }\n }",
+            "backend \"gcs\" {\n bucket = \"b\"\n key = \"k\"\n endpoints = { s3 = \"x\" }\n }",
+        ] {
+            assert_ne!(place(other), first, "{other}");
+        }
+        let json =
+            |body: &str| of(&[("main.tf.json", &format!(r#"{{"terraform": {{"backend": {{"s3": {body}}}}}}}"#))]).place;
+        assert_eq!(json(r#"{"bucket": "b", "key": "k"}"#), json(r#"{"key": "k", "bucket": "b", "profile": "p"}"#));
+        assert_ne!(json(r#"{"bucket": "b", "key": "k"}"#), json(r#"{"bucket": "b", "key": "l"}"#));
+        let cloud = |token: &str| place(&format!("cloud {{\n organization = \"acme\"\n token = \"{token}\"\n }}"));
+        assert_eq!(cloud("one"), cloud("two"), "a token is rotated");
+    }
+
+    #[test]
     fn a_cloud_block_is_given_a_workspace_and_must_not_choose_one() {
         let organization = "    organization = \"acme\"\n    hostname     = \"tfe.internal\"\n";
         let cloud = |workspaces: &str| format!("terraform {{\n  cloud {{\n{organization}    {workspaces}\n  }}\n}}");

@@ -61,14 +61,48 @@ pub(super) fn blocks(tokens: &[Token]) -> Vec<Block<'_>> {
 
 /// The attributes of a body by name, with the values that are nothing but a text; those of blocks within it are theirs.
 pub(super) fn attributes(tokens: &[Token]) -> Vec<(&str, Option<&str>)> {
+    fn text(value: &[Token]) -> Option<&str> {
+        if let [Token::Text(text)] = value { Some(text) } else { None }
+    }
+    values(tokens).into_iter().map(|(name, value)| (name, text(value))).collect()
+}
+
+/// What a body says, however it is laid out and in whatever order; without the attributes and blocks of these names.
+pub(super) fn said(tokens: &[Token], without: &[&str]) -> String {
+    let attributes = values(tokens).into_iter().filter(|(name, _)| !without.contains(name));
+    let inner = blocks(tokens).into_iter().filter(|block| !without.contains(&block.kind));
+    let mut lines: Vec<String> = attributes
+        .map(|(name, value)| format!("{name}={}", value.iter().map(Token::said).collect::<String>()))
+        .chain(inner.map(|block| format!("{}{:?}{{{}}}", block.kind, block.labels, said(block.body, without))))
+        .collect();
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
+impl Token {
+    fn said(&self) -> String {
+        match self {
+            Self::Word(word) => format!("{word} "),
+            Self::Text(text) => format!("\"{text}\" "),
+            Self::Open => "(".to_owned(),
+            Self::Close => ")".to_owned(),
+            Self::Brace => "{".to_owned(),
+            Self::Equals => "=".to_owned(),
+            Self::NewLine => String::new(),
+            Self::Other => "?".to_owned(),
+        }
+    }
+}
+
+/// The attributes of a body by name, with their values.
+fn values(tokens: &[Token]) -> Vec<(&str, &[Token])> {
     let mut found = Vec::new();
     let mut rest = tokens;
     while let Some((first, after)) = rest.split_first() {
         rest = match (first, after.split_first()) {
             (Token::Word(name), Some((Token::Equals, value))) => {
                 let (value, after) = value.split_at(end_of(value, |token| *token == Token::NewLine));
-                let text = if let [Token::Text(text)] = value { Some(text.as_str()) } else { None };
-                found.push((name.as_str(), text));
+                found.push((name.as_str(), value));
                 after
             }
             (Token::Brace, _) => after.get(end_of(after, |_| false) + 1..).unwrap_or_default(),

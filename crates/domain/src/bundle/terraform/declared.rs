@@ -2,13 +2,36 @@
 //!
 //! Owns reading that out of both forms of configuration, and what of it can't be.
 
-use super::blocks::{Block, attributes, blocks, tokens};
+use super::blocks::{Block, attributes, blocks, said, tokens};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 
 /// What stands for the name of the workspace until the run.
 const STACK_NAME: &str = "@STACK_NAME@";
+
+/// What backends are told that does not say where the state is: who asks for it, and how it is kept there.
+const NO_PLACE: &[&str] = &[
+    "access_key",
+    "assume_role",
+    "assume_role_with_web_identity",
+    "client_secret",
+    "credentials",
+    "dynamodb_table",
+    "encrypt",
+    "kms_key_id",
+    "password",
+    "profile",
+    "role_arn",
+    "sas_token",
+    "secret_key",
+    "shared_config_files",
+    "shared_credentials_file",
+    "shared_credentials_files",
+    "token",
+    "use_lockfile",
+    "username",
+];
 
 /// Where the state of a bundle's resources is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +48,7 @@ pub(super) enum Backend {
 pub(super) struct Declared {
     pub variables: BTreeSet<String>,
     pub backend: Backend,
-    /// What the backend is called, and what its block says.
+    /// What the backend is called, and what its block says of where the state is.
     says: String,
     /// The `cloud` block with a workspace for the resource, if that is the backend.
     pub cloud: Option<Value>,
@@ -77,7 +100,7 @@ impl Declared {
                 }
                 ("terraform", _) => {
                     for block in blocks(body) {
-                        let says = || format!("{:?}", block.body);
+                        let says = || said(block.body, NO_PLACE);
                         match (block.kind, block.labels.as_slice()) {
                             ("backend", [kind, ..]) => self.backend(kind, block.is_empty(), says()),
                             ("cloud", _) => {
@@ -104,14 +127,14 @@ impl Declared {
             match name.as_str() {
                 "backend" => {
                     for (kind, body) in members(Some(value)) {
-                        self.backend(kind, members(Some(body)).next().is_none(), body.to_string());
+                        self.backend(kind, members(Some(body)).next().is_none(), said_in_json(body));
                     }
                 }
                 "cloud" => {
                     let own: Vec<_> = members(Some(value)).collect();
                     let inner = own.iter().filter(|(name, _)| *name == "workspaces");
                     let workspaces: Vec<_> = inner.flat_map(|&(_, inner)| members(Some(inner))).map(plain).collect();
-                    self.cloud(value.to_string(), &own.into_iter().map(plain).collect::<Vec<_>>(), &workspaces);
+                    self.cloud(said_in_json(value), &own.into_iter().map(plain).collect::<Vec<_>>(), &workspaces);
                 }
                 _ => {}
             }
@@ -165,6 +188,14 @@ fn plain<'a>((name, value): (&'a String, &'a Value)) -> Attribute<'a> {
 fn members(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
     let items = value.and_then(Value::as_array).map_or(value.map_or(&[][..], std::slice::from_ref), Vec::as_slice);
     items.iter().filter_map(Value::as_object).flatten()
+}
+
+/// What a backend is told of where the state is.
+fn said_in_json(body: &Value) -> String {
+    let told = members(Some(body)).filter(|(name, _)| !NO_PLACE.contains(&name.as_str()));
+    let mut lines: Vec<String> = told.map(|(name, value)| format!("{name}={value}")).collect();
+    lines.sort_unstable();
+    lines.join("\n")
 }
 
 /// Whether what the file says is laid over what others say.
