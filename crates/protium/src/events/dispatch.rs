@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::error::{Result, internal};
 use crate::store::{
-    DbErrorKind, DbResult, Fate, Held, Logged, Settled, Store, deliveries_due, deliveries_save, event_after,
+    DbErrorKind, DbResult, Due, Fate, Held, Logged, Settled, Store, deliveries_due, deliveries_save, event_after,
     resources_waiting,
 };
 use crate::transaction;
@@ -33,6 +33,8 @@ const ALOFT_MS: i64 = 60_000;
 const WINDOW: usize = 256;
 /// The first pause after a failure, which doubles with each, and the longest.
 const FIRST_PAUSE_MS: i64 = 1_000;
+/// So often an event is tried, however old it is: what is redelivered, or could not be tried while nothing ran, is old.
+const LEAST_ATTEMPTS: i64 = 5;
 const LONGEST_PAUSE_MS: i64 = 15 * 60 * 1000;
 /// The pause between two steps that had work: events that come close together travel together.
 const BREATH: Duration = Duration::from_millis(20);
@@ -191,8 +193,14 @@ impl Dispatcher {
         if !had_work && self.flying.is_empty() {
             return Ok(false);
         }
+        let has_flights = !work.flights.is_empty();
         let took_all = self.fly(&mut work.flights).await;
-        self.window = if took_all { (self.window * 2).min(WINDOW) } else { self.target.sender.calls_at_once() };
+        // A step in which nothing could begin says nothing of how much it takes.
+        self.window = match (has_flights, took_all) {
+            (true, true) => (self.window * 2).min(WINDOW),
+            (_, false) => self.target.sender.calls_at_once(),
+            (false, true) => self.window,
+        };
         if self.is_broken {
             return Err(internal(anyhow::anyhow!("a task that brings events has failed")));
         }
@@ -241,16 +249,25 @@ impl Dispatcher {
         }
         let mut rd = self.store.reader().await?;
         let now = rd.now_ms().await?;
+        // Of a resource whose events are not saved yet, what follows waits for that.
+        let landed: HashSet<&str> = self.landed.iter().map(|(item, _)| item.event.arn.as_str()).collect();
+        let is_busy = |arn: &str| self.aloft.contains_key(arn) || landed.contains(arn);
         // What waits takes half of the calls at most: new events of other resources need not wait for it.
-        let waiting = free.div_ceil(2).saturating_mul(sender.resources_at_once()).min(WINDOW);
-        let due = deliveries_due(&mut rd, &held.name, now, count(waiting)).await?;
+        let retried =
+            self.aloft.values().filter(|aloft| aloft.items.first().is_some_and(|item| item.is_stored)).count();
+        let waiting = sender.calls_at_once().div_ceil(2).saturating_mul(sender.resources_at_once());
+        let waiting = waiting.saturating_sub(retried).min(WINDOW);
         let mut chains = Chains::default();
-        for due in due {
-            let item = |event| Item { position: due.logged.position, event, attempts: due.attempts, is_stored: true };
-            match due.logged.change.told().map(item) {
-                Some(item) if !self.aloft.contains_key(&item.event.arn) => chains.add(item),
-                Some(_) | None => {}
-            }
+        if waiting > 0 {
+            // What is busy may be due, too.
+            let looked_at = waiting.saturating_add(self.aloft.len()).saturating_add(landed.len());
+            let due = deliveries_due(&mut rd, &held.name, now, count(looked_at)).await?;
+            let item = |due: Due| {
+                let Due { logged, attempts } = due;
+                logged.change.told().map(|event| Item { position: logged.position, event, attempts, is_stored: true })
+            };
+            let due = due.into_iter().filter_map(item).filter(|item| !is_busy(&item.event.arn));
+            due.take(waiting).for_each(|item| chains.add(item));
         }
         let logged = event_after(&mut rd, held.position, count(self.window)).await?;
         work.position = logged.last().map_or(held.position, |last| last.position);
@@ -259,7 +276,7 @@ impl Dispatcher {
         let arns: Vec<&str> = arns.into_iter().collect();
         let waiting: HashSet<String> = resources_waiting(&mut rd, &held.name, &arns).await?.into_iter().collect();
         for item in fresh {
-            if waiting.contains(&item.event.arn) || self.aloft.contains_key(&item.event.arn) {
+            if waiting.contains(&item.event.arn) || is_busy(&item.event.arn) {
                 work.parked.push(item);
             } else {
                 chains.add(item);
@@ -371,13 +388,15 @@ impl Dispatcher {
             Some(Err(refusal)) => {
                 let attempts = item.attempts + 1;
                 let ends_at = item.event.at.saturating_add(millis(self.target.max_age));
-                let fate = if refusal.for_good || now >= ends_at {
+                let is_late = now >= ends_at && attempts >= LEAST_ATTEMPTS;
+                let fate = if refusal.for_good || is_late {
                     let (destination, event) = (&self.target.name, &item.event.id);
                     tracing::warn!(%destination, %event, attempts, "an event is given up: {}", refusal.message);
                     Fate::Dead
                 } else {
                     let pause = refusal.retry_after.map_or(0, millis).max(pause(attempts));
-                    Fate::Waits(Some(now.saturating_add(pause).min(ends_at)))
+                    let at = now.saturating_add(pause);
+                    Fate::Waits(Some(if now < ends_at { at.min(ends_at) } else { at }))
                 };
                 Some(entry(Item { attempts, ..item }, fate, Some(refusal.message)))
             }

@@ -302,9 +302,9 @@ pub async fn destination_is_known(rd: &mut Reader, name: &str) -> DbResult<bool>
 
 /// Numbers of a destination for the metrics; `None` if it is not known.
 pub async fn delivery_count(rd: &mut Reader, destination: &str) -> DbResult<Option<DeliveryCount>> {
-    let sql = "SELECT position FROM event_destination WHERE name = $1";
+    let sql = "SELECT position, since FROM event_destination WHERE name = $1";
     let Some(mut row) = rd.query_opt(sql, params![destination]).await? else { return Ok(None) };
-    let position = row.int(0)?;
+    let (position, since) = (row.int(0)?, row.int(1)?);
     let sql = "SELECT COUNT(CASE WHEN state = 'PENDING' THEN 1 END), COUNT(CASE WHEN state = 'DEAD' THEN 1 END),
                    MIN(CASE WHEN state = 'PENDING' THEN at END)
                FROM event_delivery WHERE destination = $1";
@@ -312,8 +312,12 @@ pub async fn delivery_count(rd: &mut Reader, destination: &str) -> DbResult<Opti
     let sql = "SELECT COUNT(*), MIN(at) FROM event e WHERE e.$ > $1 AND e.$ > 0";
     let sql = at_place(sql, place(rd));
     let mut behind = rd.query_one(&sql, params![position]).await?;
-    let oldest = [rows.opt_int(2)?, behind.opt_int(1)?].into_iter().flatten().min();
-    Ok(Some(DeliveryCount { pending: rows.int(0)? + behind.int(0)?, dead: rows.int(1)?, oldest_at: oldest }))
+    // What no worker has given a place yet.
+    let sql = "SELECT COUNT(*), MIN(at) FROM event WHERE position IS NULL AND seq > $1";
+    let mut unplaced = rd.query_one(sql, params![since]).await?;
+    let oldest = [rows.opt_int(2)?, behind.opt_int(1)?, unplaced.opt_int(1)?].into_iter().flatten().min();
+    let pending = rows.int(0)? + behind.int(0)? + unplaced.int(0)?;
+    Ok(Some(DeliveryCount { pending, dead: rows.int(1)?, oldest_at: oldest }))
 }
 
 impl Store {

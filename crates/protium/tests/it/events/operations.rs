@@ -75,8 +75,8 @@ on_both! {
 
     the_metrics_tell_what_a_destination_has_not_got, async |db| {
         let (app, _receiver, _) = refused(db).await;
+        // No worker has looked at it.
         template(&app, "unseen").await;
-        app.store().event_place().await.unwrap();
         app.pass(60_000);
         let request = http::Request::get("http://127.0.0.1/metrics").body(Vec::new()).unwrap();
         let text = String::from_utf8(app.exchange(request).await.1).unwrap();

@@ -143,19 +143,29 @@ on_both! {
         deliver(&app, &mut dispatcher).await;
         app.pass(24 * 60 * 60 * 1000);
         deliver(&app, &mut dispatcher).await;
+        assert_eq!(listed(&app, json!({})).await[0]["state"], "PENDING", "old, but hardly tried");
+        for _ in 0..4 {
+            app.pass(LATER_MS);
+            deliver(&app, &mut dispatcher).await;
+        }
         receiver.answer(|_| Reply::Status(200));
         remove(&app, "env").await;
         deliver(&app, &mut dispatcher).await;
         assert_eq!(receiver.told("/env").last().unwrap(), "DELETED", "what follows does not wait for the dead one");
         let dead = listed(&app, json!({ "state": "DEAD" })).await;
         assert_eq!(dead.len(), 1);
-        assert!(dead[0]["attempts"].as_i64().unwrap() >= 2 && dead[0].get("nextAttemptAt").is_none());
+        assert!(dead[0]["attempts"] == 5 && dead[0].get("nextAttemptAt").is_none());
         let sent = receiver.got().len();
         app.pass(LATER_MS);
         deliver(&app, &mut dispatcher).await;
         assert_eq!(receiver.got().len(), sent, "it is not tried any more");
         let answer = app.ok("RedeliverEvents", json!({ "destination": "hook" })).await;
         assert_eq!(answer["redelivered"], 1);
+        receiver.answer(|_| Reply::Status(503));
+        deliver(&app, &mut dispatcher).await;
+        assert_eq!(listed(&app, json!({})).await[0]["state"], "PENDING", "one refusal does not end it again");
+        receiver.answer(|_| Reply::Status(200));
+        app.pass(LATER_MS);
         deliver(&app, &mut dispatcher).await;
         let last = receiver.got().pop().unwrap();
         assert_eq!((last.status(), json!(last.id)), ("DRAFT", dead[0]["eventId"].clone()));
