@@ -131,9 +131,12 @@ pub async fn job_drop(tx: &mut Tx, resource_id: &str) -> DbResult<()> {
 }
 
 /// Removes the jobs of a resource, whoever has one: it can't settle any more. Returns when the last of their leases
-/// ends; from then on nothing of them runs. `None`: nobody had one.
+/// ends; from then on nothing of them runs. `None`: nobody had one. A job that nobody has had and that is to begin later
+/// waits for the lease of one that was fenced before it.
 pub async fn job_fence(tx: &mut Tx, resource_id: &str) -> DbResult<Option<i64>> {
-    let sql = "SELECT MAX(lease_until) FROM job WHERE resource_id = $1";
+    let sql = "SELECT MAX(CASE WHEN lease_until IS NULL AND attempts = 0 AND due_at > 0 THEN due_at
+                               ELSE lease_until END)
+               FROM job WHERE resource_id = $1";
     let until = tx.query_one(sql, params![resource_id]).await?.opt_int(0)?;
     job_drop(tx, resource_id).await?;
     Ok(until)

@@ -2,7 +2,7 @@ use crate::on_both;
 use crate::support::database::SOON;
 use protium::store::{
     ClaimedJob, DbError, DbErrorKind, JobCount, NewJob, Settle, Store, content_put, job_counts, job_drop, job_enqueue,
-    job_hold, job_next_due, job_settle,
+    job_fence, job_hold, job_next_due, job_settle,
 };
 use protium::{params, transaction};
 use std::collections::HashSet;
@@ -33,7 +33,26 @@ async fn now(store: &Store) -> i64 {
     store.reader().await.unwrap().now_ms().await.unwrap()
 }
 
+async fn fence(store: &Store) -> Option<i64> {
+    transaction!(store, async |tx| { job_fence(tx, "resource").await }).unwrap()
+}
+
 on_both! {
+    a_fence_stands_until_the_last_lease_that_was_given_ends, async |db| {
+        let store = db.store();
+        enqueue(&store, job("free", 0)).await;
+        assert_eq!(fence(&store).await, None, "nobody has had it");
+        enqueue(&store, job("first", 0)).await;
+        let claimed = claim(&store).await.expect("a job");
+        let until = fence(&store).await.expect("a lease");
+        assert!(until > now(&store).await);
+        assert_eq!(settle(&store, &claimed, Settle::Done).await.unwrap_err().kind(), DbErrorKind::LeaseLost);
+        // What takes its place begins then, and so does what takes the place of that.
+        enqueue(&store, job("second", until)).await;
+        assert_eq!(fence(&store).await, Some(until));
+        assert_eq!(claim(&store).await, None);
+    }
+
     eight_workers_claim_each_of_a_thousand_jobs_once, async |db| {
         let store = db.store();
         transaction!(store, async |tx| -> Result<(), DbError> {
