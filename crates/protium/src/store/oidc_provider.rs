@@ -66,7 +66,10 @@ pub async fn web_identity_token_use(
     Ok(TokenUse { at: row.int(0)?, source: row.text(1)? })
 }
 
-/// Forgets the tokens that have expired at `now`. Returns how many there were.
-pub async fn web_identity_token_expire(tx: &mut Tx, now: i64) -> DbResult<u64> {
-    tx.execute("DELETE FROM web_identity_token WHERE expires_at <= $1", params![now]).await
+/// Forgets up to `limit` of the tokens that have expired at `now`, the oldest first. Returns how many there were.
+pub async fn web_identity_token_expire(tx: &mut Tx, now: i64, limit: i64) -> DbResult<u64> {
+    let sql = "DELETE FROM web_identity_token WHERE (account, sha256) IN (
+                   SELECT account, sha256 FROM web_identity_token
+                   WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
+    tx.execute(sql, params![now, limit]).await
 }

@@ -60,8 +60,10 @@ pub async fn token_drop(tx: &mut Tx, resource_id: &str) -> DbResult<()> {
     Ok(())
 }
 
-/// Forgets what has expired at `now`. Returns how many there were.
-pub async fn token_expire(tx: &mut Tx, now: i64) -> DbResult<u64> {
-    let born_before = now - TOKEN_LIFE_MS;
-    tx.execute("DELETE FROM idempotency_token WHERE created_at <= $1", params![born_before]).await
+/// Forgets up to `limit` of what has expired at `now`, the oldest first. Returns how many there were.
+pub async fn token_expire(tx: &mut Tx, now: i64, limit: i64) -> DbResult<u64> {
+    let sql = "DELETE FROM idempotency_token WHERE (account, region, operation, token) IN (
+                   SELECT account, region, operation, token FROM idempotency_token
+                   WHERE created_at <= $1 ORDER BY created_at LIMIT $2)";
+    tx.execute(sql, params![now - TOKEN_LIFE_MS, limit]).await
 }

@@ -42,16 +42,18 @@ on_both! {
 
     the_tokens_of_a_deleted_resource_and_expired_ones_are_forgotten, async |db| {
         let store = db.store();
-        for (token, id, now) in [("a", "1", 0), ("b", "2", 5), ("c", "2", 6), ("d", "3", 7)] {
+        for (token, id, now) in [("a", "1", 0), ("a2", "1", 1), ("b", "2", 5), ("c", "2", 6), ("d", "3", 7)] {
             remember(&store, token, &used("hash", id), now).await;
         }
         let expired = transaction!(store, async |tx| -> Result<u64, DbError> {
             token_drop(tx, "2").await?;
-            token_expire(tx, TOKEN_LIFE_MS + 1).await
+            let at_once = token_expire(tx, TOKEN_LIFE_MS + 1, 1).await?;
+            assert_eq!(at_once, 1, "as many as are asked for");
+            token_expire(tx, TOKEN_LIFE_MS + 1, 10).await
         });
         assert_eq!(expired.unwrap(), 1);
         let mut left = Vec::new();
-        for token in ["a", "b", "c", "d"] {
+        for token in ["a", "a2", "b", "c", "d"] {
             left.extend(find(&store, "CreateService", token, 7).await.map(|_| token));
         }
         assert_eq!(left, ["d"]);
