@@ -33,8 +33,13 @@ pub struct OidcProvider {
 impl OidcProvider {
     /// The provider's ARN in its account.
     pub fn arn(&self, account: &str) -> String {
-        format!("arn:aws:iam::{account}:oidc-provider/{}", identifier(&self.url))
+        arn(account, &self.url)
     }
+}
+
+/// The ARN of the provider of that issuer.
+pub fn arn(account: &str, url: &str) -> String {
+    format!("arn:aws:iam::{account}:oidc-provider/{}", identifier(url))
 }
 
 /// Who may use a token that was used before, while it has not expired.

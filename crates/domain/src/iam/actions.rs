@@ -23,16 +23,23 @@ pub enum ResourceType {
     EnvironmentAccountConnection,
     /// Its versions, too: what is asked of a version is asked of the template.
     EnvironmentTemplate,
+    Group,
+    OidcProvider,
+    Policy,
     Repository,
+    Role,
     /// Its pipeline, too.
     Service,
     ServiceInstance,
     /// Its versions, too: what is asked of a version is asked of the template.
     ServiceTemplate,
+    /// Its access keys, too.
+    User,
 }
 
 impl ResourceType {
-    pub const ALL: [Self; 9] = [
+    /// Those of Proton, which have tags of their own.
+    pub const PROTON: [Self; 9] = [
         Self::Component,
         Self::Deployment,
         Self::Environment,
@@ -54,12 +61,17 @@ impl ResourceType {
                 "arn:${Partition}:proton:${Region}:${Account}:environment-account-connection/${Id}"
             }
             Self::EnvironmentTemplate => "arn:${Partition}:proton:${Region}:${Account}:environment-template/${Name}",
+            Self::Group => "arn:${Partition}:iam::${Account}:group/${GroupName}",
+            Self::OidcProvider => "arn:${Partition}:iam::${Account}:oidc-provider/${Issuer}",
+            Self::Policy => "arn:${Partition}:iam::${Account}:policy/${PolicyName}",
             Self::Repository => "arn:${Partition}:proton:${Region}:${Account}:repository/${Provider}:${Name}",
+            Self::Role => "arn:${Partition}:iam::${Account}:role/${RoleName}",
             Self::Service => "arn:${Partition}:proton:${Region}:${Account}:service/${ServiceName}",
             Self::ServiceInstance => {
                 "arn:${Partition}:proton:${Region}:${Account}:service/${ServiceName}/service-instance/${Name}"
             }
             Self::ServiceTemplate => "arn:${Partition}:proton:${Region}:${Account}:service-template/${Name}",
+            Self::User => "arn:${Partition}:iam::${Account}:user/${UserName}",
         }
     }
 }

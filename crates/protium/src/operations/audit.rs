@@ -120,7 +120,7 @@ fn record_of(caller: &Caller, request: &Request) -> (AuditRecord, bool) {
     let (source, name) = named(request.operation());
     let told = request.disclosed();
     let record = record(caller, source, name);
-    (AuditRecord { resource: about(request, &caller.scope), parameters: Some(told.json), ..record }, told.is_whole)
+    (AuditRecord { resource: about(request, caller), parameters: Some(told.json), ..record }, told.is_whole)
 }
 
 /// Of which service an operation is, and what it is called.
@@ -163,7 +163,8 @@ pub(crate) fn record(caller: &Caller, source: &str, operation: &str) -> AuditRec
 }
 
 /// The ARN of what a request is about, also where no policy asks about it.
-fn about(request: &Request, scope: &Scope) -> Option<String> {
+fn about(request: &Request, caller: &Caller) -> Option<String> {
+    let scope = &caller.scope;
     let template = |name: &str, kind: api::TemplateType| {
         let name = name.to_owned();
         scope.arn(&match kind {
@@ -179,7 +180,7 @@ fn about(request: &Request, scope: &Scope) -> Option<String> {
         Request::CreateTemplateSyncConfig(input) => Some(template(&input.template_name, input.template_type)),
         Request::UpdateTemplateSyncConfig(input) => Some(template(&input.template_name, input.template_type)),
         Request::DeleteTemplateSyncConfig(input) => Some(template(&input.template_name, input.template_type)),
-        request => Some(resource_of(request, scope)).filter(|arn| arn != "*"),
+        request => Some(resource_of(request, caller)).filter(|arn| arn != "*"),
     }
 }
 

@@ -2,12 +2,14 @@
 
 use super::Access;
 use super::ResourceType::{
-    self, Component, Deployment, Environment, EnvironmentAccountConnection, EnvironmentTemplate, Repository, Service,
-    ServiceInstance, ServiceTemplate,
+    self, Component, Deployment, Environment, EnvironmentAccountConnection, EnvironmentTemplate, Group, OidcProvider,
+    Policy, Repository, Role, Service, ServiceInstance, ServiceTemplate, User,
 };
 use super::{Action, Dependent, ENVIRONMENT_TEMPLATE, SERVICE_TEMPLATE, When};
 
-const ANY: &[ResourceType] = &ResourceType::ALL;
+const ANY: &[ResourceType] = &ResourceType::PROTON;
+/// Who holds policies.
+const HOLDER: &[ResourceType] = &[Group, Role, User];
 
 const REQUEST_TAG: &str = "aws:RequestTag/${TagKey}";
 const TAGS: &[&str] = &[REQUEST_TAG, "aws:TagKeys"];
@@ -53,23 +55,23 @@ impl Action {
 
 /// Every action, sorted by name.
 pub(super) const ACTIONS: &[Action] = &[
-    action("protium:AddUserToGroup", Access::Write, &[]),
-    action("protium:AttachPolicy", Access::Write, &[]),
-    action("protium:CreateAccessKey", Access::Write, &[]),
+    action("protium:AddUserToGroup", Access::Write, &[Group]),
+    action("protium:AttachPolicy", Access::Write, HOLDER),
+    action("protium:CreateAccessKey", Access::Write, &[User]),
     action("protium:CreateAccount", Access::Write, &[]),
-    action("protium:CreateGroup", Access::Write, &[]),
-    action("protium:CreateOidcProvider", Access::Write, &[]),
-    action("protium:CreatePolicy", Access::Write, &[]),
-    action("protium:CreateRole", Access::Write, &[]).keys(TAGS),
-    action("protium:CreateUser", Access::Write, &[]).keys(TAGS),
-    action("protium:DeleteAccessKey", Access::Write, &[]),
-    action("protium:DeleteGroup", Access::Write, &[]),
-    action("protium:DeleteInlinePolicy", Access::Write, &[]),
-    action("protium:DeleteOidcProvider", Access::Write, &[]),
-    action("protium:DeletePolicy", Access::Write, &[]),
-    action("protium:DeleteRole", Access::Write, &[]),
-    action("protium:DeleteUser", Access::Write, &[]),
-    action("protium:DetachPolicy", Access::Write, &[]),
+    action("protium:CreateGroup", Access::Write, &[Group]),
+    action("protium:CreateOidcProvider", Access::Write, &[OidcProvider]),
+    action("protium:CreatePolicy", Access::Write, &[Policy]),
+    action("protium:CreateRole", Access::Write, &[Role]).keys(TAGS),
+    action("protium:CreateUser", Access::Write, &[User]).keys(TAGS),
+    action("protium:DeleteAccessKey", Access::Write, &[User]),
+    action("protium:DeleteGroup", Access::Write, &[Group]),
+    action("protium:DeleteInlinePolicy", Access::Write, HOLDER),
+    action("protium:DeleteOidcProvider", Access::Write, &[OidcProvider]),
+    action("protium:DeletePolicy", Access::Write, &[Policy]),
+    action("protium:DeleteRole", Access::Write, &[Role]),
+    action("protium:DeleteUser", Access::Write, &[User]),
+    action("protium:DetachPolicy", Access::Write, HOLDER),
     action("protium:ForceDelete", Access::Write, &[Component, Environment, Service, ServiceInstance]),
     action("protium:GetDeploymentLogs", Access::Read, &[Deployment]).needs(&[
         OF_COMPONENT,
@@ -77,13 +79,13 @@ pub(super) const ACTIONS: &[Action] = &[
         OF_SERVICE,
         OF_INSTANCE,
     ]),
-    action("protium:GetGroup", Access::Read, &[]),
-    action("protium:GetInlinePolicy", Access::Read, &[]),
-    action("protium:GetOidcProvider", Access::Read, &[]),
-    action("protium:GetPolicy", Access::Read, &[]),
-    action("protium:GetRole", Access::Read, &[]),
-    action("protium:GetUser", Access::Read, &[]),
-    action("protium:ListAccessKeys", Access::List, &[]),
+    action("protium:GetGroup", Access::Read, &[Group]),
+    action("protium:GetInlinePolicy", Access::Read, HOLDER),
+    action("protium:GetOidcProvider", Access::Read, &[OidcProvider]),
+    action("protium:GetPolicy", Access::Read, &[Policy]),
+    action("protium:GetRole", Access::Read, &[Role]),
+    action("protium:GetUser", Access::Read, &[User]),
+    action("protium:ListAccessKeys", Access::List, &[User]),
     action("protium:ListAccounts", Access::List, &[]),
     action("protium:ListAuditRecords", Access::List, &[]),
     action("protium:ListEventDeliveries", Access::List, &[]),
@@ -92,16 +94,16 @@ pub(super) const ACTIONS: &[Action] = &[
     action("protium:ListPolicies", Access::List, &[]),
     action("protium:ListRoles", Access::List, &[]),
     action("protium:ListUsers", Access::List, &[]),
-    action("protium:PutInlinePolicy", Access::Write, &[]),
+    action("protium:PutInlinePolicy", Access::Write, HOLDER),
     action("protium:RedeliverEvents", Access::Write, &[]),
     action("protium:Redeploy", Access::Write, &[Environment, Service, ServiceInstance]),
-    action("protium:RemoveUserFromGroup", Access::Write, &[]),
-    action("protium:SimulatePolicy", Access::Read, &[]),
-    action("protium:UpdateAccessKey", Access::Write, &[]),
-    action("protium:UpdateOidcProvider", Access::Write, &[]),
-    action("protium:UpdatePolicy", Access::Write, &[]),
-    action("protium:UpdateRole", Access::Write, &[]).keys(TAGS),
-    action("protium:UpdateUser", Access::Write, &[]).keys(TAGS),
+    action("protium:RemoveUserFromGroup", Access::Write, &[Group]),
+    action("protium:SimulatePolicy", Access::Read, HOLDER).or_none(),
+    action("protium:UpdateAccessKey", Access::Write, &[User]),
+    action("protium:UpdateOidcProvider", Access::Write, &[OidcProvider]),
+    action("protium:UpdatePolicy", Access::Write, &[Policy]),
+    action("protium:UpdateRole", Access::Write, &[Role]).keys(TAGS),
+    action("protium:UpdateUser", Access::Write, &[User]).keys(TAGS),
     action("proton:AcceptEnvironmentAccountConnection", Access::Write, &[EnvironmentAccountConnection]),
     action("proton:CancelComponentDeployment", Access::Write, &[Component]),
     action("proton:CancelEnvironmentDeployment", Access::Write, &[Environment]).keys(FROM_ENVIRONMENT_TEMPLATE),

@@ -6,14 +6,16 @@
 //! | module | owns |
 //! |---|---|
 //! | `subject` | what each operation is asked about |
+//! | `identity` | how policies know users, groups, roles, policies and identity providers |
 //! | `circumstances` | the condition keys that every request has |
 //! | `entries` | which entries of a list its caller sees |
 
 mod circumstances;
 mod entries;
+mod identity;
 mod subject;
 
-use super::{Context, resources_summary, tag, template};
+use super::{Caller, Context, resources_summary, tag, template};
 use crate::auth::Identity;
 use crate::error::{Error, Result};
 use crate::store::{connection_get, deployment_get, environment_get, service_get};
@@ -33,8 +35,8 @@ const RESOURCE_TAG: &str = "aws:ResourceTag/";
 
 /// The ARN of the resource that a request is about, `*` if it is about none. One that is named by an ARN is taken from
 /// it, whatever account and region that is of; versions are their template, and pipelines their service.
-pub(crate) fn resource_of(request: &Request, scope: &Scope) -> String {
-    Subject::of(request).about.arn(scope)
+pub(crate) fn resource_of(request: &Request, caller: &Caller) -> String {
+    Subject::of(request).about.arn(caller)
 }
 
 /// As policies name the action of an operation: Proton's under `proton`, our own under `protium`.
@@ -125,12 +127,18 @@ struct Asked {
     arn: String,
     /// What it names and where that is, whether or not there is such a one.
     found: Option<(Scope, Resource)>,
+    /// Those of an identity; those of other resources are looked up where they are needed.
+    tags: Vec<(String, String)>,
 }
 
 impl Asked {
     async fn new(cx: &Context, about: &About<'_>) -> Result<Self> {
         let found = match about {
-            About::Nothing => return Ok(Self { arn: "*".to_owned(), found: None }),
+            About::Nothing => return Ok(Self::named("*".to_owned(), Vec::new())),
+            About::Identity(identity) => {
+                let (arn, tags) = identity.find(&mut cx.store().reader().await?, &cx.caller.identity.principal).await?;
+                return Ok(Self::named(arn, tags));
+            }
             About::Arn(text) => return Ok(Self::of_arn(text)),
             About::Own(resource) => (cx.scope().clone(), resource.clone()),
             About::Connection(id) => {
@@ -149,12 +157,16 @@ impl Asked {
         match arn::parse(text) {
             Some((scope, resource)) => Self::found((scope, asked_about(resource))),
             // An operation that is given it refuses it.
-            None => Self { arn: text.to_owned(), found: None },
+            None => Self::named(text.to_owned(), Vec::new()),
         }
     }
 
     fn found((scope, resource): (Scope, Resource)) -> Self {
-        Self { arn: scope.arn(&resource), found: Some((scope, resource)) }
+        Self { arn: scope.arn(&resource), found: Some((scope, resource)), tags: Vec::new() }
+    }
+
+    fn named(arn: String, tags: Vec<(String, String)>) -> Self {
+        Self { arn, found: None, tags }
     }
 
     /// The account in the ARN.
@@ -201,7 +213,7 @@ async fn tagged<'c>(cx: &'c Context, action: &str, asked: &Asked) -> Result<iam:
             let tags = tag::of(&mut cx.store().reader().await?, cx.scope(), of, resource).await?;
             Ok(with_tags(context, tags))
         }
-        Some(_) | None => Ok(context),
+        Some(_) | None => Ok(with_tags(context, asked.tags.clone())),
     }
 }
 

@@ -2,10 +2,13 @@
 //!
 //! Owns the one match over all operations. It has no wildcard: a new operation has to say what it is about.
 
+use super::identity::Identity;
+use crate::operations::Caller;
 use crate::operations::repository::provider;
 use protium_api::Request;
 use protium_api::types::*;
-use protium_domain::arn::{self, Resource, Scope};
+use protium_domain::arn::{self, Resource};
+use protium_domain::iam::holder::HolderKind;
 use protium_domain::template::TemplateKind;
 
 /// The resource that a request is about.
@@ -19,13 +22,17 @@ pub(super) enum About<'r> {
     Connection(&'r str),
     /// What an ARN names.
     Arn(&'r str),
+    Identity(Identity<'r>),
 }
 
 impl About<'_> {
-    /// The ARN as policies know it, `*` if there is none. A connection is taken for one of `scope`.
-    pub(super) fn arn(&self, scope: &Scope) -> String {
+    /// The ARN as policies know it, `*` if there is none. A connection is taken for one of the caller's account, and
+    /// names of identities for written as they were made.
+    pub(super) fn arn(&self, caller: &Caller) -> String {
+        let scope = &caller.scope;
         match self {
             Self::Nothing => "*".to_owned(),
+            Self::Identity(identity) => identity.arn(&caller.identity.principal),
             Self::Own(resource) => scope.arn(resource),
             Self::Connection(id) => scope.arn(&Resource::EnvironmentAccountConnection((*id).to_owned())),
             Self::Arn(text) => match arn::parse(text) {
@@ -108,6 +115,22 @@ impl<'r> Subject<'r> {
         Self::own(Resource::Repository(format!("{}:{name}", provider(of).in_arn())))
     }
 
+    fn identity(identity: Identity<'r>) -> Self {
+        Self::about(About::Identity(identity))
+    }
+
+    fn user(name: &'r str) -> Self {
+        Self::identity(Identity::Holder(HolderKind::User, name))
+    }
+
+    fn group(name: &'r str) -> Self {
+        Self::identity(Identity::Holder(HolderKind::Group, name))
+    }
+
+    fn role(name: &'r str) -> Self {
+        Self::identity(Identity::Holder(HolderKind::Role, name))
+    }
+
     fn deployment(id: &str) -> Self {
         Self::own(Resource::Deployment(id.to_owned()))
     }
@@ -134,38 +157,11 @@ impl<'r> Subject<'r> {
     pub(super) fn of(request: &'r Request) -> Self {
         match request {
             Request::CreateAccount(_)
-            | Request::AddUserToGroup(_)
-            | Request::AttachPolicy(_)
-            | Request::CreateAccessKey(_)
-            | Request::CreateGroup(_)
-            | Request::CreateOidcProvider(_)
-            | Request::CreatePolicy(_)
-            | Request::DeleteAccessKey(_)
-            | Request::DeleteGroup(_)
-            | Request::DeleteInlinePolicy(_)
-            | Request::DeleteOidcProvider(_)
-            | Request::DeletePolicy(_)
-            | Request::DeleteRole(_)
-            | Request::DeleteUser(_)
-            | Request::DetachPolicy(_)
-            | Request::GetGroup(_)
-            | Request::GetInlinePolicy(_)
-            | Request::GetOidcProvider(_)
-            | Request::GetPolicy(_)
-            | Request::GetRole(_)
-            | Request::GetUser(_)
-            | Request::ListAccessKeys(_)
             | Request::ListGroups(_)
             | Request::ListOidcProviders(_)
             | Request::ListPolicies(_)
             | Request::ListRoles(_)
             | Request::ListUsers(_)
-            | Request::PutInlinePolicy(_)
-            | Request::RemoveUserFromGroup(_)
-            | Request::SimulatePolicy(_)
-            | Request::UpdateAccessKey(_)
-            | Request::UpdateOidcProvider(_)
-            | Request::UpdatePolicy(_)
             | Request::CreateServiceSyncConfig(_)
             | Request::CreateTemplateSyncConfig(_)
             | Request::DeleteServiceSyncConfig(_)
@@ -195,11 +191,59 @@ impl<'r> Subject<'r> {
             | Request::UpdateServiceSyncBlocker(_)
             | Request::UpdateServiceSyncConfig(_)
             | Request::UpdateTemplateSyncConfig(_) => Self::about(About::Nothing),
-            Request::CreateUser(CreateUserInput { tags, .. }) | Request::UpdateUser(UpdateUserInput { tags, .. }) => {
-                Self::about(About::Nothing).tagged(tags)
+
+            Request::AddUserToGroup(AddUserToGroupInput { group_name: name, .. })
+            | Request::CreateGroup(CreateGroupInput { group_name: name })
+            | Request::DeleteGroup(DeleteGroupInput { group_name: name })
+            | Request::GetGroup(GetGroupInput { group_name: name, .. })
+            | Request::RemoveUserFromGroup(RemoveUserFromGroupInput { group_name: name, .. }) => Self::group(name),
+
+            Request::CreateAccessKey(CreateAccessKeyInput { user_name })
+            | Request::DeleteAccessKey(DeleteAccessKeyInput { user_name, .. })
+            | Request::ListAccessKeys(ListAccessKeysInput { user_name })
+            | Request::UpdateAccessKey(UpdateAccessKeyInput { user_name, .. }) => match user_name {
+                Some(name) => Self::user(name),
+                None => Self::identity(Identity::Caller),
+            },
+            Request::DeleteUser(DeleteUserInput { user_name }) | Request::GetUser(GetUserInput { user_name }) => {
+                Self::user(user_name)
             }
-            Request::CreateRole(input) => Self::about(About::Nothing).tagged(&input.tags),
-            Request::UpdateRole(input) => Self::about(About::Nothing).tagged(&input.tags),
+            Request::CreateUser(CreateUserInput { user_name, tags, .. })
+            | Request::UpdateUser(UpdateUserInput { user_name, tags, .. }) => Self::user(user_name).tagged(tags),
+
+            Request::DeleteRole(DeleteRoleInput { role_name }) | Request::GetRole(GetRoleInput { role_name }) => {
+                Self::role(role_name)
+            }
+            Request::CreateRole(CreateRoleInput { role_name, tags, .. })
+            | Request::UpdateRole(UpdateRoleInput { role_name, tags, .. }) => Self::role(role_name).tagged(tags),
+
+            Request::AttachPolicy(AttachPolicyInput { user_name, group_name, role_name, .. })
+            | Request::DeleteInlinePolicy(DeleteInlinePolicyInput { user_name, group_name, role_name, .. })
+            | Request::DetachPolicy(DetachPolicyInput { user_name, group_name, role_name, .. })
+            | Request::GetInlinePolicy(GetInlinePolicyInput { user_name, group_name, role_name, .. })
+            | Request::PutInlinePolicy(PutInlinePolicyInput { user_name, group_name, role_name, .. })
+            | Request::SimulatePolicy(SimulatePolicyInput { user_name, group_name, role_name, .. }) => {
+                match (user_name, group_name, role_name) {
+                    // An operation that is given several refuses them.
+                    (Some(name), _, _) => Self::user(name),
+                    (None, Some(name), _) => Self::group(name),
+                    (None, None, Some(name)) => Self::role(name),
+                    (None, None, None) => Self::about(About::Nothing),
+                }
+            }
+
+            Request::CreatePolicy(CreatePolicyInput { policy_name: named, .. })
+            | Request::DeletePolicy(DeletePolicyInput { policy: named })
+            | Request::GetPolicy(GetPolicyInput { policy: named })
+            | Request::UpdatePolicy(UpdatePolicyInput { policy: named, .. }) => Self::identity(Identity::Policy(named)),
+
+            Request::CreateOidcProvider(CreateOidcProviderInput { url, .. })
+            | Request::DeleteOidcProvider(DeleteOidcProviderInput { url })
+            | Request::GetOidcProvider(GetOidcProviderInput { url })
+            | Request::UpdateOidcProvider(UpdateOidcProviderInput { url, .. }) => {
+                Self::identity(Identity::OidcProvider(url))
+            }
+
             Request::UpdateAccountSettings(input) => Self::about(About::Nothing)
                 .with_roles([&input.pipeline_codebuild_role_arn, &input.pipeline_service_role_arn]),
 

@@ -162,8 +162,17 @@ fn allow_or_nothing(needs: &[Need]) -> Vec<Value> {
 fn is_of(action: &Action, resource: &str) -> bool {
     match arn::parse(resource) {
         Some((_, resource)) => type_of(&resource).is_some_and(|kind| action.resources.contains(&kind)),
+        None if resource.starts_with("arn:aws:iam::") => {
+            action.resources.iter().any(|kind| is_identity(resource, *kind))
+        }
         None => resource == "*" && (action.resources.is_empty() || action.is_optional),
     }
+}
+
+/// Whether an ARN is written as those of users, groups and the like are.
+fn is_identity(arn: &str, kind: ResourceType) -> bool {
+    let part = |arn: &str| arn.split(':').nth(5).and_then(|name| name.split_once('/')).map(|(kind, _)| kind.to_owned());
+    !ResourceType::PROTON.contains(&kind) && part(kind.arn()) == part(arn)
 }
 
 fn type_of(resource: &Resource) -> Option<ResourceType> {
