@@ -89,7 +89,10 @@ fn principals() -> [Principal; 3] {
     user.tags.push(("team".to_owned(), "blue".to_owned()));
     let provider = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com".to_owned();
     let session = Principal {
-        kind: PrincipalKind::Session { role: "arn:aws:iam::111122223333:role/ci".to_owned() },
+        kind: PrincipalKind::Session {
+            role: "arn:aws:iam::111122223333:role/ci".to_owned(),
+            issued_at: "2026-09-21T14:13:20Z".to_owned(),
+        },
         arn: "arn:aws:sts::111122223333:assumed-role/ci/b1".to_owned(),
         ..user.clone()
     };

@@ -87,7 +87,7 @@ fn includes(kind: Type, name: &str, principal: &Principal) -> bool {
         (Type::Everyone, _) => true,
         (Type::Aws, PrincipalKind::Federated { .. } | PrincipalKind::Service { .. }) => name == "*",
         (Type::Aws, caller) => {
-            let is_session_of = matches!(caller, PrincipalKind::Session { role } if **role == *name);
+            let is_session_of = matches!(caller, PrincipalKind::Session { role, .. } if **role == *name);
             let is_account = account_of(name).is_some_and(|account| account == principal.account);
             name == "*" || is_account || is_session_of || principal.arn == name
         }

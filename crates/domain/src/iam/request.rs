@@ -29,6 +29,8 @@ pub enum PrincipalKind {
     /// A session of the role with this ARN.
     Session {
         role: String,
+        /// When it began, as condition keys write times.
+        issued_at: String,
     },
     /// Somebody whom an identity provider vouches for, asking for a role. The provider is its ARN or its host's name.
     Federated {
@@ -74,7 +76,7 @@ impl Principal {
         if is("aws:PrincipalArn") {
             // For a session it is the role's (same page).
             return Some(Some(match &self.kind {
-                PrincipalKind::Session { role } => role,
+                PrincipalKind::Session { role, .. } => role,
                 _ => &self.arn,
             }));
         }
@@ -97,6 +99,12 @@ impl Principal {
         if is("aws:PrincipalServiceName") {
             return Some(match &self.kind {
                 PrincipalKind::Service { name } => Some(name),
+                _ => None,
+            });
+        }
+        if is("aws:TokenIssueTime") {
+            return Some(match &self.kind {
+                PrincipalKind::Session { issued_at, .. } => Some(issued_at),
                 _ => None,
             });
         }
@@ -289,7 +297,10 @@ mod tests {
     #[test]
     fn a_session_is_known_by_its_role() {
         let session = Principal {
-            kind: PrincipalKind::Session { role: "arn:aws:iam::111122223333:role/ci".into() },
+            kind: PrincipalKind::Session {
+                role: "arn:aws:iam::111122223333:role/ci".into(),
+                issued_at: "2026-11-23T07:00:00Z".into(),
+            },
             arn: "arn:aws:sts::111122223333:assumed-role/ci/build-7".into(),
             id: "AROAEXAMPLE:build-7".into(),
             ..Principal::root("111122223333")
@@ -298,6 +309,7 @@ mod tests {
         let request = Request { principal: &session, action: "proton:GetService", resource: "*", context: &context };
         assert_eq!(one(&request, "aws:PrincipalArn"), Some("arn:aws:iam::111122223333:role/ci"));
         assert_eq!(one(&request, "aws:PrincipalType"), Some("AssumedRole"));
+        assert_eq!(one(&request, "aws:TokenIssueTime"), Some("2026-11-23T07:00:00Z"));
         assert_eq!(one(&request, "aws:username"), None);
     }
 

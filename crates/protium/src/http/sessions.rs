@@ -49,11 +49,13 @@ async fn look_up(app: &App, session: Session, token: &str) -> DbResult<Option<Cr
     let restriction = &session.restriction;
     let is_restricted = restriction.policy.is_some() || !restriction.policy_arns.is_empty();
     let own = match is_restricted {
-        // A policy that was there when the session began and is there no longer allows nothing.
         true => session_policies(app, &mut rd, &session.account, restriction).await?,
         false => Vec::new(),
     };
-    let own = own.into_iter().filter_map(|(_, policy)| policy?.ok()).collect();
+    // One that was there when the session began and is there no longer may have denied something: without it, the
+    // session may do nothing.
+    let own: Option<Vec<_>> = own.into_iter().map(|(_, policy)| policy?.ok()).collect();
+    let own = own.unwrap_or_default();
     let bearing = policies_of(&mut rd, &session.account, &role.id).await?;
     let policies = compile(app.keys.compiled(), &role.arn(&session.account), &bearing);
     let policies = Policies { session: is_restricted.then_some(own), ..policies };
@@ -100,12 +102,13 @@ pub(super) async fn session_policies<'a>(
 fn principal(session: &Session, role: &Role) -> Principal {
     let account = &session.account;
     let given = &session.restriction.tags;
+    let issued_at = jiff::Timestamp::from_second(session.issued_at.div_euclid(1000)).unwrap_or_default().to_string();
     let of_role = role.tags.iter().filter(|(key, _)| !given.iter().any(|(other, _)| same(other, key)));
     Principal {
         account: account.clone(),
         arn: role.session_arn(account, &session.name),
         id: format!("{}:{}", role.id, session.name),
-        kind: PrincipalKind::Session { role: role.arn(account) },
+        kind: PrincipalKind::Session { role: role.arn(account), issued_at },
         tags: of_role.chain(given).cloned().collect(),
     }
 }

@@ -143,7 +143,7 @@ pub(crate) fn record(caller: &Caller, source: &str, operation: &str) -> AuditRec
         principal_id: Some(principal.id.clone()),
         access_key_id: access_key_id.clone(),
         session_issuer: match &principal.kind {
-            PrincipalKind::Session { role } => Some(role.clone()),
+            PrincipalKind::Session { role, .. } => Some(role.clone()),
             PrincipalKind::Root
             | PrincipalKind::User { .. }
             | PrincipalKind::Federated { .. }

@@ -173,7 +173,10 @@ fn trust(principal: Value) -> Value {
 
 fn session(role: &str, name: &str) -> Principal {
     Principal {
-        kind: PrincipalKind::Session { role: format!("arn:aws:iam::111122223333:role/{role}") },
+        kind: PrincipalKind::Session {
+            role: format!("arn:aws:iam::111122223333:role/{role}"),
+            issued_at: "2026-11-23T07:00:00Z".to_owned(),
+        },
         arn: format!("arn:aws:sts::111122223333:assumed-role/{role}/{name}"),
         ..Principal::root("111122223333")
     }

@@ -2,11 +2,10 @@
 
 use super::form::Violations;
 use super::grant::{duration, grant};
-use super::wanted::Wanted;
+use super::wanted::{Wanted, find};
 use super::xml::Xml;
-use super::{Call, Fault};
+use super::{Answer, Call, Fault};
 use crate::operations::Caller;
-use crate::store::role_get;
 use protium_domain::iam::{Context, Principal, PrincipalKind, Request, TrustPolicy};
 use protium_domain::role::Role;
 
@@ -19,12 +18,28 @@ pub(super) async fn call(call: &Call<'_>, caller: &Caller, inherited: &[(String,
     if external_id.is_some() {
         violations.text(external_id, "externalId", (2, 1224), Some(("[\\w+=,.@:\\/-]*", is_external)));
     }
-    let mut wanted = Wanted::read(&call.form, violations)?;
+    let wanted = Wanted::read(&call.form, violations);
+    let told = wanted.as_ref().ok().map(Wanted::told);
+    let answer = match wanted {
+        Ok(wanted) => granted(call, caller, inherited, wanted, external_id).await,
+        Err(fault) => Err(fault),
+    };
+    call.recorded(caller, OPERATION, told, answer).await
+}
+
+/// The credentials for a caller who may assume the role.
+async fn granted(
+    call: &Call<'_>,
+    caller: &Caller,
+    inherited: &[(String, String)],
+    mut wanted: Wanted,
+    external_id: Option<&str>,
+) -> Result<Answer, Fault> {
     let principal = &caller.identity.principal;
     if principal.kind == PrincipalKind::Root {
         return Err(Fault::denied("Roles may not be assumed by root accounts."));
     }
-    let role = role_get(&mut call.app.store.reader().await?, &wanted.account, &wanted.role).await?;
+    let role = find(&mut call.app.store.reader().await?, &wanted).await?;
     // Whether there is such a role is told to those who may assume it.
     let role = role.ok_or_else(|| refused(principal, "sts:AssumeRole", &wanted))?;
     let context = context(caller, call.now, &wanted, &role, external_id);
@@ -41,10 +56,11 @@ pub(super) async fn call(call: &Call<'_>, caller: &Caller, inherited: &[(String,
     inherit(&mut wanted, inherited)?;
     let granted = grant(call, &role, wanted, seconds).await?;
     let xml = Xml::default().element("Credentials", granted.credentials).element("AssumedRoleUser", granted.user);
-    Ok(match granted.packed {
+    let xml = match granted.packed {
         Some(percent) => xml.text("PackedPolicySize", &percent.to_string()),
         None => xml,
-    })
+    };
+    Ok(Answer { xml, access_key_id: granted.access_key_id })
 }
 
 /// Tags that go on from the caller's own session; they can't be given otherwise.

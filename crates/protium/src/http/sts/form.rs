@@ -17,6 +17,11 @@ impl Form {
         Self(pairs.map(|(name, value)| (decoded(name), decoded(value))).collect())
     }
 
+    /// Whether a text has U+0000, which no database holds.
+    pub(super) fn has_nul(&self) -> bool {
+        self.0.iter().any(|(name, value)| name.contains('\0') || value.contains('\0'))
+    }
+
     /// The first parameter of that name.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())

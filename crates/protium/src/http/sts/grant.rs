@@ -12,6 +12,7 @@ use protium_domain::role::{DEFAULT_SESSION_S, Role};
 
 /// What is answered of a new session: its credentials, and who it is.
 pub(super) struct Granted {
+    pub(super) access_key_id: String,
     pub(super) credentials: Xml,
     pub(super) user: Xml,
     /// How much of the room for policies and tags is taken, in percent.
@@ -56,12 +57,14 @@ pub(super) async fn grant(call: &Call<'_>, role: &Role, wanted: Wanted, seconds:
         account,
         role_id: role.id.clone(),
         name,
+        issued_at: call.now,
         expires_at: call.now.saturating_add(seconds * 1000),
         restriction,
     };
     let token = session.seal(call.app.store.master_key())?;
     let expiration = jiff::Timestamp::from_second(session.expires_at.div_euclid(1000)).map_err(Fault::internal)?;
     Ok(Granted {
+        access_key_id: session.access_key_id.clone(),
         credentials: Xml::default()
             .text("AccessKeyId", &session.access_key_id)
             .text("SecretAccessKey", &session.secret)

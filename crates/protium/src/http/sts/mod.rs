@@ -28,6 +28,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use protium_domain::arn::Scope;
 use protium_domain::iam::Principal;
+use protium_domain::role::parse_arn;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::sync::Arc;
 use xml::Xml;
@@ -77,6 +79,9 @@ async fn call(app: &App, request: Request<Body>, origin: Origin) -> Result<(&'st
         String::from_utf8_lossy(&body)
     };
     let call = Call { app, form: Form::read(&text), origin, now: app.clock.now_ms() };
+    if call.form.has_nul() {
+        return Err(Fault::new(400, "MalformedInput", "A parameter has the character U+0000, which none may have."));
+    }
     let action = call.form.get("Action").unwrap_or_default();
     let version = call.form.get("Version").unwrap_or_default();
     // The one that needs no signature: the token says who calls.
@@ -94,8 +99,7 @@ async fn call(app: &App, request: Request<Body>, origin: Origin) -> Result<(&'st
     match action {
         "GetCallerIdentity" if version == VERSION => Ok(("GetCallerIdentity", identity(principal))),
         assume_role::OPERATION if version == VERSION => {
-            let answer = assume_role::call(&call, &caller, &signed.credential.inherited_tags).await;
-            Ok((assume_role::OPERATION, call.recorded(&caller, assume_role::OPERATION, answer).await?))
+            Ok((assume_role::OPERATION, assume_role::call(&call, &caller, &signed.credential.inherited_tags).await?))
         }
         "" => Err(Fault::new(400, "MissingAction", "The request must contain the parameter Action.")),
         _ => Err(Fault::new(
@@ -107,6 +111,13 @@ async fn call(app: &App, request: Request<Body>, origin: Origin) -> Result<(&'st
             ),
         )),
     }
+}
+
+/// What is answered to whom is given credentials.
+struct Answer {
+    xml: Xml,
+    /// The id of the key that was made.
+    access_key_id: String,
 }
 
 impl Call<'_> {
@@ -122,18 +133,37 @@ impl Call<'_> {
         Caller { identity, access_key_id, scope, origin: self.origin.clone() }
     }
 
-    /// Leaves the record of a call that hands credentials out, or refuses to. They are answered only with a record.
-    async fn recorded(&self, caller: &Caller, operation: &str, answer: Result<Xml, Fault>) -> Result<Xml, Fault> {
+    /// Leaves the record of a call that hands credentials out, or refuses to: in the caller's account, and in the
+    /// role's. They are answered only with a record. `told` is what the call asks for, if it could be read.
+    async fn recorded(
+        &self,
+        caller: &Caller,
+        operation: &str,
+        told: Option<Map<String, Value>>,
+        answer: Result<Answer, Fault>,
+    ) -> Result<Xml, Fault> {
         let resource = self.form.get("RoleArn").filter(|arn| arn.len() <= wanted::ARN).map(str::to_owned);
         let record = AuditRecord { resource, ..audit::record(caller, "sts", operation) };
-        match &answer {
-            Ok(_) => self.app.audit.succeeded(&Entry::new(record)).await?,
+        let text = |told: Map<String, Value>| Value::Object(told).to_string();
+        match answer {
+            Ok(Answer { xml, access_key_id }) => {
+                let mut told = told.unwrap_or_default();
+                told.insert("issuedAccessKeyId".to_owned(), access_key_id.into());
+                let record = AuditRecord { parameters: Some(text(told)), ..record };
+                let of_role = record.resource.as_deref().and_then(parse_arn).map(|(account, _)| account.to_owned());
+                if let Some(account) = of_role.filter(|account| *account != record.account) {
+                    self.app.audit.succeeded(&Entry::new(AuditRecord { account, ..record.clone() })).await?;
+                }
+                self.app.audit.succeeded(&Entry::new(record)).await?;
+                Ok(xml)
+            }
             Err(fault) => {
                 let outcome = if fault.status == 403 { Outcome::Denied } else { Outcome::Failed };
+                let record = AuditRecord { parameters: told.map(text), ..record };
                 self.app.audit.refused(audit::refused(record, outcome, fault.code, &fault.message)).await;
+                Err(fault)
             }
         }
-        answer
     }
 
     /// Records a request that was signed with a known key, but not well.

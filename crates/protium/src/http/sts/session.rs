@@ -31,6 +31,9 @@ pub(in crate::http) struct Session {
     pub(in crate::http) role_id: String,
     pub(in crate::http) name: String,
     /// In milliseconds since 1970.
+    #[serde(default)]
+    pub(in crate::http) issued_at: i64,
+    /// In milliseconds since 1970.
     pub(in crate::http) expires_at: i64,
     #[serde(flatten)]
     pub(in crate::http) restriction: Restriction,
@@ -104,6 +107,7 @@ mod tests {
             account: "111122223333".into(),
             role_id: "AROAEXAMPLE".into(),
             name: "build-7".into(),
+            issued_at: 1_789_996_400_000,
             expires_at: 1_790_000_000_000,
             restriction: Restriction { tags: vec![("team".into(), "blue".into())], ..Restriction::default() },
         }

@@ -4,9 +4,11 @@ use super::fault::Fault;
 use super::form::{Form, Violations};
 use super::session::Restriction;
 use crate::operations::{Caller, circumstances};
+use crate::store::{DbResult, Reader, role_get};
 use protium_domain::iam::Context;
 use protium_domain::role::{Role, SHORTEST_SESSION_S, is_name, parse_arn};
 use protium_domain::tag;
+use serde_json::{Map, Value, json};
 
 /// The longest ARN, in bytes.
 pub(super) const ARN: usize = 2048;
@@ -62,6 +64,25 @@ impl Wanted {
         })
     }
 
+    /// What the audit log tells of the call: a JSON object.
+    pub(super) fn told(&self) -> Map<String, Value> {
+        let Self { role_arn, session, duration_s, restriction, .. } = self;
+        let mut told = Map::new();
+        told.insert("roleArn".to_owned(), json!(role_arn));
+        told.insert("roleSessionName".to_owned(), json!(session));
+        told.extend(duration_s.map(|seconds| ("durationSeconds".to_owned(), json!(seconds))));
+        told.extend(restriction.policy.as_ref().map(|policy| ("policy".to_owned(), json!(policy))));
+        if !restriction.policy_arns.is_empty() {
+            told.insert("policyArns".to_owned(), json!(restriction.policy_arns));
+        }
+        if !restriction.tags.is_empty() {
+            let tags: Map<String, Value> =
+                restriction.tags.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+            told.insert("tags".to_owned(), Value::Object(tags));
+        }
+        told
+    }
+
     /// The condition keys of a call for `role` that came in at `now` (milliseconds since 1970), however it proves who
     /// calls.
     pub(super) fn context<'a>(&'a self, caller: &'a Caller, now: i64, role: &'a Role) -> Context<'a> {
@@ -76,6 +97,12 @@ impl Wanted {
         }
         context.with_all("sts:TransitiveTagKeys", self.restriction.transitive.iter().map(String::as_str))
     }
+}
+
+/// The role that is asked for, if there is one of exactly that name: policies are asked about the ARN as it is given.
+pub(super) async fn find(rd: &mut Reader, wanted: &Wanted) -> DbResult<Option<Role>> {
+    let role = role_get(rd, &wanted.account, &wanted.role).await?;
+    Ok(role.filter(|role| role.name == wanted.role))
 }
 
 /// Tags of a session, of which some go on to the next one.

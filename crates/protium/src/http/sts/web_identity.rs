@@ -4,14 +4,14 @@
 use super::form::Violations;
 use super::grant::{duration, grant};
 use super::session::Restriction;
-use super::wanted::{Wanted, with_tags};
+use super::wanted::{Wanted, find, with_tags};
 use super::xml::Xml;
-use super::{Call, Fault};
+use super::{Answer, Call, Fault};
 use crate::auth::Identity;
 use crate::oidc::token::{LEEWAY_S, LONGEST};
 use crate::oidc::{Presented, TokenError, Verified};
 use crate::operations::Caller;
-use crate::store::{oidc_provider_get, role_get, web_identity_token_use};
+use crate::store::{oidc_provider_get, web_identity_token_use};
 use crate::transaction;
 use protium_domain::arn::Scope;
 use protium_domain::iam::{Context, Policies, Principal, PrincipalKind, Request, TrustPolicy};
@@ -44,14 +44,14 @@ pub(super) async fn call(call: &Call<'_>) -> Result<Xml, Fault> {
     }
     let presented = Presented::read(token)?;
     let mut rd = call.app.store.reader().await?;
-    let role = role_get(&mut rd, &wanted.account, &wanted.role).await?.ok_or_else(refused)?;
     let provider = provider(&mut rd, &wanted.account, presented.issuer()).await?;
     drop(rd);
     let verified = verify(call, &presented, &provider).await?;
     // From here on it is known who asks, and can be recorded.
     let caller = vouched(call, &wanted.account, &provider, &verified);
-    let answer = granted(call, &caller, wanted, &role, &provider, &verified).await;
-    call.recorded(&caller, OPERATION, answer).await
+    let told = wanted.told();
+    let answer = granted(call, &caller, wanted, &provider, &verified).await;
+    call.recorded(&caller, OPERATION, Some(told), answer).await
 }
 
 /// The credentials for whom the provider vouches, if the role trusts it with that one.
@@ -59,10 +59,11 @@ async fn granted(
     call: &Call<'_>,
     caller: &Caller,
     mut wanted: Wanted,
-    role: &Role,
     provider: &OidcProvider,
     verified: &Verified,
-) -> Result<Xml, Fault> {
+) -> Result<Answer, Fault> {
+    // Whether there is such a role is told to those for whom somebody vouches.
+    let role = &find(&mut call.app.store.reader().await?, &wanted).await?.ok_or_else(refused)?;
     let Restriction { policy, policy_arns, .. } = wanted.restriction;
     wanted.restriction = Restriction { policy, policy_arns, ..tags(verified)? };
     check_trust(call, caller, &wanted, role, provider, verified)?;
@@ -76,10 +77,11 @@ async fn granted(
         .element("AssumedRoleUser", granted.user)
         .text("Provider", &provider.arn(&account))
         .text("Audience", &verified.audience);
-    Ok(match granted.packed {
+    let xml = match granted.packed {
         Some(percent) => xml.text("PackedPolicySize", &percent.to_string()),
         None => xml,
-    })
+    };
+    Ok(Answer { xml, access_key_id: granted.access_key_id })
 }
 
 impl From<TokenError> for Fault {
@@ -100,7 +102,12 @@ impl From<TokenError> for Fault {
 
 /// The account's provider with exactly that issuer.
 async fn provider(rd: &mut crate::store::Reader, account: &str, issuer: &str) -> Result<OidcProvider, Fault> {
-    let found = oidc_provider_get(rd, account, issuer).await?.filter(|provider| provider.url == issuer);
+    // No database holds a text with that character.
+    let found = match issuer.contains('\0') {
+        true => None,
+        false => oidc_provider_get(rd, account, issuer).await?,
+    };
+    let found = found.filter(|provider| provider.url == issuer);
     found.ok_or_else(|| {
         let issuer: String = issuer.chars().take(255).collect();
         let message = format!("No OpenIDConnect provider found in your account for {issuer}");

@@ -78,7 +78,7 @@ async fn check_policies(cx: &Context, request: &Request) -> Result<Shows> {
     }
     let principal = &cx.caller.identity.principal;
     refused(decision, &iam::Request { principal, action: action.name, resource: &asked.arn, context: &context })?;
-    check_dependents(cx, action, &asked, &subject, &context).await?;
+    check_dependents(cx, action, &asked, &subject).await?;
     Ok(Shows::Everything)
 }
 
@@ -91,17 +91,14 @@ fn entries_of(action: &Action) -> Option<&[&'static str]> {
 }
 
 /// Refuses what needs another permission besides.
-async fn check_dependents(
-    cx: &Context,
-    action: &Action,
-    asked: &Asked,
-    subject: &Subject<'_>,
-    context: &iam::Context<'_>,
-) -> Result<()> {
+async fn check_dependents(cx: &Context, action: &Action, asked: &Asked, subject: &Subject<'_>) -> Result<()> {
     for dependent in action.dependent {
         match dependent.when {
             When::Tags if !subject.tags.is_empty() => {
-                allowed(cx, dependent.action, &asked.created(cx.scope()), context)?;
+                // Not what was looked up for the action itself: policies may look at other keys for this one.
+                let action = actions::find(dependent.action).unwrap_or(action);
+                let context = context_of(cx, action, asked, subject).await?;
+                allowed(cx, dependent.action, &asked.created(cx.scope()), &context)?;
             }
             When::Role => {
                 for role in &subject.roles {

@@ -163,6 +163,8 @@ on_both! {
         );
         for (key, user, role) in [
             (&nobody, "bob", "ci"), (&elsewhere, "eve", "ci"), (&ada, "ada", "closed"), (&ada, "ada", "nowhere"),
+            // Written otherwise, it would pass a policy that denies the role.
+            (&ada, "ada", "CI"),
         ] {
             let fault = assume(&app, key, &arn(ACCOUNT, role), &[]).await.unwrap_err();
             assert_eq!((fault.status, fault.code.as_str()), (403, "AccessDenied"));
@@ -191,6 +193,14 @@ on_both! {
             assert_eq!(assume(&app, &ada, &guest, more).await.unwrap_err().code, "AccessDenied");
         }
         let key = credentials(&assume(&app, &ada, &guest, &[("ExternalId", "contract-9")]).await.unwrap());
+        for account in [&app, &other] {
+            let done = json!({ "operation": "AssumeRole", "outcome": "SUCCEEDED" });
+            let records = account.ok("ListAuditRecords", done).await["auditRecords"].as_array().unwrap().clone();
+            let [record] = records.as_slice() else { panic!("one in each account: {records:?}") };
+            assert_eq!(record["principalArn"], json!(format!("arn:aws:iam::{ACCOUNT}:user/ada")));
+            let told: Value = serde_json::from_str(record["requestParameters"].as_str().unwrap()).unwrap();
+            assert_eq!(told, json!({ "roleArn": guest, "roleSessionName": "build-7", "issuedAccessKeyId": key.id }));
+        }
         assert_eq!(app.who(&key).await.unwrap(), format!("arn:aws:sts::{OTHER}:assumed-role/guest/build-7"));
     }
 
@@ -245,6 +255,7 @@ on_both! {
             ("Policy", r#"{"Version":"2012-10-17","Statement":{"Effect":"Maybe"}}"#, "MalformedPolicyDocument", "Maybe"),
             ("PolicyArns.member.1.arn", "arn:aws:iam::aws:policy/None", "ValidationError", "does not exist"),
             ("PolicyArns.member.1.arn", "short", "ValidationError", "'policyArns.1.member.arn'"),
+            ("ExternalId", "a\0b", "MalformedInput", "U+0000"),
             ("SerialNumber", "123", "ValidationError", "SerialNumber is not supported"),
         ] {
             let fault = assume(&app, &ada, &ci, &[(name, value)]).await.unwrap_err();
@@ -279,6 +290,41 @@ on_both! {
         role(&app, "bare", &trusts(ACCOUNT, &["sts:AssumeRole"])).await;
         let bare = assume(&app, &ada, &arn(ACCOUNT, "bare"), &[("PolicyArns.member.1.arn", full)]).await.unwrap();
         assert_eq!(code_of(&app, &credentials(&bare)).await, "AccessDeniedException");
+    }
+
+    a_session_whose_own_policy_is_gone_may_do_nothing, async |db| {
+        let app = TestApp::on(db).await;
+        let ada = site(&app).await;
+        give(&app, "ci", Ok("ProtiumReadOnlyAccess")).await;
+        for (name, effect) in [("base", "Allow"), ("never", "Deny")] {
+            let action = if effect == "Allow" { "proton:*" } else { "proton:Delete*" };
+            let statement = json!({ "Effect": effect, "Action": action, "Resource": "*" });
+            let document = json!({ "Version": "2012-10-17", "Statement": statement }).to_string();
+            app.ok("CreatePolicy", json!({ "policyName": name, "policyDocument": document })).await;
+        }
+        let own = |name: &str| format!("arn:aws:iam::{ACCOUNT}:policy/{name}");
+        let (base, never) = (own("base"), own("never"));
+        let both = [("PolicyArns.member.1.arn", base.as_str()), ("PolicyArns.member.2.arn", &never)];
+        let key = credentials(&assume(&app, &ada, &arn(ACCOUNT, "ci"), &both).await.unwrap());
+        assert_eq!(code_of(&app, &key).await, "ResourceNotFoundException");
+        app.ok("DeletePolicy", json!({ "policy": "never" })).await;
+        assert_eq!(code_of(&app, &key).await, "AccessDeniedException", "what it denied is not known any more");
+    }
+
+    sessions_that_began_before_a_time_are_revoked_as_in_iam, async |db| {
+        let app = TestApp::on(db).await;
+        let key = session(&app).await;
+        give(&app, "ci", Ok("ProtiumReadOnlyAccess")).await;
+        assert_eq!(code_of(&app, &key).await, "ResourceNotFoundException");
+        let at = jiff::Timestamp::from_second(app.app.clock.now_ms() / 1000 + 1).unwrap().to_string();
+        let older = json!({ "DateLessThan": { "aws:TokenIssueTime": at } });
+        let revoked = json!({ "Effect": "Deny", "Action": "*", "Resource": "*", "Condition": older });
+        give(&app, "ci", Err(json!({ "Version": "2012-10-17", "Statement": revoked }))).await;
+        assert_eq!(code_of(&app, &key).await, "AccessDeniedException");
+        app.pass(2_000);
+        let ada = app.user(ACCOUNT, "ada", &allow(&json!({ "Action": "sts:AssumeRole", "Resource": "*" })));
+        let next = credentials(&assume(&app, &ada, &arn(ACCOUNT, "ci"), &[]).await.unwrap());
+        assert_eq!(code_of(&app, &next).await, "ResourceNotFoundException");
     }
 
     a_session_assumes_another_role_for_an_hour_and_hands_its_tags_on, async |db| {

@@ -144,6 +144,8 @@ on_both! {
              "InvalidIdentityToken", "No OpenIDConnect provider found in your account for http://127.0.0.1:"),
             ("of almost the issuer", with(json!({ "iss": format!("{}/", site.issuer.url) })),
              "InvalidIdentityToken", "No OpenIDConnect provider found"),
+            ("of an issuer that no database holds", with(json!({ "iss": format!("{}\0", site.issuer.url) })),
+             "InvalidIdentityToken", "No OpenIDConnect provider found"),
             ("of a foreign key", stranger.token(&site.claims()), "InvalidIdentityToken", "signature"),
             ("of a foreign key with the same id", own.sign(&site.claims()), "InvalidIdentityToken", "signature"),
             ("for others", with(json!({ "aud": "someone" })), "InvalidIdentityToken", "Incorrect token audience"),
@@ -180,6 +182,9 @@ on_both! {
             assert!(fault.message.contains(why), "{what}: {}", fault.message);
             assert!(token.len() < 32 || !fault.message.contains(&token), "{what}: {}", fault.message);
         }
+        // Who is not vouched for does not learn which roles there are.
+        let fault = site.exchange("nowhere", &with(json!({ "aud": "someone" }))).await.unwrap_err();
+        assert_eq!(fault.code, "InvalidIdentityToken");
         assert_eq!(site.used().await, 0, "none of them counts as used");
         assert!(stranger.asked().is_empty(), "who is not registered is asked for nothing");
         assert_eq!(site.code(&good).await, "OK");

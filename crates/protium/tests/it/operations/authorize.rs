@@ -114,6 +114,16 @@ on_both! {
         let version = format!("{}:environment-template/env:1.0", app.arn_prefix());
         let input = json!({ "resourceArn": version, "tags": [{ "key": "a", "value": "b" }] });
         assert_eq!(answered(&blue, "TagResource", input).await, "OK");
+        // Also where a create gives tags to what there is.
+        let protected = app.as_user("made", json!([
+            allow("proton:*", "*"),
+            { "Effect": "Deny", "Action": "proton:TagResource", "Resource": "*",
+              "Condition": { "StringEquals": { "aws:ResourceTag/team": "blue" } } },
+        ]));
+        let source = json!({ "s3": { "bucket": "bundles", "key": "env.tgz" } });
+        let input = json!({ "templateName": "env", "source": source, "tags": [{ "key": "a", "value": "b" }] });
+        let refused = message(protected.call("CreateEnvironmentTemplateVersion", input).await);
+        assert!(refused.contains("not authorized to perform: proton:TagResource"), "{refused}");
         // What has the same name elsewhere is another one.
         let elsewhere = blue.in_region("eu-west-1");
         assert_eq!(answered(&elsewhere, "GetEnvironment", json!({ "name": "prod" })).await, DENIED);

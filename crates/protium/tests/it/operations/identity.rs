@@ -232,6 +232,47 @@ on_both! {
         assert_eq!(lists(&app.with_key(&next)).await, "AccessDeniedException");
     }
 
+    policies_name_identities_by_the_name_that_they_have_and_by_their_tags, async |db| {
+        let app = TestApp::on(db).await;
+        let own = json!({ "Effect": "Allow", "Action": "protium:*AccessKey*", "Resource": "arn:aws:iam::*:user/${aws:username}" });
+        let blue = json!({ "StringEquals": { "aws:ResourceTag/team": "blue" } });
+        let theirs = json!({ "Effect": "Allow", "Action": "protium:GetUser", "Resource": "*", "Condition": blue });
+        let deny = json!({ "Effect": "Deny", "Action": "protium:DeleteUser", "Resource": format!("arn:aws:iam::{ACCOUNT}:user/Boss") });
+        let rest = json!({ "Effect": "Allow", "Action": ["protium:DeleteUser", "protium:GetPolicy"], "Resource": [
+            "arn:aws:iam::*:user/*", "arn:aws:iam::*:policy/mine", "arn:aws:iam::aws:policy/ProtiumReadOnlyAccess",
+        ] });
+        let document = json!({ "Version": "2012-10-17", "Statement": [own, theirs, deny, rest] }).to_string();
+        let ada = user(&app, "ada").await;
+        app.ok("PutInlinePolicy", json!({ "userName": "ada", "policyName": "p", "policyDocument": document })).await;
+        for name in ["Boss", "blue"] {
+            app.ok("CreateUser", json!({ "userName": name, "tags": [{ "key": "team", "value": name }] })).await;
+        }
+        for name in ["mine", "other"] {
+            app.ok("CreatePolicy", json!({ "policyName": name, "policyDocument": allow("proton:List*") })).await;
+        }
+        let key = ada.ok("CreateAccessKey", json!({})).await["accessKey"]["accessKeyId"].clone();
+        for (operation, input, expected) in [
+            ("ListAccessKeys", json!({ "userName": "ADA" }), "OK"),
+            ("DeleteAccessKey", json!({ "accessKeyId": key }), "OK"),
+            ("ListAccessKeys", json!({ "userName": "blue" }), "AccessDeniedException"),
+            ("GetUser", json!({ "userName": "Blue" }), "OK"),
+            ("GetUser", json!({ "userName": "Boss" }), "AccessDeniedException"),
+            // However it is written, it is the one that is denied.
+            ("DeleteUser", json!({ "userName": "boss" }), "AccessDeniedException"),
+            ("DeleteUser", json!({ "userName": "blue" }), "OK"),
+            ("GetPolicy", json!({ "policy": "MINE" }), "OK"),
+            ("GetPolicy", json!({ "policy": format!("arn:aws:iam::{ACCOUNT}:policy/mine") }), "OK"),
+            ("GetPolicy", json!({ "policy": "ProtiumReadOnlyAccess" }), "OK"),
+            ("GetPolicy", json!({ "policy": "other" }), "AccessDeniedException"),
+            ("GetPolicy", json!({ "policy": "arn:aws:iam::222222222222:policy/mine" }), "ResourceNotFoundException"),
+        ] {
+            let answer = ada.call(operation, input.clone()).await.map_or_else(|refused: Refused| refused.code, |_| "OK".to_owned());
+            assert_eq!(answer, expected, "{operation} {input}");
+        }
+        let records = app.ok("ListAuditRecords", json!({ "operation": "DeleteUser", "outcome": "SUCCEEDED" })).await;
+        assert_eq!(records["auditRecords"][0]["resourceArn"], json!(format!("arn:aws:iam::{ACCOUNT}:user/blue")));
+    }
+
     when_a_key_was_used_last_is_saved_without_a_request_waiting_for_it, async |db| {
         let app = TestApp::on(db).await;
         let ada = user(&app, "ada").await;
