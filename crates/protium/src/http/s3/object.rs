@@ -1,5 +1,6 @@
 //! Objects: put, get, head, delete.
 
+use std::collections::HashSet;
 use std::io;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -7,7 +8,7 @@ use http::{HeaderMap, HeaderValue, header};
 use s3s::dto::{
     ChecksumMode, ChecksumType, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput,
     DeletedObject, ETag, ETagCondition, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
-    PutObjectInput, PutObjectOutput, StreamingBlob, Timestamp,
+    ObjectIdentifier, PutObjectInput, PutObjectOutput, StreamingBlob, Timestamp,
 };
 use s3s::{S3Error, S3ErrorCode, TrailingHeaders};
 use tokio::fs::File;
@@ -312,16 +313,45 @@ pub(super) async fn delete(
     Ok(DeleteObjectOutput::default())
 }
 
+/// Which of the keys that are to be deleted policies deny, and which they allow.
+pub(super) fn decided<'a>(
+    caller: &Caller,
+    bucket: &str,
+    objects: &'a [ObjectIdentifier],
+) -> (Vec<(&'a str, S3Error)>, Vec<&'a str>) {
+    let (mut denied, mut allowed) = (Vec::new(), Vec::new());
+    for key in objects.iter().map(|object| object.key.as_str()) {
+        match caller.check("s3:DeleteObject", &format!("{bucket}/{key}"), &[]) {
+            Ok(()) => allowed.push(key),
+            Err(error) => denied.push((key, error)),
+        }
+    }
+    (denied, allowed)
+}
+
+/// What is answered of a key that is not deleted.
+pub(super) fn not_deleted(key: &str, error: &S3Error) -> s3s::dto::Error {
+    s3s::dto::Error {
+        code: Some(error.code().as_str().to_owned()),
+        key: Some(key.to_owned()),
+        message: error.message().map(str::to_owned),
+        version_id: None,
+    }
+}
+
+/// Deletes the objects but those that are `denied`.
 pub(super) async fn delete_many(
     shelves: &Shelves,
     caller: &Caller,
     input: DeleteObjectsInput,
+    denied: Vec<s3s::dto::Error>,
 ) -> Result<DeleteObjectsOutput, Failure> {
     let objects = input.delete.objects;
     if objects.is_empty() || objects.len() > DELETE_LIMIT {
         let message = format!("A deletion names 1 to {DELETE_LIMIT} keys, not {}", objects.len());
         return Err(refusal(S3ErrorCode::MalformedXML, message).into());
     }
+    let left_out: HashSet<&str> = denied.iter().filter_map(|denied| denied.key.as_deref()).collect();
     let account = caller.account();
     let store = &shelves.store;
     type Outcome = (Vec<String>, Vec<DeletedObject>, Vec<s3s::dto::Error>);
@@ -329,14 +359,14 @@ pub(super) async fn delete_many(
         if bucket_get(tx, account, &input.bucket).await?.is_none() {
             return Err(no_such_bucket(&input.bucket).into());
         }
-        let (mut freed, mut deleted, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut freed, mut deleted, mut errors) = (Vec::new(), Vec::new(), denied.clone());
         for object in &objects {
             let expectation =
                 Expectation { matches: object.e_tag.clone().map(ETagCondition::ETag), none_matches: None };
-            let resource = format!("{}/{}", input.bucket, object.key);
-            let refused = if let Err(error) = caller.check("s3:DeleteObject", &resource, &[]) {
-                Some(error)
-            } else if let Err(error) = check_key(&object.key) {
+            if left_out.contains(object.key.as_str()) {
+                continue;
+            }
+            let refused = if let Err(error) = check_key(&object.key) {
                 Some(error)
             } else if expectation.is_any() {
                 None
@@ -345,12 +375,7 @@ pub(super) async fn delete_many(
                 expectation.check(&object.key, there.as_ref()).err()
             };
             if let Some(error) = refused {
-                errors.push(s3s::dto::Error {
-                    code: Some(error.code().as_str().to_owned()),
-                    key: Some(object.key.clone()),
-                    message: error.message().map(str::to_owned),
-                    version_id: None,
-                });
+                errors.push(not_deleted(&object.key, &error));
                 continue;
             }
             freed.extend(object_delete(tx, account, &input.bucket, &object.key).await?);

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::blob::Blobs;
 use super::failure::{Failure, no_such_bucket};
-use super::recorded::Recorded;
+use super::recorded::{self, Recorded};
 use super::{Caller, bucket, copy, listing, object, part, upload, uploads};
 use crate::audit::Audit;
 use crate::auth::Keys;
@@ -117,10 +117,25 @@ impl S3 for Shelves {
     }
 
     async fn delete_objects(&self, req: S3Request<DeleteObjectsInput>) -> S3Result<S3Response<DeleteObjectsOutput>> {
-        let keys: Vec<&str> = req.input.delete.objects.iter().map(|object| object.key.as_str()).collect();
-        let recorded = Recorded::new(self, &req, "DeleteObjects", &req.input.bucket, None, json!({ "keys": keys }))?;
+        let (caller, bucket) = (caller(&req)?, &req.input.bucket);
+        let (denied, allowed) = object::decided(&caller, bucket, &req.input.delete.objects);
+        let mut told = json!({ "keys": allowed });
+        if !denied.is_empty() {
+            told["deniedKeys"] = denied.iter().map(|(key, _)| *key).collect();
+        }
+        let none = denied.first().filter(|_| allowed.is_empty()).map(|(key, error)| {
+            let record = recorded::of(&caller, "DeleteObjects", &format!("{bucket}/{key}"));
+            recorded::refused(record, error)
+        });
+        let denied = denied.into_iter().map(|(key, error)| object::not_deleted(key, &error)).collect();
+        if let Some(record) = none {
+            // Who may delete none of them does not learn whether there is such a bucket.
+            self.audit.refused(record).await;
+            return Ok(S3Response::new(DeleteObjectsOutput { errors: Some(denied), ..DeleteObjectsOutput::default() }));
+        }
+        let recorded = Recorded::new(self, &req, "DeleteObjects", bucket, None, told)?;
         let shelves = recorded.shelves();
-        recorded.end(object::delete_many(&shelves, &caller(&req)?, req.input).await).await
+        recorded.end(object::delete_many(&shelves, &caller, req.input, denied).await).await
     }
 
     async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {

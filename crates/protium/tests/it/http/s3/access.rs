@@ -115,6 +115,27 @@ async fn of_many_objects_those_are_deleted_that_may_be() {
     assert!(answer.contains("<Code>AccessDenied</Code><Key>b/1</Key>"), "{answer}");
     let (_, listed) = send(&app, "GET", "/bundles", &[], "").await;
     assert!(listed.contains("<Key>b/1</Key>") && !listed.contains("<Key>a/1</Key>"), "{listed}");
+    // Who may delete nothing does not learn which buckets there are.
+    let nobody = app.as_user("bob", json!(allow("s3:GetObject", "*")));
+    for bucket in ["bundles", "nowhere"] {
+        let (status, answer) = send(&nobody, "POST", &format!("/{bucket}?delete"), &digest, body).await;
+        assert!(status == 200 && answer.matches("<Code>AccessDenied</Code>").count() == 2, "{status} {answer}");
+    }
+    let records = app.ok("ListAuditRecords", json!({ "operation": "DeleteObjects" })).await;
+    let mut records: Vec<_> = records["auditRecords"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            let told: Value = one["requestParameters"].as_str().map_or(Value::Null, |text| text.parse().unwrap());
+            (one["outcome"].clone(), one["resourceArn"].clone(), told)
+        })
+        .collect();
+    records.sort_by_key(|(_, arn, told)| (arn.to_string(), told.is_null()));
+    let told = json!({ "bucket": "bundles", "keys": ["a/1"], "deniedKeys": ["b/1"] });
+    let denied = |bucket: &str| (json!("DENIED"), json!(format!("arn:aws:s3:::{bucket}/a/1")), Value::Null);
+    let expected = [denied("nowhere"), denied("bundles"), (json!("SUCCEEDED"), json!("arn:aws:s3:::bundles"), told)];
+    assert_eq!(records, expected);
 }
 
 #[tokio::test]
