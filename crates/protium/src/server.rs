@@ -106,8 +106,7 @@ impl Server {
         let metrics = Metrics::new()?;
         let front = Front { app: Arc::clone(&app), s3: Arc::new(s3), metrics: metrics.clone() };
         let (stop, stopped) = oneshot::channel();
-        let limits = &app.config.connections;
-        let listener = Listener::new(listener, router(front), certificates.clone(), limits, metrics.clone());
+        let listener = Listener::new(listener, router(front), certificates.clone(), &app.config, metrics.clone());
         let listener = tokio::spawn(listener.run(stopped));
         // Last: nothing that fails may leave it running.
         let name = worker_name(address);

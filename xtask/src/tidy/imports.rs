@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["audit", "auth", "bundle_source", "oidc"],
     &["config"],
     &["store"],
-    &["clock", "sha256", "throttle"],
+    &["clock", "crowd", "sha256", "throttle"],
 ];
 
 const SOURCES: &str = "crates/protium/src/";

@@ -14,6 +14,8 @@ pub struct Connections {
     pub most_per_address: usize,
     /// The most requests that are worked on at once, of all connections.
     pub most_requests: usize,
+    /// The most of them of one client, or of one network of an IPv6 host. By default a quarter of all.
+    pub most_requests_per_address: Option<usize>,
     /// The most requests at once on one connection, in HTTP/2.
     pub most_streams: u32,
     /// The largest head of a request, in bytes.
@@ -35,6 +37,7 @@ impl Default for Connections {
             most: None,
             most_per_address: 512,
             most_requests: 1024,
+            most_requests_per_address: None,
             most_streams: 100,
             header_bytes: 64 * 1024,
             headers: 100,
@@ -50,6 +53,11 @@ impl Default for Connections {
 const LONGEST: u64 = 24 * 60 * 60;
 
 impl Connections {
+    /// The most requests at once of one client.
+    pub fn requests_per_address(&self) -> usize {
+        self.most_requests_per_address.unwrap_or((self.most_requests / 4).max(1))
+    }
+
     pub fn header_time(&self) -> Duration {
         Duration::from_secs(self.header_seconds)
     }
@@ -68,6 +76,7 @@ impl Connections {
             ("most", self.most.map_or(1, size), 1, 1_000_000),
             ("most-per-address", size(self.most_per_address), 1, 1_000_000),
             ("most-requests", size(self.most_requests), 1, 1_000_000),
+            ("most-requests-per-address", self.most_requests_per_address.map_or(1, size), 1, 1_000_000),
             ("most-streams", self.most_streams.into(), 1, 10_000),
             ("header-bytes", self.header_bytes.into(), 8192, 1024 * 1024),
             ("headers", size(self.headers), 20, 10_000),

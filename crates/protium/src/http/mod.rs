@@ -15,6 +15,7 @@ mod sts;
 use crate::app::App;
 use crate::auth::sigv4::ClaimedCredential;
 use crate::config::Role;
+use crate::crowd::{Crowd, Full, Place};
 use crate::operations::run_token;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -22,7 +23,6 @@ use axum::response::Response;
 use axum::{Router, routing};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
 pub use keys::save_uses;
 pub use metrics::Metrics;
@@ -56,11 +56,13 @@ impl TooSlow {
 
 /// The service of the listener.
 pub fn router(front: Front) -> Router {
-    let places = Arc::new(Semaphore::new(front.app.config.connections.most_requests));
+    let config = &front.app.config;
+    let limits = &config.connections;
+    let places = Crowd::new(limits.most_requests, limits.requests_per_address(), &config.trusted_proxies);
     Router::new().fallback(routing::any(route)).with_state((front, places))
 }
 
-async fn route(State((front, places)): State<(Front, Arc<Semaphore>)>, request: Request) -> Response {
+async fn route(State((front, places)): State<(Front, Arc<Crowd>)>, request: Request) -> Response {
     let works_only = front.app.config.role == Role::Worker;
     let claimed = ClaimedCredential::find(request.headers(), request.uri().query());
     if let Some(claimed) = &claimed {
@@ -71,13 +73,8 @@ async fn route(State((front, places)): State<(Front, Arc<Semaphore>)>, request: 
     }
     let signed_for = claimed.as_ref().and_then(ClaimedCredential::service);
     let destination = destination(&request, signed_for, front.app.config.s3_domain.as_deref());
-    // Whoever looks whether it is well is answered in any case.
-    let is_limited = !matches!(destination, Destination::Health | Destination::Ready | Destination::Metrics);
-    let place = if is_limited { places.try_acquire().map(Some) } else { Ok(None) };
-    let Ok(_place) = place else {
-        front.metrics.turned_away("most-requests");
-        return health::busy();
-    };
+    let place = enter(&front, &places, &destination, &request);
+    let Ok(_place) = place else { return health::busy() };
     // The large futures of the rare ones are made apart, so that all requests needn't carry their size.
     match destination {
         Destination::Sts | Destination::S3 if works_only => health::only_a_worker(),
@@ -93,6 +90,27 @@ async fn route(State((front, places)): State<(Front, Arc<Semaphore>)>, request: 
             Box::pin(front.s3.answer(request, origin)).await
         }
     }
+}
+
+/// A place for a request. None is needed for who looks whether the server is well, and is answered in any case.
+fn enter(
+    front: &Front,
+    places: &Arc<Crowd>,
+    destination: &Destination,
+    request: &Request,
+) -> Result<Option<Place>, Full> {
+    if matches!(destination, Destination::Health | Destination::Ready | Destination::Metrics) {
+        return Ok(None);
+    }
+    let client = origin::client(&front.app.config, request.headers(), request.extensions());
+    let place = places.enter(client);
+    if let Err(full) = &place {
+        front.metrics.turned_away(match full {
+            Full::All => "most-requests",
+            Full::Address => "most-requests-per-address",
+        });
+    }
+    place.map(Some)
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

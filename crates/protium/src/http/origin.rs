@@ -15,17 +15,30 @@ const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 /// The origin of a request with these headers that comes in at `at` (milliseconds since 1970), under a new id.
 pub(super) fn origin(config: &Config, at: i64, headers: &HeaderMap, extensions: &Extensions) -> Origin {
-    let peer = extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(Peer(address))| address.ip().to_canonical());
-    let trusts = |address: &IpAddr| config.trusted_proxies.iter().any(|network| network.contains(address));
-    let is_proxy = peer.as_ref().is_some_and(trusts);
+    let is_proxy = peer(extensions).is_some_and(|peer| trusts(config, &peer));
     let proto = values(headers, FORWARDED_PROTO).next_back().filter(|_| is_proxy);
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     Origin {
-        source_ip: if is_proxy { client(peer, values(headers, FORWARDED_FOR).rev(), trusts) } else { peer },
+        source_ip: client(config, headers, extensions),
         is_secure: proto.map_or(config.tls.is_some(), |proto| proto.eq_ignore_ascii_case("https")),
         user_agent: agent.unwrap_or_default().to_owned(),
         ..Origin::new(at)
     }
+}
+
+/// The address of the client that a request is from, which may be a trusted proxy itself. `None` if nobody says.
+pub(super) fn client(config: &Config, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
+    let peer = peer(extensions)?;
+    let trusts = |address: &IpAddr| trusts(config, address);
+    if trusts(&peer) { farthest(peer, values(headers, FORWARDED_FOR).rev(), trusts) } else { Some(peer) }
+}
+
+fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(Peer(address))| address.ip().to_canonical())
+}
+
+fn trusts(config: &Config, address: &IpAddr) -> bool {
+    config.trusted_proxies.iter().any(|network| network.contains(address))
 }
 
 /// The values of a header that is a list, however many lines it has.
@@ -36,20 +49,16 @@ fn values<'h>(headers: &'h HeaderMap, name: &'static str) -> impl DoubleEndedIte
 
 /// The client in front of trusted proxies: each adds whom it was asked by at the end, so the last address that is none
 /// of theirs is the client's; what stands before that is its own claim. `None` if one of them does not say.
-fn client<'h>(
-    peer: Option<IpAddr>,
-    hops: impl Iterator<Item = &'h str>,
-    trusts: impl Fn(&IpAddr) -> bool,
-) -> Option<IpAddr> {
+fn farthest<'h>(peer: IpAddr, hops: impl Iterator<Item = &'h str>, trusts: impl Fn(&IpAddr) -> bool) -> Option<IpAddr> {
     let mut farthest = peer;
     for hop in hops {
         let address = address(hop)?;
-        farthest = Some(address);
+        farthest = address;
         if !trusts(&address) {
             break;
         }
     }
-    farthest
+    Some(farthest)
 }
 
 /// An address as proxies write it: some add the port.

@@ -6,16 +6,15 @@
 mod activity;
 mod body;
 mod connection;
-mod crowd;
 mod pace;
 mod stream;
 
-use crate::config::Connections;
+use crate::config::Config;
+use crate::crowd::{Crowd, Full};
 use crate::http::Metrics;
 use crate::tls::Certificates;
 use axum::Router;
 use connection::Connector;
-use crowd::{Crowd, Full};
 use rustix::process::{Resource, getrlimit};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -50,14 +49,15 @@ impl Listener {
         socket: TcpListener,
         router: Router,
         certificates: Option<Arc<Certificates>>,
-        limits: &Connections,
+        config: &Config,
         metrics: Metrics,
     ) -> Self {
+        let limits = &config.connections;
         Self {
             socket,
             certificates,
             handshake: limits.header_time(),
-            crowd: Crowd::new(possible(limits.most), limits.most_per_address),
+            crowd: Crowd::new(possible(limits.most), limits.most_per_address, &config.trusted_proxies),
             connector: Arc::new(Connector::new(router, limits.clone())),
             metrics,
             said: None,
@@ -105,7 +105,7 @@ impl Listener {
 
     /// Serves a connection if there is a place for it; else closes it.
     fn let_in(&mut self, stream: TcpStream, peer: SocketAddr, stopping: &watch::Receiver<()>) {
-        let place = match self.crowd.enter(peer.ip()) {
+        let place = match self.crowd.enter(Some(peer.ip())) {
             Ok(place) => place,
             Err(full) => return self.turn_away(peer, full),
         };
