@@ -52,7 +52,7 @@ impl Audit {
             clock,
             keeps: settings.retention.is_some(),
             lines: settings.log.as_ref().map(Lines::open).transpose()?,
-            refusals: Throttle::new(Allowance { per_second, at_once: 0 }),
+            refusals: Throttle::new(Allowance { per_second, at_once: 0, waiting: 0 }),
             places: Arc::new(Semaphore::new(AT_ONCE)),
             unrecorded: AtomicU64::new(0),
             unrecorded_of: Mutex::default(),

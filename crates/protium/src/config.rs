@@ -348,7 +348,7 @@ impl Config {
             None => Default::default(),
         };
         let flag = args;
-        let allowance = limits::allowance(&flag, &base)?;
+        let allowance = limits::allowance(&flag, &base, &file.connections)?;
         let data_dir = flag.data_dir.or(base.data_dir).unwrap_or_else(|| PathBuf::from("protium-data"));
         let database_url = match flag.database_url.or(base.database_url) {
             Some(url) => DatabaseUrl::parse(&url).map_err(ConfigError)?,

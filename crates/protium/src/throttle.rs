@@ -36,18 +36,20 @@ impl Kind {
     }
 }
 
-/// What one caller may. 0 of anything is no limit.
+/// What one caller may. 0 of `per_second` or `at_once` is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
     /// Requests per second by kind, in the order of [`Kind::ALL`]. In a burst, ten times as many at once.
     pub per_second: [u32; 3],
     /// Requests that are worked on at the same time; further ones wait.
     pub at_once: usize,
+    /// Requests that wait at the same time; further ones are refused.
+    pub waiting: usize,
 }
 
 impl Allowance {
     /// Whatever is asked.
-    pub const ALL: Self = Self { per_second: [0; 3], at_once: 0 };
+    pub const ALL: Self = Self { per_second: [0; 3], at_once: 0, waiting: 0 };
 }
 
 /// A bucket of requests, as the time at which it is full again, in microseconds.
@@ -72,10 +74,21 @@ impl Bucket {
 #[derive(Debug)]
 struct Caller {
     buckets: [Bucket; 3],
+    /// Places for those that are worked on and those that wait.
+    places: Arc<Semaphore>,
     turns: Arc<Semaphore>,
 }
 
 impl Caller {
+    fn new(allowance: &Allowance) -> Self {
+        let (places, turns) = match allowance.at_once {
+            0 => (Semaphore::MAX_PERMITS, Semaphore::MAX_PERMITS),
+            at_once => (at_once.saturating_add(allowance.waiting), at_once),
+        };
+        let queue = |length: usize| Arc::new(Semaphore::new(length.min(Semaphore::MAX_PERMITS)));
+        Self { buckets: Default::default(), places: queue(places), turns: queue(turns) }
+    }
+
     /// Whether nothing would be lost if it was forgotten.
     fn is_quiet(&self, now_us: i64) -> bool {
         Arc::strong_count(&self.turns) == 1 && self.buckets.iter().all(|bucket| bucket.0 <= now_us)
@@ -99,9 +112,9 @@ pub struct Throttle {
 
 /// The right to be worked on, until it is dropped.
 #[derive(Debug)]
-pub struct Turn(#[expect(dead_code, reason = "what counts is that it is there")] Option<OwnedSemaphorePermit>);
+pub struct Turn(#[expect(dead_code, reason = "what counts is that it is there")] Option<[OwnedSemaphorePermit; 2]>);
 
-/// The caller's bucket is empty.
+/// The caller's bucket is empty, or its queue full.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Throttled;
 
@@ -120,33 +133,30 @@ impl Throttle {
     /// a clock that nobody sets.
     ///
     /// # Errors
-    /// The caller asked for too much of that kind.
+    /// The caller asked for too much of that kind, or has as many requests waiting as it may.
     pub async fn admit(&self, caller: &str, kind: Kind, now: i64) -> Result<Turn, Throttled> {
         if self.allowance == Allowance::ALL {
             return Ok(Turn(None));
         }
-        let Some(turns) = self.count(caller, kind, now.saturating_mul(1000)) else {
+        let Some((place, turns)) = self.count(caller, kind, now.saturating_mul(1000)) else {
             self.refused[kind as usize].fetch_add(1, Ordering::Relaxed);
             return Err(Throttled);
         };
-        if self.allowance.at_once == 0 {
-            return Ok(Turn(None));
-        }
         // Nobody closes it.
-        Ok(Turn(turns.acquire_owned().await.ok()))
+        Ok(Turn(turns.acquire_owned().await.ok().map(|turn| [place, turn])))
     }
 
-    /// The queue of the caller, unless it asked for too much.
-    fn count(&self, name: &str, kind: Kind, now_us: i64) -> Option<Arc<Semaphore>> {
+    /// A place in the queue of the caller, and the turns that it is for, unless it asked for too much.
+    fn count(&self, name: &str, kind: Kind, now_us: i64) -> Option<(OwnedSemaphorePermit, Arc<Semaphore>)> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         if !callers.by_name.contains_key(name) {
             callers.make_room(now_us);
-            let turns = Arc::new(Semaphore::new(self.allowance.at_once));
-            callers.by_name.insert(name.to_owned(), Caller { buckets: Default::default(), turns });
+            callers.by_name.insert(name.to_owned(), Caller::new(&self.allowance));
         }
         let caller = callers.by_name.get_mut(name)?;
+        let place = Arc::clone(&caller.places).try_acquire_owned().ok()?;
         let granted = caller.buckets[kind as usize].take(self.allowance.per_second[kind as usize], now_us);
-        granted.then(|| Arc::clone(&caller.turns))
+        granted.then(|| (place, Arc::clone(&caller.turns)))
     }
 
     /// How many requests of a kind were refused since the start.
@@ -171,7 +181,7 @@ mod tests {
     use super::*;
     use futures::FutureExt as _;
 
-    const ALLOWANCE: Allowance = Allowance { per_second: [100, 2, 1], at_once: 2 };
+    const ALLOWANCE: Allowance = Allowance { per_second: [100, 2, 1], at_once: 2, waiting: 1 };
 
     /// Whether a request is let in, waits (`None`), or is refused.
     fn ask(throttle: &Throttle, caller: &str, kind: Kind, now: i64) -> Option<Result<Turn, Throttled>> {
@@ -200,7 +210,7 @@ mod tests {
     fn whoever_has_no_limit_is_never_refused() {
         let throttle = Throttle::new(Allowance::ALL);
         assert_eq!(granted(&throttle, "a", Kind::Write, 0), 2000);
-        let throttle = Throttle::new(Allowance { per_second: [0, 1, 0], at_once: 0 });
+        let throttle = Throttle::new(Allowance { per_second: [0, 1, 0], at_once: 0, waiting: 0 });
         assert_eq!(granted(&throttle, "a", Kind::Write, 0), 2000);
         assert_eq!(granted(&throttle, "a", Kind::List, 0), 10);
     }
@@ -216,6 +226,29 @@ mod tests {
         assert!(matches!(ask(&throttle, "b", Kind::Read, 0), Some(Ok(_))));
         drop(first);
         assert!(matches!(third.now_or_never(), Some(Ok(_))));
+    }
+
+    #[test]
+    fn so_many_requests_of_a_caller_wait_and_what_is_more_is_refused() {
+        let throttle = Throttle::new(ALLOWANCE);
+        let worked_on = [(); 2].map(|()| ask(&throttle, "a", Kind::Read, 0));
+        let mut waits = Box::pin(throttle.admit("a", Kind::Write, 0));
+        assert!(waits.as_mut().now_or_never().is_none());
+        for _ in 0..100 {
+            assert!(
+                matches!(ask(&throttle, "a", Kind::Write, 0), Some(Err(Throttled))),
+                "it leaves its bucket as it is"
+            );
+        }
+        assert_eq!(throttle.refused(Kind::Write), 100);
+        assert!(matches!(ask(&throttle, "b", Kind::Read, 0), Some(Ok(_))));
+        // Who goes away while it waits leaves its place to another.
+        drop(waits);
+        let mut waits = Box::pin(throttle.admit("a", Kind::Write, 0));
+        assert!(waits.as_mut().now_or_never().is_none());
+        drop(worked_on);
+        assert!(matches!(waits.now_or_never(), Some(Ok(_))));
+        assert_eq!(granted(&throttle, "a", Kind::Write, 0), 8, "two of ten have waited");
     }
 
     #[test]

@@ -6,16 +6,19 @@ use protium::throttle::Allowance;
 use serde_json::json;
 use std::sync::{Arc, Mutex, mpsc};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tower::ServiceExt as _;
 
 use super::wire::{Wire, call};
+use crate::support::database::SOON;
 
 const OTHER: &str = "222222222222";
 /// More than any bucket here holds.
 const MANY: usize = 1000;
 
 async fn narrow() -> Wire {
-    Wire::with(|config| config.allowance = Allowance { per_second: [3, 2, 1], at_once: 2 }).await
+    Wire::with(|config| config.allowance = Allowance { per_second: [3, 2, 1], at_once: 2, waiting: 2 }).await
 }
 
 /// How many calls are answered before one is refused, as SDKs expect it.
@@ -82,10 +85,11 @@ async fn the_bundle_store_and_sts_refuse_in_their_own_words() {
     refused("sts", "/", b"Action=GetCallerIdentity&Version=2011-06-15", "Throttling").await;
 }
 
-/// One caller has all its turns, and waits for a database that does not answer; another one is answered meanwhile.
+/// One caller has all its turns, and waits for a database that does not answer; another one is answered meanwhile. Some of
+/// its requests wait for a turn, and what is more is refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_caller_that_floods_waits_for_its_own_requests() {
-    let wire = Wire::with(|config| config.allowance = Allowance { per_second: [0; 3], at_once: 2 }).await;
+    let wire = Wire::with(|config| config.allowance = Allowance { per_second: [0; 3], at_once: 2, waiting: 8 }).await;
     let other = wire.app.in_account(OTHER);
     let (closed, gate) = mpsc::channel::<()>();
     let gate = Mutex::new(gate);
@@ -98,18 +102,23 @@ async fn a_caller_that_floods_waits_for_its_own_requests() {
         }
         Ok(())
     })));
-    let flood: Vec<_> = (0..10)
+    let mut flood: JoinSet<_> = (0..15)
         .map(|_| {
             let (router, request) = (wire.app.router(), wire.signer("proton").sign(call("GetAccountSettings", b"{}")));
             let request = request.map(axum::body::Body::from);
-            tokio::spawn(async move { router.oneshot(request).await.unwrap().status() })
+            async move { router.oneshot(request).await.unwrap().into_parts().0 }
         })
         .collect();
     counted.wait_for(|count| *count == 2).await.unwrap();
     other.ok("ListServices", json!({})).await;
     assert_eq!(*counted.borrow(), 2, "the others wait for their turns");
+    for _ in 0..5 {
+        let refused = timeout(SOON, flood.join_next()).await.expect("not all may wait").unwrap().unwrap();
+        assert_eq!(refused.status, 400);
+        assert_eq!(refused.headers["x-amzn-errortype"], "ThrottlingException");
+    }
     drop(closed);
-    for call in flood {
-        assert!(call.await.unwrap().is_success());
+    for answered in flood.join_all().await {
+        assert!(answered.status.is_success(), "{answered:?}");
     }
 }
