@@ -1,8 +1,12 @@
-//! What goes on on one connection: whether it has a request under way, and since when it has none.
+//! What goes on on one connection: whether it has a request under way, and since when it has none; and whether its
+//! client reads the answers.
 
 use crate::config::Connections;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU64, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -10,6 +14,11 @@ use tokio::time::Instant;
 pub(super) struct Activity {
     opened: Instant,
     under_way: AtomicUsize,
+    /// How many answers of them stand still until the client reads what they gave. In HTTP/2 only: it may keep them from
+    /// being written at all.
+    standing: AtomicUsize,
+    /// When an answer gave something last, in milliseconds after the opening.
+    gave: AtomicU64,
     /// Whether there was a request, and whether it came in HTTP/2.
     began: AtomicBool,
     is_http2: AtomicBool,
@@ -28,16 +37,24 @@ pub(super) enum Verdict {
     HeadTooSlow,
     /// Nothing is asked on it any more.
     Idle,
+    /// All answers stand still, because they are not read.
+    Unread,
 }
 
 /// A request that is being answered.
-pub(super) struct UnderWay(Arc<Activity>);
+pub(super) struct UnderWay {
+    activity: Arc<Activity>,
+    is_http2: bool,
+    is_standing: bool,
+}
 
 impl Activity {
     pub(super) fn new(opened: Instant) -> Self {
         Self {
             opened,
             under_way: AtomicUsize::new(0),
+            standing: AtomicUsize::new(0),
+            gave: AtomicU64::new(0),
             began: AtomicBool::new(false),
             is_http2: AtomicBool::new(false),
             ended: AtomicU64::new(0),
@@ -66,14 +83,30 @@ impl Activity {
         self.under_way.fetch_sub(1, Relaxed);
     }
 
+    /// An answer gave something, and now stands still until that is read; it may have stood before.
+    fn stand(&self, was_standing: bool, now: Instant) {
+        self.gave.store(self.after(now), Relaxed);
+        if !was_standing {
+            // Whoever sees that it stands sees since when.
+            self.standing.fetch_add(1, Release);
+        }
+    }
+
+    /// An answer stands still no longer: what it gave is read, and it has nothing more yet.
+    fn go_on(&self) {
+        self.standing.fetch_sub(1, Release);
+    }
+
     pub(super) fn verdict(&self, limits: &Connections, now: Instant) -> Verdict {
         let at = |ms: u64, limit: Duration| self.opened + Duration::from_millis(ms) + limit;
         // Sooner than this nothing can become too slow that is not so already.
         let look_again = now + limits.header_time();
-        if self.under_way.load(Relaxed) > 0 {
+        let under_way = self.under_way.load(Relaxed);
+        if under_way > self.standing.load(Acquire) {
             return Verdict::Until(look_again);
         }
         let (deadline, verdict) = match self.head.load(Relaxed).checked_sub(1) {
+            _ if under_way > 0 => (at(self.gave.load(Relaxed), limits.patience()), Verdict::Unread),
             Some(head) => (at(head, limits.header_time()), Verdict::HeadTooSlow),
             None if self.began.load(Relaxed) => (at(self.ended.load(Relaxed), limits.idle_time()), Verdict::Idle),
             None => (at(0, limits.header_time()), Verdict::Idle),
@@ -91,13 +124,33 @@ impl Activity {
 impl UnderWay {
     pub(super) fn new(activity: &Arc<Activity>, is_http2: bool) -> Self {
         activity.begin(is_http2);
-        Self(Arc::clone(activity))
+        Self { activity: Arc::clone(activity), is_http2, is_standing: false }
+    }
+
+    pub(super) fn is_http2(&self) -> bool {
+        self.is_http2
+    }
+
+    /// Its answer gave something, and nothing more is wanted of it until that is read.
+    pub(super) fn stand(&mut self) {
+        if self.is_http2 {
+            self.activity.stand(self.is_standing, Instant::now());
+            self.is_standing = true;
+        }
+    }
+
+    /// Its answer was asked for more, and has nothing yet.
+    pub(super) fn go_on(&mut self) {
+        if std::mem::take(&mut self.is_standing) {
+            self.activity.go_on();
+        }
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.end(Instant::now());
+        self.go_on();
+        self.activity.end(Instant::now());
     }
 }
 
@@ -122,7 +175,8 @@ mod tests {
         }
 
         fn verdict(&self, seconds: u64) -> Verdict {
-            let limits = Connections { header_seconds: 10, idle_seconds: 60, ..Connections::default() };
+            let limits =
+                Connections { header_seconds: 10, idle_seconds: 60, patience_seconds: 30, ..Connections::default() };
             self.0.verdict(&limits, self.at(seconds))
         }
 
@@ -162,6 +216,26 @@ mod tests {
             assert!(opened.is_left(2055, 2060));
             assert_eq!(opened.verdict(2060), Verdict::Idle);
         }
+    }
+
+    #[test]
+    fn answers_that_all_stand_still_are_waited_for_as_long_as_patience_lasts() {
+        let opened = Opened::new();
+        opened.0.begin(true);
+        opened.0.begin(true);
+        opened.0.stand(false, opened.at(5));
+        assert!(opened.is_left(100, 110), "the other one is being made");
+        opened.0.stand(false, opened.at(100));
+        assert!(opened.is_left(105, 115));
+        assert!(opened.is_left(125, 130));
+        assert_eq!(opened.verdict(130), Verdict::Unread);
+        opened.0.stand(true, opened.at(130));
+        assert!(opened.is_left(155, 160), "one of them has been read");
+        assert_eq!(opened.verdict(160), Verdict::Unread);
+        opened.0.go_on();
+        assert!(opened.is_left(200, 210), "one of them has been read, and has nothing more yet");
+        opened.0.end(opened.at(210));
+        assert_eq!(opened.verdict(210), Verdict::Unread, "the one that is left stood all the time");
     }
 
     #[test]

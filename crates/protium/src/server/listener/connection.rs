@@ -1,7 +1,7 @@
 //! One connection, HTTP/1 or HTTP/2, from its first byte to its end.
 
 use super::activity::{Activity, UnderWay, Verdict};
-use super::body::{Incoming, Outgoing};
+use super::body::{self, Incoming, Outgoing};
 use super::pace::Pace;
 use super::stream::Stream;
 use crate::config::Connections;
@@ -59,14 +59,14 @@ impl Connector {
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let activity = Arc::new(Activity::new(Instant::now()));
-        let noted = Arc::clone(&activity);
+        let (noted, piece) = (Arc::clone(&activity), body::piece(&self.limits));
         let answer = service_fn(move |mut request: Request<hyper::body::Incoming>| {
             let under_way = UnderWay::new(&noted, request.version() == Version::HTTP_2);
             request.extensions_mut().insert(ConnectInfo(Peer(peer)));
             let answer = self.router.clone().call(request.map(|body| Incoming::new(body, Pace::new(&self.limits))));
             async move {
                 let answer: Response<_> = answer.await?;
-                Ok::<_, Infallible>(answer.map(|body| Outgoing::new(body, under_way)))
+                Ok::<_, Infallible>(answer.map(|body| Outgoing::new(body, under_way, piece)))
             }
         });
         let io = Stream::new(io, Arc::clone(&activity), Pace::new(&self.limits));

@@ -213,9 +213,14 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// A request for `/late` without a body: GET and http by their numbers in HPACK's table, the path as text.
+/// A request without a body: GET and http by their numbers in HPACK's table, the path as text.
+fn request(stream: u32, path: &str) -> Vec<u8> {
+    let length = u8::try_from(path.len()).expect("a short path");
+    frame(1, 0x5, stream, &[b"\x82\x86\x04", &[length][..], path.as_bytes()].concat())
+}
+
 fn late(stream: u32) -> Vec<u8> {
-    frame(1, 0x5, stream, b"\x82\x86\x04\x05/late")
+    request(stream, "/late")
 }
 
 /// The frames in what a server sent: kind, stream, payload.
@@ -266,6 +271,17 @@ async fn one_request_more_than_there_may_be_at_once_is_refused() {
     }
     let refused: Vec<_> = frames(&sent).into_iter().filter(|(kind, ..)| *kind == RST_STREAM).collect();
     assert_eq!(refused, [(RST_STREAM, 201, vec![0, 0, 0, 7])]);
+}
+
+#[tokio::test]
+async fn who_lets_no_answer_of_http2_come_is_let_go() {
+    // The window of each stream is empty from the start; or it is never filled again.
+    let empty = frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    for (settings, path) in [(&empty[..], "/"), (&empty, "/much"), (b"", "/much")] {
+        let mut client = Client::connect(1);
+        client.send(&[PREFACE, settings, &request(1, path)].concat()).await;
+        client.served.await.expect("no panic");
+    }
 }
 
 #[tokio::test]
