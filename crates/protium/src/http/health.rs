@@ -32,14 +32,15 @@ pub(super) fn busy() -> Response {
     response
 }
 
-/// The process can answer from its database. The cause of a failure is in the log only.
-pub(super) async fn ready(app: &App) -> Response {
+/// Whether the process can answer from its database. The cause of a failure is in the log only.
+pub(super) async fn is_ready(app: &App) -> bool {
     let answers = async { app.store.reader().await?.query_one("SELECT 1", &[]).await };
-    match answers.await {
-        Ok(_) => plain(StatusCode::OK, "ready\n"),
-        Err(error) => {
-            tracing::warn!("not ready: {error}");
-            plain(StatusCode::SERVICE_UNAVAILABLE, "not ready: the database can't be reached\n")
-        }
+    answers.await.inspect_err(|error| tracing::warn!("not ready: {error}")).is_ok()
+}
+
+pub(super) fn readiness(is_ready: bool) -> Response {
+    match is_ready {
+        true => plain(StatusCode::OK, "ready\n"),
+        false => plain(StatusCode::SERVICE_UNAVAILABLE, "not ready: the database can't be reached\n"),
     }
 }

@@ -6,17 +6,29 @@ use crate::auth::{Credential, Secret};
 use crate::operations::identity_of;
 use crate::store::{DbError, DbResult, KeyUse, access_key_used};
 use crate::transaction;
+use tokio::sync::Semaphore;
 
 /// How long a key and its policies are believed without being looked up, in milliseconds: so long they hold in other
 /// processes after they were changed in one.
 const BELIEVED_MS: i64 = 5_000;
 
-/// Sees to it that the key of that id, which a request claims to be signed with, is known as the store has it.
-pub(super) async fn learn(app: &App, id: &str) {
-    let now_ms = app.clock.now_ms();
-    if app.keys.is_believed(id, now_ms) {
+/// Sees to it that the key of that id, which a request claims to be signed with, is known as the store has it. As long
+/// as nothing is known of it, it waits for one of `look_ups`.
+pub(super) async fn learn(app: &App, id: &str, look_ups: &Semaphore) {
+    let is_believed = || app.keys.is_believed(id, app.clock.now_ms());
+    if is_believed() {
         return;
     }
+    let _turn = match app.keys.lookup(id) {
+        Some(_) => None,
+        // Nobody closes it.
+        None => look_ups.acquire().await.ok(),
+    };
+    // Another request may have learned it meanwhile.
+    if is_believed() {
+        return;
+    }
+    let now_ms = app.clock.now_ms();
     let as_of = app.keys.as_of();
     // It is rare, and its future large.
     match Box::pin(look_up(app, id)).await {

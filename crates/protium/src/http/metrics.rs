@@ -6,6 +6,7 @@ use crate::throttle::Kind;
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
+use bytes::Bytes;
 use metrics::{Counter, Gauge, Histogram, Recorder as _};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use protium_domain::job::Job;
@@ -192,7 +193,7 @@ impl Metrics {
     }
 
     /// The text that Prometheus scrapes.
-    pub(super) async fn render(&self, app: &App) -> Response {
+    pub(super) async fn render(&self, app: &App) -> String {
         match counts(app).await {
             Ok(counts) => self.jobs(&counts),
             Err(error) => tracing::warn!("jobs can't be counted for the metrics: {error}"),
@@ -205,12 +206,16 @@ impl Metrics {
         }
         self.refusals(app);
         self.handle.run_upkeep();
-        let mut response = Response::new(Body::from(self.handle.render()));
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
-        response
+        self.handle.render()
     }
+}
+
+/// The answer to a scrape.
+pub(super) fn answer(text: Bytes) -> Response {
+    let mut response = Response::new(Body::from(text));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
 }
 
 async fn counts(app: &App) -> DbResult<Vec<JobCount>> {

@@ -4,6 +4,7 @@
 //! that was signed for, then the target, then STS forms, then hosts of buckets, then S3.
 
 mod aws_json;
+mod bounds;
 mod health;
 mod keys;
 mod metrics;
@@ -15,12 +16,14 @@ mod sts;
 use crate::app::App;
 use crate::auth::sigv4::ClaimedCredential;
 use crate::config::Role;
-use crate::crowd::{Crowd, Full, Place};
+use crate::crowd::{Full, Place};
 use crate::operations::run_token;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::{Router, routing};
+use bounds::Bounds;
+use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -56,31 +59,35 @@ impl TooSlow {
 
 /// The service of the listener.
 pub fn router(front: Front) -> Router {
-    let config = &front.app.config;
-    let limits = &config.connections;
-    let places = Crowd::new(limits.most_requests, limits.requests_per_address(), &config.trusted_proxies);
-    Router::new().fallback(routing::any(route)).with_state((front, places))
+    let bounds = Arc::new(Bounds::new(&front.app.config));
+    Router::new().fallback(routing::any(route)).with_state((front, bounds))
 }
 
-async fn route(State((front, places)): State<(Front, Arc<Crowd>)>, request: Request) -> Response {
+async fn route(State((front, bounds)): State<(Front, Arc<Bounds>)>, request: Request) -> Response {
     let works_only = front.app.config.role == Role::Worker;
     let claimed = ClaimedCredential::find(request.headers(), request.uri().query());
+    let signed_for = claimed.as_ref().and_then(ClaimedCredential::service);
+    let destination = destination(&request, signed_for, front.app.config.s3_domain.as_deref());
+    let place = enter(&front, &bounds, &destination, &request);
+    let Ok(_place) = place else { return health::busy() };
     if let Some(claimed) = &claimed {
         match claimed.token() {
             Some(token) => Box::pin(sessions::learn(&front.app, claimed.key(), token)).await,
-            None => keys::learn(&front.app, claimed.key()).await,
+            None => keys::learn(&front.app, claimed.key(), &bounds.look_ups).await,
         }
     }
-    let signed_for = claimed.as_ref().and_then(ClaimedCredential::service);
-    let destination = destination(&request, signed_for, front.app.config.s3_domain.as_deref());
-    let place = enter(&front, &places, &destination, &request);
-    let Ok(_place) = place else { return health::busy() };
     // The large futures of the rare ones are made apart, so that all requests needn't carry their size.
     match destination {
         Destination::Sts | Destination::S3 if works_only => health::only_a_worker(),
         Destination::Health => health::alive(),
-        Destination::Ready => health::ready(&front.app).await,
-        Destination::Metrics => Box::pin(front.metrics.render(&front.app)).await,
+        Destination::Ready => {
+            let app = Arc::clone(&front.app);
+            health::readiness(bounds.ready.look(|| async move { health::is_ready(&app).await }).await)
+        }
+        Destination::Metrics => {
+            let Front { app, metrics, .. } = front;
+            metrics::answer(bounds.metrics.look(|| async move { Bytes::from(metrics.render(&app).await) }).await)
+        }
         Destination::Proton => aws_json::answer(&front, request, None).await,
         Destination::Run(token) => Box::pin(aws_json::answer(&front, request, Some(token))).await,
         Destination::Sts => Box::pin(sts::answer(&front.app, request)).await,
@@ -93,17 +100,12 @@ async fn route(State((front, places)): State<(Front, Arc<Crowd>)>, request: Requ
 }
 
 /// A place for a request. None is needed for who looks whether the server is well, and is answered in any case.
-fn enter(
-    front: &Front,
-    places: &Arc<Crowd>,
-    destination: &Destination,
-    request: &Request,
-) -> Result<Option<Place>, Full> {
+fn enter(front: &Front, bounds: &Bounds, destination: &Destination, request: &Request) -> Result<Option<Place>, Full> {
     if matches!(destination, Destination::Health | Destination::Ready | Destination::Metrics) {
         return Ok(None);
     }
     let client = origin::client(&front.app.config, request.headers(), request.extensions());
-    let place = places.enter(client);
+    let place = bounds.places.enter(client);
     if let Err(full) = &place {
         front.metrics.turned_away(match full {
             Full::All => "most-requests",

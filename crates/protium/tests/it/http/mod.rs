@@ -6,6 +6,7 @@ mod listener;
 mod metrics;
 mod s3;
 mod sigv4;
+mod strangers;
 mod sts;
 mod throttle;
 mod web_identity;
