@@ -124,10 +124,7 @@ impl CommandEngine {
             }
             let other = run.clone();
             if !self.off(move |local| local.stop_others(&other)).await? {
-                return Err(Transient {
-                    message: "An earlier run of this resource is being stopped.".to_owned(),
-                    retry_after: None,
-                });
+                return Err(earlier_goes_on());
             }
             if order.intent == Intent::Destroy && !self.taken_down(&order.resource_id).await? {
                 return Err(Transient {
@@ -283,6 +280,11 @@ impl Engine for CommandEngine {
             Intent::Cancel => self.cancel(order, cursor).await,
         }
     }
+}
+
+/// What an order is told that waits for the end of an earlier run of its resource, and is to be asked again.
+fn earlier_goes_on() -> Transient {
+    Transient { message: "An earlier run of this resource is being stopped.".to_owned(), retry_after: None }
 }
 
 /// The commands that an order runs.

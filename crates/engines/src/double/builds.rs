@@ -1,6 +1,7 @@
 //! The double's CodeBuild and CloudWatch Logs: builds that go as the test says, of projects that stacks have made.
 
 use std::collections::HashMap;
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
@@ -55,13 +56,15 @@ pub(super) struct Build {
     account: String,
     project: String,
     source: String,
+    /// Its variables, as the call gave them.
+    variables: Value,
+    asked: SystemTime,
     run: BuildRun,
     looks: u32,
     stopped: bool,
 }
 
 /// All builds, with the tokens that CodeBuild still knows.
-#[derive(Default)]
 pub(super) struct Builds {
     pub(super) all: Vec<Build>,
     pub(super) run: BuildRun,
@@ -71,11 +74,32 @@ pub(super) struct Builds {
     pub(super) limit: Option<usize>,
     /// Whether the next token of a log is too old.
     pub(super) old_log_tokens: bool,
+    /// How many builds are on a page of a list.
+    pub(super) page: usize,
+}
+
+impl Default for Builds {
+    fn default() -> Self {
+        Self {
+            all: Vec::new(),
+            run: BuildRun::default(),
+            tokens: HashMap::new(),
+            limit: None,
+            old_log_tokens: false,
+            page: 100,
+        }
+    }
 }
 
 impl Builds {
     pub(super) fn running(&self) -> usize {
         self.all.iter().filter(|build| build.status() == "IN_PROGRESS").count()
+    }
+
+    /// The deployments whose builds are in progress, by the names of their sources.
+    pub(super) fn in_progress(&self) -> Vec<String> {
+        let in_progress = self.all.iter().filter(|build| build.status() == "IN_PROGRESS");
+        in_progress.map(|build| deployment(&build.source).to_owned()).collect()
     }
 }
 
@@ -102,6 +126,9 @@ impl Build {
             "buildStatus": status,
             "currentPhase": if status == "IN_PROGRESS" { "BUILD" } else { "COMPLETED" },
             "source": {"type": "S3", "location": self.source},
+            "environment": {"type": "LINUX_CONTAINER", "image": "i", "computeType": "BUILD_GENERAL1_SMALL",
+                            "environmentVariables": self.variables},
+            "startTime": self.asked.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
             "phases": phases,
         })
     }
@@ -146,13 +173,15 @@ fn start(world: &mut World, call: &Call) -> Answer {
     }
     let number = world.builds.all.len();
     let mut run = world.builds.run.clone();
-    let name = source.rsplit('/').next().and_then(|file| file.strip_suffix(".zip")).unwrap_or_default();
+    let name = deployment(source);
     run.lines.iter_mut().for_each(|line| *line = line.replace("{deployment}", name));
     let build = Build {
         id: format!("{project}:{number:08}"),
         account: call.account.clone(),
         project: project.to_owned(),
         source: source.to_owned(),
+        variables: serde_json::from_str(call.get("environmentVariablesOverride")).unwrap_or_else(|_| json!([])),
+        asked: SystemTime::now(),
         run,
         looks: 0,
         stopped: false,
@@ -197,7 +226,14 @@ fn list(world: &World, call: &Call) -> Answer {
     }
     let ours = |build: &&Build| build.project == project && build.account == call.account;
     let ids: Vec<&str> = world.builds.all.iter().rev().filter(ours).map(|build| build.id.as_str()).collect();
-    Answer::json(&json!({ "ids": ids }), false)
+    // A page's token is where the next one begins.
+    let from = call.get("nextToken").parse().unwrap_or(0).min(ids.len());
+    let to = ids.len().min(from + world.builds.page);
+    let mut page = json!({ "ids": ids[from..to] });
+    if to < ids.len() {
+        page["nextToken"] = to.to_string().into();
+    }
+    Answer::json(&page, false)
 }
 
 /// Tokens are `f/NUMBER` for what follows that event, and `b/NUMBER` for what comes before it.
@@ -239,6 +275,11 @@ fn events(world: &mut World, call: &Call) -> Answer {
         "nextBackwardToken": format!("b/{from}"),
     });
     Answer::json(&answer, false)
+}
+
+/// The deployment that a source is named like.
+fn deployment(source: &str) -> &str {
+    source.rsplit('/').next().and_then(|file| file.strip_suffix(".zip")).unwrap_or_default()
 }
 
 /// Whether a stack of the caller's account has made that project.

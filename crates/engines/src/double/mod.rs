@@ -246,6 +246,17 @@ impl Double {
         self.world().builds.limit = limit;
     }
 
+    /// Lists that many builds at a time.
+    pub fn page_builds(&self, size: usize) {
+        self.world().builds.page = size.max(1);
+    }
+
+    /// The deployments whose builds are in progress, the oldest first. Does not count as a look.
+    #[must_use]
+    pub fn deployments_in_progress(&self) -> Vec<String> {
+        self.world().builds.in_progress()
+    }
+
     /// Forgets the tokens of builds, as CodeBuild does after five minutes.
     pub fn forget_build_tokens(&self) {
         self.world().builds.tokens.clear();

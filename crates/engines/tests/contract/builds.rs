@@ -3,7 +3,7 @@
 use protium_engines::aws::{Aws, Credentials, Settings};
 use protium_engines::command::{CodeBuildSettings, RemoteEngine, RemoteSettings, TerraformSettings};
 use protium_engines::double::{BuildRun, Disturbance};
-use protium_engines::{Commands, Cursor, End, Intent, Order, Outcome, Role, Step};
+use protium_engines::{Commands, Cursor, End, Engine, Intent, Order, Outcome, Role, Step};
 use tempfile::TempDir;
 
 use crate::site::{MODES, Mode, SECRET, Site, order};
@@ -73,6 +73,18 @@ impl Builds {
             }
         }
         panic!("the order did not end in {ENOUGH} steps; it is at {cursor:?}");
+    }
+
+    /// Goes on until a build of the order is in progress.
+    async fn go_until_it_runs(&self, order: &Order, mode: Mode) {
+        let mut cursor = None;
+        while !self.site.double.deployments_in_progress().contains(&order.deployment_id) {
+            let Step::Wait { cursor: next, after, .. } = self.step(order, cursor.as_ref(), mode).await else {
+                panic!("{mode:?}: it never ends by itself");
+            };
+            self.site.double.advance(after);
+            cursor = Some(next);
+        }
     }
 
     fn builds_are_over(&self) {
@@ -194,6 +206,67 @@ async fn a_deployment_is_cancelled_after_each_of_its_steps() {
             }
         }
     }
+}
+
+/// The deployment of a service instance in the environment.
+fn instance(deployment: &str) -> Order {
+    Order { resource_id: "instance".to_owned(), ..given(deployment, Intent::Apply) }
+}
+
+#[tokio::test]
+async fn an_earlier_run_of_the_resource_is_stopped_before_the_next_is_begun_and_no_other_is_touched() {
+    for mode in MODES {
+        for intent in [Intent::Apply, Intent::Destroy] {
+            let builds = Builds::in_mode(mode).await;
+            let double = &builds.site.double;
+            double.page_builds(1);
+            double.run_builds(BuildRun::ends("IN_PROGRESS", &["still here"]));
+            for order in [given("d1", Intent::Apply), instance("i1"), instance("i2"), instance("i3")] {
+                builds.go_until_it_runs(&order, mode).await;
+            }
+            assert_eq!(double.deployments_in_progress(), ["d1", "i3"], "{mode:?}: each has stopped that before it");
+
+            let (next, engine) = (given("d2", intent), builds.engine().await);
+            let mut messages = Vec::new();
+            while let Err(transient) = engine.step(&next, None).await {
+                messages.push(transient.message);
+            }
+            assert!(messages.contains(&"An earlier run of this resource is being stopped.".to_owned()), "{messages:?}");
+            assert_eq!(double.deployments_in_progress(), ["i3"], "{mode:?}");
+            assert_eq!((double.effects("StartBuild"), double.effects("StopBuild")), (4, 3), "{mode:?}");
+            double.run_builds(printed("d2", "hello", None, 0));
+            assert_eq!(builds.go(&next, None, mode).await.outcome, Outcome::Succeeded, "{mode:?} {intent:?}");
+            assert_eq!(double.deployments_in_progress(), ["i3"], "{mode:?}");
+            assert_eq!(double.effects("StartBuild"), 5, "{mode:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_earlier_run_is_found_in_the_project_that_its_template_asked_for() {
+    let builds = Builds::in_mode(Mode::Once).await;
+    let double = &builds.site.double;
+    double.run_builds(BuildRun::ends("IN_PROGRESS", &[]));
+    let mut own = instance("i1");
+    own.commands.as_mut().expect("commands").project_properties = serde_json::json!({"VpcConfig": {"VpcId": "vpc-1"}});
+    for order in [own, instance("i2")] {
+        builds.go_until_it_runs(&order, Mode::Once).await;
+    }
+    assert_eq!(double.deployments_in_progress(), ["i2"]);
+    assert_eq!(double.effects("CreateStack"), 2);
+}
+
+#[tokio::test]
+async fn a_resource_whose_role_is_gone_goes_where_nothing_is_to_be_run() {
+    let builds = Builds::in_mode(Mode::Once).await;
+    builds.site.double.deny_role(ROLE, true);
+    let mut order = given("d1", Intent::Destroy);
+    let Outcome::Failed(message) = builds.go(&order, None, Mode::Once).await.outcome else {
+        panic!("it needs its role")
+    };
+    assert!(message.contains("can't be assumed"), "{message}");
+    order.commands.iter_mut().for_each(|commands| commands.deprovision.clear());
+    assert_eq!(builds.go(&order, None, Mode::Once).await.outcome, Outcome::Succeeded);
 }
 
 #[tokio::test]

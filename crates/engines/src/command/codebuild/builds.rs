@@ -1,9 +1,11 @@
 //! A run as a build: started, found again, looked at, stopped.
 
+use std::time::{Duration, SystemTime};
+
 use aws_sdk_codebuild::Client;
 use aws_sdk_codebuild::types::{
     BuildPhase, BuildPhaseType, ComputeType, CredentialProviderType, EnvironmentType, EnvironmentVariable,
-    EnvironmentVariableType, ImagePullCredentialsType, RegistryCredential, SourceType, StatusType,
+    EnvironmentVariableType, ImagePullCredentialsType, ProjectEnvironment, RegistryCredential, SourceType, StatusType,
 };
 use serde_json::{Value, json};
 
@@ -11,6 +13,7 @@ use super::super::remote::{RemoteLook, RemoteRun};
 use super::project::Place;
 use super::properties::{Properties, truth};
 use super::{CodeBuildSettings, Session, source};
+use crate::Order;
 use crate::aws::{EFFECT_TIMEOUT, Fault, classify, timeouts, transient};
 
 /// The images of AWS itself, which CodeBuild takes from where it keeps them.
@@ -18,6 +21,12 @@ const CURATED: &str = "aws/codebuild/";
 /// As many builds as a call describes. One of an order that was begun before is among the newest: no more than a
 /// step lies between.
 const NEWEST: usize = 100;
+
+/// Longer than a build may wait (8 hours) and take (36 hours): one that was asked for before has ended.
+const LONGEST: Duration = Duration::from_hours(45);
+/// What builds are given to be known by.
+const DEPLOYMENT: &str = "PROTIUM_DEPLOYMENT_ID";
+const RESOURCE: &str = "PROTIUM_RESOURCE_ID";
 
 /// What CodeBuild made of a build that was to be started.
 pub(super) enum Started {
@@ -70,17 +79,9 @@ impl Build {
 impl Session<'_> {
     /// The build that an earlier step of the order began, if one did.
     pub(super) async fn find(&self, place: &Place) -> Result<Option<Build>, Fault> {
-        let list = self.builds.list_builds_for_project().project_name(&place.project).send().await;
-        let list = match list.map_err(classify) {
-            Ok(list) => list,
-            // A project that somebody has deleted has no builds.
-            Err(Fault::Refused(refusal)) if refusal.code == "ResourceNotFoundException" => return Ok(None),
-            Err(fault) => {
-                let permission = format!("codebuild:ListBuildsForProject on the project {}", place.project);
-                return Err(self.needs(fault, &permission));
-            }
-        };
-        let ids: Vec<String> = list.ids.unwrap_or_default().into_iter().take(NEWEST).collect();
+        // A project that somebody has deleted has no builds.
+        let Some((ids, _)) = self.list(&place.project, None).await? else { return Ok(None) };
+        let ids: Vec<String> = ids.into_iter().take(NEWEST).collect();
         if ids.is_empty() {
             return Ok(None);
         }
@@ -89,6 +90,32 @@ impl Session<'_> {
             build.source().and_then(|source| source.location()) == Some(location.as_str())
         };
         Ok(self.describe(ids).await?.into_iter().find(ours).and_then(Build::read))
+    }
+
+    /// The ids of the builds in a project that other deployments of the resource have begun, and that have not ended.
+    pub(super) async fn others(&self, project: &str) -> Result<Vec<String>, Fault> {
+        let (mut others, mut token) = (Vec::new(), None);
+        while let Some((ids, next)) = self.list(project, token).await? {
+            let builds = if ids.is_empty() { Vec::new() } else { self.describe(ids).await? };
+            // The newest come first.
+            token = next.filter(|_| builds.iter().all(|build| age(build) <= LONGEST));
+            let builds = builds.into_iter().filter(|build| is_other(build, self.order)).filter_map(Build::read);
+            others.extend(builds.filter(|build| !build.is_over()).map(|build| build.id));
+            if token.is_none() {
+                break;
+            }
+        }
+        Ok(others)
+    }
+
+    /// A page of the builds of a project, and the token of the next one. `None` if there is no such project.
+    async fn list(&self, project: &str, token: Option<String>) -> Result<Option<(Vec<String>, Option<String>)>, Fault> {
+        let list = self.builds.list_builds_for_project().project_name(project).set_next_token(token).send().await;
+        match list.map_err(classify) {
+            Ok(list) => Ok(Some((list.ids.unwrap_or_default(), list.next_token))),
+            Err(Fault::Refused(refusal)) if refusal.code == "ResourceNotFoundException" => Ok(None),
+            Err(fault) => Err(self.needs(fault, &format!("codebuild:ListBuildsForProject on the project {project}"))),
+        }
     }
 
     pub(super) async fn build(&self, id: &str) -> Result<Option<Build>, Fault> {
@@ -141,6 +168,21 @@ impl Session<'_> {
     }
 }
 
+/// Whether another deployment of the order's resource has begun the build.
+fn is_other(build: &aws_sdk_codebuild::types::Build, order: &Order) -> bool {
+    let is_given = |name: &str, value: &str| {
+        let variables = build.environment().map(ProjectEnvironment::environment_variables).unwrap_or_default();
+        variables.iter().any(|variable| variable.name() == name && variable.value() == value)
+    };
+    is_given(RESOURCE, &order.resource_id) && !is_given(DEPLOYMENT, &order.deployment_id)
+}
+
+/// How long ago the build was asked for. Nothing if that is not known.
+fn age(build: &aws_sdk_codebuild::types::Build) -> Duration {
+    let asked = build.start_time().and_then(|&time| SystemTime::try_from(time).ok());
+    asked.and_then(|asked| asked.elapsed().ok()).unwrap_or_default()
+}
+
 /// What the template says about the machine.
 fn request(
     client: &Client,
@@ -183,7 +225,7 @@ fn registry(value: &Value) -> Option<RegistryCredential> {
 }
 
 /// The variables that CodeBuild itself sets: those of the properties, secrets by where they are, and which deployment
-/// a build is for.
+/// of which resource a build is for.
 fn variables(run: &RemoteRun<'_>, properties: &Properties) -> Result<Vec<EnvironmentVariable>, Fault> {
     let given = properties.environment.get("EnvironmentVariables").and_then(Value::as_array);
     let given = given.into_iter().flatten().map(|variable| {
@@ -191,8 +233,9 @@ fn variables(run: &RemoteRun<'_>, properties: &Properties) -> Result<Vec<Environ
         (text("Name"), text("Value"), variable["Type"].as_str().unwrap_or("PLAINTEXT"))
     });
     let secrets = run.commands.secrets.iter().map(|(name, place)| (name.as_str(), place.as_str(), "SECRETS_MANAGER"));
-    let own = [("PROTIUM_DEPLOYMENT_ID", run.order.deployment_id.as_str(), "PLAINTEXT")];
-    let all = given.chain(secrets).chain(own).map(|(name, value, kind)| {
+    let own = [(DEPLOYMENT, run.order.deployment_id.as_str()), (RESOURCE, run.order.resource_id.as_str())];
+    let others = given.chain(secrets).filter(|(name, ..)| own.iter().all(|(taken, _)| taken != name));
+    let all = others.chain(own.map(|(name, value)| (name, value, "PLAINTEXT"))).map(|(name, value, kind)| {
         let variable = EnvironmentVariable::builder().name(name).value(value);
         let variable = variable.r#type(EnvironmentVariableType::from(kind)).build();
         variable.map_err(|error| super::refused(&format!("The variable {name:?} can't be given to a build: {error}")))

@@ -12,13 +12,14 @@ mod source;
 #[cfg(all(test, feature = "double"))]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::remote::{Begin, Printed, Remote, RemoteLook, RemoteRun};
+use super::remote::{Begin, Others, Printed, Remote, RemoteLook, RemoteRun};
 use crate::aws::{Aws, Bucket, Fault, Refusal};
 use crate::cloudformation::CloudFormation;
 use crate::{Commands, Cursor, Intent, Order, Transient};
@@ -209,6 +210,20 @@ impl CodeBuild {
         if gone { self.remove_project(&session).await } else { Ok(()) }
     }
 
+    /// Stops the builds of other deployments of the resource. Answers whether there were any.
+    async fn end_others(&self, order: &Order) -> Result<bool, Fault> {
+        let session = self.session(order).await?;
+        let mut goes_on = false;
+        for project in BTreeSet::from(project::all(order)) {
+            for id in session.others(&project).await? {
+                session.stop(&id).await?;
+                // It is asked for again: a build is over when CodeBuild says so.
+                goes_on = true;
+            }
+        }
+        Ok(goes_on)
+    }
+
     /// The stack of the resource itself: of an environment, or of what had a project of its own.
     async fn remove_project(&self, session: &Session<'_>) -> Result<(), Fault> {
         let stack = project::own(session.order);
@@ -224,6 +239,19 @@ impl CodeBuild {
 impl Remote for CodeBuild {
     fn id(&self) -> &'static str {
         "codebuild"
+    }
+
+    async fn stop_others(&self, order: &Order) -> Result<Others, Transient> {
+        if order.role.is_none() {
+            // Nothing can be begun in nobody's name, and nobody asked whether anything goes on.
+            return Ok(Others::None);
+        }
+        let answer = self.end_others(order).await;
+        Ok(match self.decided(order, answer).await? {
+            Ok(true) => Others::Ending,
+            Ok(false) => Others::None,
+            Err(refusal) => Others::Refused(builds::remedy(refusal.message)),
+        })
     }
 
     async fn begin(&self, run: &RemoteRun<'_>, state: Option<&Value>) -> Result<Begin, Transient> {

@@ -120,6 +120,12 @@ pub(super) fn own(order: &Order) -> Order {
     stack(order, &order.resource_id)
 }
 
+/// The projects that builds of the order's resource may be in: today's template may say another one than that of an
+/// earlier deployment.
+pub(super) fn all(order: &Order) -> [String; 2] {
+    [shared(order), order.resource_id.clone()].map(|owner| project_name(&key(&owner)))
+}
+
 /// The bucket that a stack has.
 pub(super) fn bucket(outputs: &[(String, String)]) -> Option<&str> {
     output(outputs, "Bucket")
@@ -134,10 +140,12 @@ fn owner(order: &Order, properties: &Properties) -> (String, bool) {
     if properties.need_a_project() {
         return (order.resource_id.clone(), true);
     }
-    match &order.environment_id {
-        Some(environment) => (environment.clone(), *environment == order.resource_id),
-        None => (pipelines(&order.resource_arn), true),
-    }
+    (shared(order), order.environment_id.as_ref().is_none_or(|environment| *environment == order.resource_id))
+}
+
+/// Whose project a run uses that needs none of its own.
+fn shared(order: &Order) -> String {
+    order.environment_id.clone().unwrap_or_else(|| pipelines(&order.resource_arn))
 }
 
 /// All pipelines of an account of the server, in a region: the first five parts of their ARNs.

@@ -25,6 +25,8 @@ use crate::aws::{CredentialsFailure, causes};
 
 /// A call that is not answered by then is made again.
 const ANSWER: Duration = Duration::from_secs(30);
+/// How many things a page of a list has.
+const PAGE: u32 = 50;
 /// What the docs say about permissions.
 const REMEDY: &str = "docs/runs-kubernetes.md lists the permissions that the server needs";
 
@@ -104,11 +106,19 @@ impl Api {
         self.ask(&format!("patch {}", K::plural(&())), request).await
     }
 
-    /// The things that are labelled so, or that a field says so of; one page is more than there ever are.
+    /// The things that are labelled so, or that a field says so of.
     pub(super) async fn list<K: Kind>(&self, parameters: ListParams) -> Result<Vec<K>, Fault> {
-        let request = self.path::<K>().list(&parameters.limit(50));
-        let list: ObjectList<K> = self.ask(&format!("list {}", K::plural(&())), request).await?;
-        Ok(list.items)
+        let mut parameters = parameters.limit(PAGE);
+        let mut all = Vec::new();
+        loop {
+            let request = self.path::<K>().list(&parameters);
+            let page: ObjectList<K> = self.ask(&format!("list {}", K::plural(&())), request).await?;
+            all.extend(page.items);
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => parameters = parameters.continue_token(&token),
+                None => return Ok(all),
+            }
+        }
     }
 
     /// Deletes it, if it is the one of that id.

@@ -55,6 +55,11 @@ pub(super) fn selector(order: &Order) -> String {
     format!("{DEPLOYMENT}={}", known_as(&order.deployment_id))
 }
 
+/// Selects the things of the runs that other deployments of the resource have begun.
+pub(super) fn others(order: &Order) -> String {
+    format!("{RESOURCE}={},{DEPLOYMENT}!={}", known_as(&order.resource_id), known_as(&order.deployment_id))
+}
+
 /// Whether the Job is of this deployment.
 pub(super) fn is_of(job: &Job, order: &Order) -> bool {
     let labels = job.metadata.labels.as_ref();

@@ -30,7 +30,7 @@ use kube::core::params::{DeleteParams, ListParams};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::remote::{Begin, Printed, Remote, RemoteLook, RemoteRun};
+use super::remote::{Begin, Others, Printed, Remote, RemoteLook, RemoteRun};
 use super::{secrets, variables};
 use crate::aws::Aws;
 use crate::{Intent, Order, Transient};
@@ -251,6 +251,29 @@ impl Kubernetes {
         }
     }
 
+    /// Deletes the Jobs of other deployments of the resource that have not ended. Answers whether anything of them goes
+    /// on.
+    async fn end_others(&self, order: &Order) -> Result<bool, Fault> {
+        let api = &self.inner.api;
+        let others = ListParams::default().labels(&job::others(order));
+        let mut goes_on = false;
+        for other in api.list::<Job>(others.clone()).await?.into_iter().filter(|job| !pod::is_finished(job)) {
+            goes_on = true;
+            let meta = other.metadata;
+            if meta.deletion_timestamp.is_some() {
+                continue;
+            }
+            let (name, uid) = (meta.name.unwrap_or_default(), meta.uid.unwrap_or_default());
+            // The Job stays until its pod has ended, so that it is seen here.
+            match api.delete::<Job>(&name, &uid, DeleteParams::foreground()).await {
+                Ok(()) | Err(Fault::Missing(_) | Fault::Conflict(_)) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        // Whoever deletes a Job in another way has its pod end when the Job is gone.
+        Ok(goes_on || api.list::<Pod>(others).await?.iter().any(|pod| !pod::is_over(pod)))
+    }
+
     /// Takes away what the run was given, at once, and leaves its Job and its log for a while.
     async fn leave(&self, order: &Order, uid: &str) -> Result<(), Fault> {
         self.inner.api.delete_all::<Secret>(&job::selector(order)).await?;
@@ -291,6 +314,15 @@ fn going(job: &str) -> Fault {
 impl Remote for Kubernetes {
     fn id(&self) -> &str {
         &self.inner.id
+    }
+
+    async fn stop_others(&self, order: &Order) -> Result<Others, Transient> {
+        match self.end_others(order).await {
+            Ok(true) => Ok(Others::Ending),
+            Ok(false) => Ok(Others::None),
+            Err(Fault::Refused(message)) => Ok(Others::Refused(message)),
+            Err(fault) => Err(fault.into()),
+        }
     }
 
     async fn begin(&self, run: &RemoteRun<'_>, state: Option<&Value>) -> Result<Begin, Transient> {

@@ -53,6 +53,11 @@ pub(super) fn is_disrupted(pod: &Pod) -> bool {
     disruption(pod).is_some()
 }
 
+/// Whether the Job makes no pod any more, and has none that goes on.
+pub(super) fn is_finished(job: &Job) -> bool {
+    ending(job).is_some()
+}
+
 fn ending(job: &Job) -> Option<Ending<'_>> {
     let conditions = job.status.as_ref()?.conditions.as_deref()?;
     conditions.iter().filter(|condition| condition.status == "True").find_map(|condition| {

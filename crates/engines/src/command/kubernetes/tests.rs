@@ -18,7 +18,8 @@ use crate::{Commands, Cursor, End, Engine, Intent, Outcome, ProvisioningEngine, 
 /// More steps than any order takes.
 const ENOUGH: usize = 200;
 /// All that the runner asks for on the way to an end.
-const CALLS: [&str; 8] = [
+const CALLS: [&str; 9] = [
+    "list jobs",
     "create jobs",
     "create secrets",
     "get secrets",
@@ -221,6 +222,76 @@ async fn a_run_can_be_cancelled_at_every_step_and_nothing_stays() {
     }
 }
 
+/// The deployments whose Jobs are there, and whether each is being deleted.
+fn jobs(site: &Site) -> Vec<(String, bool)> {
+    let jobs = site.cluster.there("jobs").into_iter();
+    let seen = jobs.map(|job| (job["metadata"]["labels"]["protium/deployment"].clone(), job));
+    seen.map(|(name, job)| (name.as_str().unwrap().to_owned(), !job["metadata"]["deletionTimestamp"].is_null()))
+        .collect()
+}
+
+#[tokio::test]
+async fn an_earlier_run_of_the_resource_has_ended_before_the_next_is_begun_and_no_other_is_touched() {
+    let of = |resource: &str, deployment: &str, intent: Intent| {
+        let mut order =
+            Order { resource_id: resource.into(), deployment_id: deployment.into(), intent, ..order(&GOOD) };
+        order.commands.as_mut().unwrap().deprovision = vec!["true".to_owned()];
+        order
+    };
+    let there = |deployment: &str, is_deleted: bool| (deployment.to_owned(), is_deleted);
+    // The earlier one is held back still, or prints; nothing is run after it, or something.
+    for (steps, intent, runs) in
+        [(2, Intent::Apply, true), (4, Intent::Apply, true), (4, Intent::Destroy, true), (4, Intent::Destroy, false)]
+    {
+        let site = Site::new().await;
+        site.cluster.behave(|| vec![Act::Prints(vec!["one".into()])]);
+        site.advanced(&of("r", "d1", Intent::Apply), steps).await;
+        site.advanced(&of("s", "d2", Intent::Apply), 4).await;
+        let mut next = of("r", "d", intent);
+        next.commands.as_mut().unwrap().deprovision.truncate(usize::from(runs));
+
+        let engine = site.engine().await;
+        let waits = engine.step(&next, None).await.unwrap_err();
+        assert_eq!(waits.message, "An earlier run of this resource is being stopped.");
+        assert_eq!(jobs(&site), [there("d1", true), there("d2", false)], "{steps}");
+
+        site.cluster.behave(|| vec![Act::Runs]);
+        let (end, notes) = site.end_from(&next, None, Mode::Killed).await;
+        assert_eq!(end.outcome, Outcome::Succeeded, "{steps}: {notes:?}");
+        site.cluster.expire();
+        assert_eq!(jobs(&site), [there("d2", false)]);
+        assert_eq!(site.cluster.effects("delete jobs"), 1, "{steps}");
+        assert_eq!(site.cluster.begun(), 1 + usize::from(steps > 2) + usize::from(runs), "{steps}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_waits_for_a_pod_whose_job_is_gone_and_finds_the_one_that_goes_on_among_many() {
+    let site = Site::new().await;
+    let labels = json!({"protium/deployment": "d1", "protium/resource": "r"});
+    let done = json!([{"type": "Complete", "status": "True"}]);
+    for number in 0..120 {
+        let name = format!("protium-a{number:03}");
+        let metadata = json!({"name": name, "labels": labels});
+        site.cluster.place("jobs", json!({"metadata": metadata, "status": {"conditions": done}}));
+    }
+    // By its name it is the last of them.
+    site.cluster.place("jobs", json!({"metadata": {"name": "protium-b", "labels": labels}}));
+    // Somebody has deleted its Job, and the node takes its time.
+    let pod = json!({"metadata": {"name": "p", "labels": labels}, "spec": {}, "status": {"phase": "Running"}});
+    site.cluster.place("pods", pod.clone());
+    let engine = site.engine().await;
+    let waits = async || engine.step(&order(&GOOD), None).await.map(drop).unwrap_err().message;
+    assert_eq!(waits().await, "An earlier run of this resource is being stopped.");
+    assert_eq!(waits().await, "An earlier run of this resource is being stopped.");
+    assert_eq!((site.cluster.there("jobs").len(), site.cluster.effects("delete jobs")), (120, 1));
+    let mut ended = pod;
+    ended["status"]["phase"] = "Failed".into();
+    site.cluster.place("pods", ended);
+    assert_eq!(site.end(&order(&GOOD)).await.0.outcome, Outcome::Succeeded);
+    assert_eq!(site.cluster.effects("delete jobs"), 1, "what has ended is left to be read");
+}
+
 #[tokio::test]
 async fn a_cancel_that_comes_too_late_changes_nothing() {
     let site = Site::new().await;
@@ -351,7 +422,7 @@ async fn what_a_run_waits_for_is_noted() {
 
 #[tokio::test]
 async fn what_can_not_be_begun_says_what_to_change_and_leaves_nothing() {
-    for call in ["create jobs", "create secrets", "get secrets", "patch jobs"] {
+    for call in ["list jobs", "create jobs", "create secrets", "get secrets", "patch jobs"] {
         let site = Site::new().await;
         site.cluster.deny(call, true);
         let message = told(site.end(&order(&GOOD)).await.0);

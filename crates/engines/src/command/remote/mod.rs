@@ -26,7 +26,7 @@ use super::{Connection, allowed, ended, ended_with, failure, list, outputs, vari
 use crate::aws::Aws;
 use crate::{Commands, Cursor, Engine, Intent, Order, Outcome, Step, Transient};
 use log::{Copy, Place};
-pub(super) use runner::{Begin, Printed, Remote, RemoteLook, RemoteRun, TAIL};
+pub(super) use runner::{Begin, Others, Printed, Remote, RemoteLook, RemoteRun, TAIL};
 use script::End;
 pub use terraform::TerraformSettings;
 
@@ -155,6 +155,13 @@ impl RemoteEngine {
         if state.is_none() {
             if let Some(message) = self.refusal(order, commands) {
                 return Ok(ended(order, Outcome::Failed(message)));
+            }
+            match self.remote.stop_others(order).await? {
+                Others::None => {}
+                Others::Ending => return Err(super::earlier_goes_on()),
+                // Where nothing is to be run, nothing meets what may go on.
+                Others::Refused(_) if list.is_empty() => {}
+                Others::Refused(message) => return Ok(ended(order, Outcome::Failed(message))),
             }
             if list.is_empty() {
                 // Nothing is said about deprovisioning: what the commands made stays, and not what runs have needed.

@@ -45,6 +45,17 @@ pub(in crate::command) enum Begin {
     Refused(String),
 }
 
+/// What goes on of a resource besides the run that is to be begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::command) enum Others {
+    /// Nothing, as far as the runner knows.
+    None,
+    /// Runs that were asked to end.
+    Ending,
+    /// That can't be known, or not ended, until somebody changes something; the message says what.
+    Refused(String),
+}
+
 /// How a run goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::command) enum RemoteLook {
@@ -77,6 +88,14 @@ pub(in crate::command) struct Printed {
 pub(in crate::command) trait Remote: fmt::Debug + Send + Sync {
     /// Stands in the cursors of its runs: a server with another one leaves those alone.
     fn id(&self) -> &str;
+
+    /// Asks the runs to end that other deployments of the order's resource have left, and waits for none of them. That of
+    /// the order itself is none of these.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::begin`].
+    async fn stop_others(&self, order: &Order) -> Result<Others, Transient>;
 
     /// Takes the next step on the way to a run that goes on; `state` is what the step before answered.
     ///

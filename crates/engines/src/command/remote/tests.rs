@@ -16,6 +16,10 @@ use crate::{End, KeptState, Process, ProvisioningEngine};
 /// What goes wrong, and how often still.
 #[derive(Debug, Default)]
 struct Faults {
+    /// An earlier run of the resource is there, and seen so often.
+    others: u32,
+    /// Why it is not known whether there is one.
+    unknown: Option<String>,
     /// The end of the output comes late.
     late: u32,
     unreadable: u32,
@@ -57,6 +61,13 @@ fn transient(message: &str) -> Transient {
 impl Remote for Shell {
     fn id(&self) -> &str {
         "shell"
+    }
+
+    async fn stop_others(&self, _: &Order) -> Result<Others, Transient> {
+        if self.less(|faults| &mut faults.others) {
+            return Ok(Others::Ending);
+        }
+        Ok(self.faults.lock().unwrap().unknown.clone().map_or(Others::None, Others::Refused))
     }
 
     async fn begin(&self, run: &RemoteRun<'_>, state: Option<&Value>) -> Result<Begin, Transient> {
@@ -435,6 +446,32 @@ async fn what_terraform_deletes_is_looked_for_in_the_place_of_its_state() {
     let order = terraform(Intent::Destroy, Some("s3://it's"), None, &["cat \"$PROTIUM_STATE_DIR/backend\"; exit 4"]);
     let message = failure_of(site.end_of(&order).await.0);
     assert!(message.starts_with("Command 2 of 2 ended with status 4") && message.contains("\ns3://it's"), "{message}");
+}
+
+#[tokio::test]
+async fn nothing_is_begun_and_nothing_is_gone_before_the_earlier_runs_of_the_resource_have_ended() {
+    for (intent, commands) in [(Intent::Apply, &["true"][..]), (Intent::Destroy, &["true"]), (Intent::Destroy, &[])] {
+        let site = site(Faults { others: 5, ..Faults::default() }).await;
+        let order = order(intent, commands);
+        for _ in 0..5 {
+            let told = site.engine.step(&order, None).await.unwrap_err();
+            assert_eq!(told.message, "An earlier run of this resource is being stopped.");
+            assert!(site.shell.ran.lock().unwrap().0 == 0 && !*site.shell.removed.lock().unwrap(), "{intent:?}");
+        }
+        let (end, notes) = site.end_of(&order).await;
+        assert_eq!(end.outcome, Outcome::Succeeded, "{notes:?}");
+        assert_eq!(site.shell.ran.lock().unwrap().0, u32::try_from(commands.len()).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn where_earlier_runs_are_not_to_be_known_nothing_is_begun_and_what_runs_nothing_goes() {
+    let site = site(Faults { unknown: Some("list is not allowed".to_owned()), ..Faults::default() }).await;
+    for intent in [Intent::Apply, Intent::Destroy] {
+        assert_eq!(failure_of(site.end_of(&order(intent, &["true"])).await.0), "list is not allowed");
+    }
+    assert_eq!(site.end_of(&order(Intent::Destroy, &[])).await.0.outcome, Outcome::Succeeded);
+    assert_eq!(site.shell.ran.lock().unwrap().0, 0);
 }
 
 #[tokio::test]

@@ -76,14 +76,20 @@ impl World {
         self.played.insert(pod_name, Played { acts, ..Played::default() });
     }
 
+    /// Ends the pods that are being deleted.
+    pub(super) fn end_deleted(&mut self) {
+        let is_deleted = |pod: &&Value| !pod["metadata"]["deletionTimestamp"].is_null();
+        let deleted = self.objects.all("pods").filter(is_deleted).map(|pod| text(&pod["metadata"]["name"]).to_owned());
+        for name in deleted.collect::<Vec<_>>() {
+            self.objects.remove("pods", &name);
+        }
+    }
+
     /// Lets every pod take its next act.
     pub(super) fn advance(&mut self) {
+        self.end_deleted();
         for name in self.objects.names("pods") {
             let Some(pod) = self.objects.get("pods", &name).cloned() else { continue };
-            if !pod["metadata"]["deletionTimestamp"].is_null() {
-                self.objects.remove("pods", &name);
-                continue;
-            }
             if matches!(text(&pod["status"]["phase"]), "Succeeded" | "Failed") {
                 continue;
             }

@@ -184,6 +184,12 @@ impl World {
                 self.advance();
                 self.list(asked)
             }
+            "list jobs" => {
+                self.objects.names("jobs").iter().for_each(|name| self.collect(name));
+                let answer = self.list(asked);
+                self.end_deleted();
+                answer
+            }
             "list events" => self.list(asked),
             "get pods/log" => self.log(asked),
             "deletecollection secrets" => self.delete_all(asked),
@@ -269,19 +275,30 @@ impl World {
 
     fn list(&self, asked: &Asked) -> Answer {
         let items = self.selected(asked);
-        Answer::of(&json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items}), false)
+        // A page's token is where the next one begins.
+        let from = asked.query("continue").parse().unwrap_or(0).min(items.len());
+        let to = asked.query("limit").parse().map_or(items.len(), |limit: usize| items.len().min(from + limit));
+        let next = if to < items.len() { to.to_string() } else { String::new() };
+        let page =
+            json!({"kind": "List", "apiVersion": "v1", "metadata": {"continue": next}, "items": items[from..to]});
+        Answer::of(&page, false)
     }
 
     fn selected(&self, asked: &Asked) -> Vec<&Value> {
         let (labels, fields) = (asked.query("labelSelector"), asked.query("fieldSelector"));
         let holds = |thing: &&Value| {
-            let label = labels.split_once('=').is_none_or(|(name, value)| thing["metadata"]["labels"][name] == value);
+            // `name!=value` also selects what has no such label.
+            let label = |label: &str| match (label.split_once("!="), label.split_once('=')) {
+                (Some((name, value)), _) => thing["metadata"]["labels"][name] != value,
+                (None, Some((name, value))) => thing["metadata"]["labels"][name] == value,
+                (None, None) => true,
+            };
             let field = |field: &str| {
                 field.split_once('=').is_none_or(|(path, value)| {
                     thing.pointer(&format!("/{}", path.replace('.', "/"))).is_some_and(|v| v == value)
                 })
             };
-            label && fields.split(',').all(field)
+            labels.split(',').all(label) && fields.split(',').all(field)
         };
         self.objects.all(&asked.kind).filter(holds).collect()
     }

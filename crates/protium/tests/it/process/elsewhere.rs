@@ -4,7 +4,7 @@ use std::fs;
 
 use protium_engines::double::kubernetes::{Act, Cluster};
 use protium_engines::double::{BuildRun, Double};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::program::{Program, Start, until};
 use super::runs::{Site, manifest};
@@ -76,6 +76,25 @@ fn built(text: &str, outputs: Option<&str>, status: i32) -> BuildRun {
     lines.extend(outputs.map(|outputs| format!("::protium {{deployment}} out {outputs}")));
     lines.push(format!("::protium {{deployment}} end {status}"));
     BuildRun { lines, ..BuildRun::ends(if status == 0 { "SUCCEEDED" } else { "FAILED" }, &[]) }
+}
+
+/// The input that creates an environment whose runs are builds.
+fn create_with_builds(name: &str) -> Value {
+    let mut input = json!({ "name": name, "templateName": "env", "templateMajorVersion": "1", "spec": spec("large") });
+    input["codebuildRoleArn"] = ROLE.into();
+    input
+}
+
+/// The input of what names the environment `e` only.
+fn arn() -> Value {
+    json!({ "resourceArn": "arn:aws:proton:us-east-1:000000000000:environment/e" })
+}
+
+/// The input that force-deletes it.
+fn forced(infrastructure: &str) -> Value {
+    let mut input = arn();
+    input["infrastructure"] = infrastructure.into();
+    input
 }
 
 on_both! {
@@ -214,14 +233,45 @@ on_both! {
         site.program.gone("e").await;
     }
 
+    a_run_on_kubernetes_is_stopped_when_its_resource_is_deployed_anew_or_force_deleted, async |db| {
+        let cluster = Cluster::start("runs").await.unwrap();
+        cluster.behave(|| vec![Act::Prints(vec!["still there".into()])]);
+        let site = on_kubernetes(db, &cluster, &["true"], &["true"]).await;
+        let program = &site.program;
+        program.ok("CreateEnvironment", create("e")).await;
+        until("the run", async || (cluster.begun() == 1).then_some(())).await;
+        program.ok("Redeploy", arn()).await;
+        until("the next run", async || (cluster.begun() == 2).then_some(())).await;
+        assert_eq!((cluster.there("jobs").len(), cluster.there("pods").len()), (1, 1), "the earlier one has ended");
+        cluster.behave(|| vec![Act::Runs]);
+        program.ok("ForceDelete", forced("DELETE")).await;
+        program.gone("e").await;
+        assert_eq!((cluster.begun(), cluster.effects("delete jobs")), (3, 2));
+        assert!(cluster.there("pods").iter().all(|pod| pod["status"]["phase"] == "Succeeded"));
+    }
+
+    a_build_is_stopped_when_its_resource_is_deployed_anew_or_force_deleted, async |db| {
+        let aws = Double::start_in_real_time().await.unwrap();
+        aws.run_builds(BuildRun::ends("IN_PROGRESS", &[]));
+        let start = |start: Start| start.flag("--aws-endpoint-url", &aws.url());
+        let site = site(db, "runner = \"codebuild\"\n", start, &["true"], &["true"]).await;
+        site.program.ok("CreateEnvironment", create_with_builds("e")).await;
+        until("the build", async || (aws.running_builds() == 1).then_some(())).await;
+        site.program.ok("Redeploy", arn()).await;
+        until("the next build", async || (aws.effects("StartBuild") == 2).then_some(())).await;
+        assert_eq!((aws.effects("StopBuild"), aws.running_builds()), (1, 1));
+        aws.run_builds(built("removed", None, 0));
+        site.program.ok("ForceDelete", forced("DELETE")).await;
+        site.program.gone("e").await;
+        assert_eq!((aws.effects("StartBuild"), aws.effects("StopBuild"), aws.running_builds()), (3, 2, 0));
+    }
+
     commands_provision_and_deprovision_on_codebuild, async |db| {
         let aws = Double::start_in_real_time().await.unwrap();
         aws.run_builds(built("built", Some("{\"Url\": \"http://e\"}"), 0));
         let start = |start: Start| start.flag("--aws-endpoint-url", &aws.url());
         let site = site(db, "runner = \"codebuild\"\n", start, &["./build.sh"], &["./remove.sh"]).await;
-        let mut input = json!({ "name": "e", "templateName": "env", "templateMajorVersion": "1", "spec": spec("large") });
-        input["codebuildRoleArn"] = ROLE.into();
-        site.program.ok("CreateEnvironment", input).await;
+        site.program.ok("CreateEnvironment", create_with_builds("e")).await;
         site.program.environment("e", "SUCCEEDED").await;
         assert_eq!(site.outputs().await, json!({ "Url": "http://e" }));
         assert_eq!(printed(&site.program).await, ["$ ./build.sh", "built"]);

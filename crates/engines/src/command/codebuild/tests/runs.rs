@@ -39,7 +39,9 @@ async fn a_build_gets_its_files_its_role_and_what_the_template_says() {
         "secrets": [["TOKEN", "proton/token:Secret"]],
         "project_properties": {
             "TimeoutInMinutes": 20,
-            "Environment": {"ComputeType": "BUILD_GENERAL1_LARGE", "PrivilegedMode": true},
+            "Environment": {"ComputeType": "BUILD_GENERAL1_LARGE", "PrivilegedMode": true, "EnvironmentVariables": [
+                {"Name": "PROTIUM_RESOURCE_ID", "Value": "another"},
+            ]},
         },
     }));
     given.variables.push(("AWS_ENDPOINT_URL_PROTON".to_owned(), format!("http://server/run/{SECRET}")));
@@ -56,6 +58,7 @@ async fn a_build_gets_its_files_its_role_and_what_the_template_says() {
     let expected = json!([
         {"name": "TOKEN", "value": "proton/token:Secret", "type": "SECRETS_MANAGER"},
         {"name": "PROTIUM_DEPLOYMENT_ID", "value": "d1", "type": "PLAINTEXT"},
+        {"name": "PROTIUM_RESOURCE_ID", "value": ENVIRONMENT, "type": "PLAINTEXT"},
     ]);
     assert_eq!(variables, expected);
     let calls = site.double.calls();
