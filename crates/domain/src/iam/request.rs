@@ -62,6 +62,15 @@ impl Principal {
         self.kind == PrincipalKind::Root
     }
 
+    /// Whose requests are limited together with those of this one: sessions have the names that they like, so they are
+    /// limited as their role.
+    pub fn limited_as(&self) -> &str {
+        match &self.kind {
+            PrincipalKind::Session { role, .. } => role,
+            _ => &self.arn,
+        }
+    }
+
     /// The value of a key that follows from who asks (IAM User Guide, "AWS global condition context keys", properties
     /// of the principal). The outer `None` is a key of another kind.
     fn value(&self, key: &str) -> Option<Option<&str>> {
@@ -309,6 +318,7 @@ mod tests {
         let request = Request { principal: &session, action: "proton:GetService", resource: "*", context: &context };
         assert_eq!(one(&request, "aws:PrincipalArn"), Some("arn:aws:iam::111122223333:role/ci"));
         assert_eq!(one(&request, "aws:PrincipalType"), Some("AssumedRole"));
+        assert_eq!(session.limited_as(), "arn:aws:iam::111122223333:role/ci", "whatever name it took");
         assert_eq!(one(&request, "aws:TokenIssueTime"), Some("2026-11-23T07:00:00Z"));
         assert_eq!(one(&request, "aws:username"), None);
     }

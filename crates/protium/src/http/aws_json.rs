@@ -86,7 +86,7 @@ async fn call(front: &Front, parts: &Parts, body: Body, origin: Origin) -> Resul
     let caller = Caller { identity, access_key_id, scope, origin };
     let operation = target(parts).ok();
     let kind = operation.map_or(Kind::Read, kind);
-    let turn = app.throttle.admit(&caller.identity.principal.arn, kind, app.clock.elapsed_ms()).await;
+    let turn = app.throttle.admit(caller.identity.principal.limited_as(), kind, app.clock.elapsed_ms()).await;
     let _turn = turn.map_err(|_| Error::new(ErrorCode::Throttling, Throttled::MESSAGE))?;
     match parse(parts, &body) {
         // On the heap, like what follows: their futures are large, and moved from layer to layer.

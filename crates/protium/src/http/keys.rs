@@ -15,6 +15,10 @@ const BELIEVED_MS: i64 = 5_000;
 /// Sees to it that the key of that id, which a request claims to be signed with, is known as the store has it. As long
 /// as nothing is known of it, it waits for one of `look_ups`.
 pub(super) async fn learn(app: &App, id: &str, look_ups: &Semaphore) {
+    // No database holds a text with U+0000.
+    if id.contains('\0') {
+        return;
+    }
     let is_believed = || app.keys.is_believed(id, app.clock.now_ms());
     if is_believed() {
         return;

@@ -113,7 +113,7 @@ impl S3 {
             Ok(caller) => caller,
             Err(error) => return Err(self.denied(&parts, origin, error).await),
         };
-        let (who, kind) = (&caller.0.identity.principal.arn, kind(&parts.method));
+        let (who, kind) = (caller.0.identity.principal.limited_as(), kind(&parts.method));
         // Its turn ends here: a body may take long to arrive.
         let turn = self.throttle.admit(who, kind, self.clock.elapsed_ms()).await.map(drop);
         turn.map_err(|_| refusal(S3ErrorCode::SlowDown, "Please reduce your request rate."))?;

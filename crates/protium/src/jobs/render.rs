@@ -345,8 +345,11 @@ impl Reading<'_> {
             }
         }
         let tags = managed_of_target(&self.record.scope, self.target, None).on_infrastructure();
-        let target = &self.record.target;
-        terraform::run(target.kind, &files, namespace, &tags, &target.arn, self.state).map_err(Unprepared::Refused)
+        let (target, namespace, state) = (self.record.target.clone(), namespace.clone(), self.state.cloned());
+        let run = tokio::task::spawn_blocking(move || {
+            terraform::run(target.kind, &files, &namespace, &tags, &target.arn, state.as_ref())
+        });
+        run.await.map_err(internal)?.map_err(Unprepared::Refused)
     }
 
     /// The files of a Terraform template as they are, and the document with their inputs.

@@ -39,9 +39,10 @@ async fn stop(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether its deployment has ended without it. A run of no deployment that is known here is somebody else's.
+/// Whether its deployment has ended without it; its record may have been deleted since. A run that is not called like a
+/// deployment is somebody else's.
 async fn is_over(app: &App, run: &GoingRun) -> anyhow::Result<bool> {
     let Some(id) = Id::parse(&run.deployment) else { return Ok(false) };
     let record = deployment_by_id(&mut app.store.reader().await?, &id).await?;
-    Ok(record.is_some_and(|record| !record.status.is_active()))
+    Ok(record.is_none_or(|record| !record.status.is_active()))
 }

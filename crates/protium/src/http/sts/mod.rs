@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::auth::sigv4::{self, Payload, Signed};
 use crate::operations::{Caller, Origin, audit};
 use crate::store::{AuditRecord, Entry, Outcome};
-use crate::throttle::{Kind, Throttled};
+use crate::throttle::{Kind, Throttled, Turn};
 use axum::body::Body;
 use bytes::Bytes;
 use fault::Fault;
@@ -86,6 +86,8 @@ async fn call(app: &App, request: Request<Body>, origin: Origin) -> Result<(&'st
     let version = call.form.get("Version").unwrap_or_default();
     // The one that needs no signature: the token says who calls.
     if action == web_identity::OPERATION && version == VERSION {
+        let source = call.origin.source_ip.map(|address| address.to_string()).unwrap_or_default();
+        let _turn = call.turn(&source, Kind::Write).await?;
         return Ok((web_identity::OPERATION, web_identity::call(&call).await?));
     }
     let signed = match call.signed(&parts, &body) {
@@ -94,8 +96,8 @@ async fn call(app: &App, request: Request<Body>, origin: Origin) -> Result<(&'st
     };
     let caller = call.caller(&signed);
     let principal = &caller.identity.principal;
-    let turn = app.throttle.admit(&principal.arn, Kind::Read, app.clock.elapsed_ms()).await;
-    let _turn = turn.map_err(|_| Fault::new(400, "Throttling", Throttled::MESSAGE))?;
+    let kind = if action == assume_role::OPERATION { Kind::Write } else { Kind::Read };
+    let _turn = call.turn(principal.limited_as(), kind).await?;
     match action {
         "GetCallerIdentity" if version == VERSION => Ok(("GetCallerIdentity", identity(principal))),
         assume_role::OPERATION if version == VERSION => {
@@ -121,6 +123,12 @@ struct Answer {
 }
 
 impl Call<'_> {
+    /// Waits until it is the turn of this call among those that are limited together.
+    async fn turn(&self, limited_as: &str, kind: Kind) -> Result<Turn, Fault> {
+        let turn = self.app.throttle.admit(limited_as, kind, self.app.clock.elapsed_ms()).await;
+        turn.map_err(|_| Fault::new(400, "Throttling", Throttled::MESSAGE))
+    }
+
     fn signed(&self, parts: &Parts, body: &[u8]) -> Result<Signed, Fault> {
         let request = sigv4::Request::new(parts, Payload::Whole(body));
         Ok(sigv4::verify(&request, sigv4::STS, &self.app.keys, self.now)?)

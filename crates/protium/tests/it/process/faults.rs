@@ -191,6 +191,18 @@ on_both! {
         until("the word about it", async || site.program.log().contains("since its deployment is over").then_some(())).await;
     }
 
+    a_run_whose_record_is_deleted_ends, async |db| {
+        let site = Site::on(db, &["sh -c \"echo waiting; while :; do sleep 0.02; done\""], &[]).await;
+        site.program.ok("CreateEnvironment", create("e")).await;
+        site.logged("waiting").await;
+        let supervisor = supervisor(&site);
+        site.program.ok("ForceDelete", json!({ "resourceArn": arn("e"), "infrastructure": "RETAIN" })).await;
+        for id in deployments(&site.program).await {
+            site.program.ok("DeleteDeployment", json!({ "id": id })).await;
+        }
+        until("the end of the supervisor", async || (!is_alive(supervisor)).then_some(())).await;
+    }
+
     a_run_notifies_nobody_elses_deployment, async |db| {
         // In capital letters it is not known to be a secret.
         let site = Site::on(db, &["echo \"url=$AWS_ENDPOINT_URL_PROTON\" | tr a-z A-Z", HOLD], &[]).await;
