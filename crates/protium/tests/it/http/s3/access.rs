@@ -134,7 +134,7 @@ async fn of_many_objects_those_are_deleted_that_may_be() {
     records.sort_by_key(|(_, arn, told)| (arn.to_string(), told.is_null()));
     let told = json!({ "bucket": "bundles", "keys": ["a/1"], "deniedKeys": ["b/1"] });
     let denied = |bucket: &str| (json!("DENIED"), json!(format!("arn:aws:s3:::{bucket}/a/1")), Value::Null);
-    let expected = [denied("nowhere"), denied("bundles"), (json!("SUCCEEDED"), json!("arn:aws:s3:::bundles"), told)];
+    let expected = [(json!("SUCCEEDED"), json!("arn:aws:s3:::bundles"), told), denied("bundles"), denied("nowhere")];
     assert_eq!(records, expected);
 }
 
