@@ -1,7 +1,8 @@
 //! The policies that are built in: Protium's own equivalents of AWS's managed policies for Proton.
 //!
 //! Each allows what AWS's does, as far as it is about Proton, and what came to Proton's reads after AWS last edited
-//! it; the rights on other services are left out, since no request to us asks for them.
+//! it; the rights on other services are left out, since no request to us asks for them. As with AWS, full access to
+//! Proton is not the right to give rights.
 
 /// A policy that is built in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,12 @@ pub struct ManagedPolicy {
 /// All of them, by name.
 pub const ALL: &[ManagedPolicy] = &[
     ManagedPolicy {
+        name: "ProtiumAdministratorAccess",
+        description: "Everything, users and their rights included.",
+        in_place_of: "AdministratorAccess",
+        document: include_str!("managed/administrator.json"),
+    },
+    ManagedPolicy {
         name: "ProtiumDeveloperAccess",
         description: "Services, their instances and pipelines; reads templates and environments, and changes neither.",
         in_place_of: "AWSProtonDeveloperAccess",
@@ -23,7 +30,7 @@ pub const ALL: &[ManagedPolicy] = &[
     },
     ManagedPolicy {
         name: "ProtiumFullAccess",
-        description: "Everything that Proton and Protium do, roles and connections included.",
+        description: "Everything but accounts, users and their rights, and the audit log; passes roles and connections.",
         in_place_of: "AWSProtonFullAccess",
         document: include_str!("managed/full.json"),
     },

@@ -115,7 +115,7 @@ impl fmt::Debug for Credential {
 /// All keys that may sign, by access key id. Shared by every request.
 ///
 /// A key that the store has is believed for a while, and is then to be looked up again: another process may have
-/// replaced it.
+/// replaced it. Its times are those of a clock that nobody sets: belief does not last longer when a clock is set back.
 #[derive(Debug)]
 pub struct Keys {
     by_id: RwLock<HashMap<String, Known>>,
@@ -143,7 +143,7 @@ pub struct AsOf(u64);
 #[derive(Clone, Debug)]
 struct Known {
     credential: Arc<Credential>,
-    /// In milliseconds since 1970.
+    /// In milliseconds, on the clock of [`Keys`].
     until_ms: i64,
     /// The moment before it was looked up.
     as_of: AsOf,
@@ -164,13 +164,13 @@ impl Keys {
         known.or_else(|| self.sessions.get(access_key_id).map(|known| known.credential))
     }
 
-    /// Whether there is a session of that id that need not be looked up now (milliseconds since 1970).
+    /// Whether there is a session of that id that need not be looked up now (milliseconds).
     pub fn is_session_believed(&self, access_key_id: &str, now_ms: i64) -> bool {
         let known = self.sessions.get(access_key_id);
         known.is_some_and(|known| now_ms < known.until_ms && known.as_of == self.as_of())
     }
 
-    /// Adds a session that is to be looked up again from `until_ms` on (milliseconds since 1970), or when something
+    /// Adds a session that is to be looked up again from `until_ms` on (milliseconds), or when something
     /// changed since `as_of` that it may depend on.
     pub fn believe_session(&self, credential: Credential, until_ms: i64, as_of: AsOf) {
         let id = credential.access_key_id.clone();
@@ -186,7 +186,7 @@ impl Keys {
         self.sessions.remove(access_key_id);
     }
 
-    /// Whether there is a key of that id that need not be looked up now (milliseconds since 1970).
+    /// Whether there is a key of that id that need not be looked up now (milliseconds).
     pub fn is_believed(&self, access_key_id: &str, now_ms: i64) -> bool {
         let by_id = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
         by_id.get(access_key_id).is_some_and(|known| now_ms < known.until_ms)
@@ -202,7 +202,7 @@ impl Keys {
         AsOf(self.changes.load(Ordering::SeqCst))
     }
 
-    /// Adds a key that the store had since `as_of`, to be looked up again from `until_ms` on (milliseconds since 1970),
+    /// Adds a key that the store had since `as_of`, to be looked up again from `until_ms` on (milliseconds),
     /// or at once if something has changed meanwhile. What was derived from it is kept if it is the same still.
     pub fn believe(&self, credential: Credential, until_ms: i64, as_of: AsOf) {
         self.put(credential, |keys| if keys.as_of() == as_of { until_ms } else { i64::MIN });

@@ -19,7 +19,7 @@ pub(super) async fn learn(app: &App, id: &str, look_ups: &Semaphore) {
     if id.contains('\0') {
         return;
     }
-    let is_believed = || app.keys.is_believed(id, app.clock.now_ms());
+    let is_believed = || app.keys.is_believed(id, app.clock.elapsed_ms());
     if is_believed() {
         return;
     }
@@ -32,7 +32,7 @@ pub(super) async fn learn(app: &App, id: &str, look_ups: &Semaphore) {
     if is_believed() {
         return;
     }
-    let now_ms = app.clock.now_ms();
+    let now_ms = app.clock.elapsed_ms();
     let as_of = app.keys.as_of();
     // It is rare, and its future large.
     match Box::pin(look_up(app, id)).await {

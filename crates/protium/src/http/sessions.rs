@@ -26,7 +26,7 @@ pub(super) enum PolicyOf<'a> {
 
 /// Sees to it that the session of that id, which a request claims to be signed with, is known if it is one of ours.
 pub(super) async fn learn(app: &App, id: &str, token: &str) {
-    let now_ms = app.clock.now_ms();
+    let now_ms = app.clock.elapsed_ms();
     if app.keys.is_session_believed(id, now_ms) {
         return;
     }

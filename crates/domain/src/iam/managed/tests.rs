@@ -21,15 +21,25 @@ fn allowed(name: &str) -> Vec<&'static str> {
 fn each_is_understood_and_allows_something() {
     for policy in ALL {
         assert!(!allowed(policy.name).is_empty(), "{}", policy.name);
-        assert!(!policy.description.is_empty() && policy.in_place_of.starts_with("AWSProton"));
+        assert!(!policy.description.is_empty() && !policy.in_place_of.starts_with("Protium"));
     }
     assert!(ALL.is_sorted_by(|a, b| a.name < b.name));
     assert_eq!(find("AdministratorAccess"), None);
 }
 
 #[test]
-fn full_access_is_all_and_provisioning_one_thing() {
-    assert_eq!(allowed("ProtiumFullAccess").len(), actions::all().len());
+fn an_administrator_may_all_full_access_gives_no_rights_and_provisioning_is_one_thing() {
+    let all = || actions::all().iter().map(|action| action.name);
+    assert_eq!(allowed("ProtiumAdministratorAccess"), all().collect::<Vec<_>>());
+    let ours = [
+        "protium:ForceDelete",
+        "protium:GetDeploymentLogs",
+        "protium:ListEventDeliveries",
+        "protium:RedeliverEvents",
+        "protium:Redeploy",
+    ];
+    let full: Vec<_> = all().filter(|name| name.starts_with("proton:") || ours.contains(name)).collect();
+    assert_eq!(allowed("ProtiumFullAccess"), full);
     assert_eq!(allowed("ProtiumProvisioningAccess"), ["proton:NotifyResourceDeploymentStatusChange"]);
 }
 

@@ -62,6 +62,8 @@ pub(super) fn exec(confinement: &Confinement, command: &[String]) -> io::Result<
         let most = getrlimit(resource).maximum.map_or(most, |hard| hard.min(most));
         setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
     }
+    // Where memory runs out, a run ends before the server does. Some containers do not let a process say so.
+    let _best_effort = std::fs::write("/proc/self/oom_score_adj", "1000");
     let mut variables = String::new();
     io::stdin().read_to_string(&mut variables)?;
     let variables: BTreeMap<String, String> = match variables.as_str() {

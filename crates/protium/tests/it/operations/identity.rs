@@ -304,7 +304,7 @@ on_both! {
             ("GetGroup", json!({ "groupName": "all" }), "users", "", &["A", "b", "c"]),
             ("ListPolicies", json!({ "type": "CUSTOMER" }), "policies", "policyName", &["PA", "Pb", "Pc"]),
             ("ListPolicies", json!({}), "policies", "policyName", &[
-                "PA", "Pb", "Pc", "ProtiumDeveloperAccess", "ProtiumFullAccess", "ProtiumProvisioningAccess", READS,
+                "PA", "Pb", "Pc", "ProtiumAdministratorAccess", "ProtiumDeveloperAccess", "ProtiumFullAccess", "ProtiumProvisioningAccess", READS,
             ]),
         ] {
             let (mut found, mut input) = (Vec::new(), but(input, json!({ "maxResults": 2 })));

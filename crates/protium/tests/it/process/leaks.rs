@@ -4,16 +4,19 @@ use std::fs;
 
 use http::Request;
 use protium::store::DatabaseUrl;
+use serde_json::{Value, json};
 
 use super::admin::{root, typed};
-use super::program::{OUTBOUND, Program, Start};
+use super::program::{OUTBOUND, Program, Start, until};
 use super::runs::{Site, manifest};
 use super::site::double;
 use crate::on_both;
 use crate::support::app::target;
 use crate::support::bundle::ENVIRONMENT_SCHEMA;
 use crate::support::double::{create, spec};
+use crate::support::receiver::{Receiver, Reply};
 use crate::support::sign::Signer;
+use crate::support::sts::{Key, credentials};
 
 /// What no line may have, whatever follows it.
 const MARK: &str = "leak-";
@@ -88,6 +91,37 @@ async fn refusals(program: &Program, written: &mut Written) {
     written.add("the answer to a run", String::from_utf8_lossy(&body));
 }
 
+/// Has a user assume a role, and the session ask for something. Answers the secrets of both.
+async fn session(program: &Program, written: &mut Written) -> Vec<String> {
+    let trust = json!({ "Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Principal": { "AWS": "000000000000" }, "Action": "sts:AssumeRole",
+    } });
+    program.ok("CreateRole", json!({ "roleName": "ci", "trustPolicy": trust.to_string() })).await;
+    program.ok("CreateUser", json!({ "userName": "ada" })).await;
+    program.ok("AttachPolicy", json!({ "userName": "ada", "policy": "ProtiumAdministratorAccess" })).await;
+    let key = program.ok("CreateAccessKey", json!({ "userName": "ada" })).await["accessKey"].clone();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let user = Signer {
+        access_key_id: text(&key["accessKeyId"]),
+        secret: text(&key["secretAccessKey"]),
+        ..program.signer("sts")
+    };
+    let form = "Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::000000000000:role/ci&RoleSessionName=build";
+    let request = Request::post(format!("{}/", program.url))
+        .header("host", program.url.split_once("://").unwrap().1)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form.as_bytes().to_vec());
+    let (status, body) = program.send(user.sign(request.unwrap())).await;
+    let answer = String::from_utf8(body).unwrap();
+    assert!(status.is_success(), "{answer}");
+    let Key { id, secret, token } = credentials(&answer);
+    let own = Signer { access_key_id: id, secret: secret.clone(), token: token.clone(), ..program.signer("proton") };
+    let refused = program.call_as(&own, "ListServices", json!({})).await.unwrap_err();
+    assert_eq!(refused.code, "AccessDeniedException");
+    written.add("the answer to a session", refused.message);
+    vec![user.secret, secret, token.unwrap()]
+}
+
 /// Settings that are refused, with a password in them.
 async fn settings(written: &mut Written) {
     for (flag, value) in [
@@ -110,7 +144,15 @@ on_both! {
         let double = double().await;
         double.put_secret("words", "leak-of-secrets-manager");
         let file = db.folder().join("protium.toml");
-        fs::write(&file, "[run-variables]\nDEPLOY_TOKEN = \"leak-of-run-variables\"\n").unwrap();
+        let receiver = Receiver::start().await;
+        receiver.answer(|_| Reply::Status(500));
+        let settings_of_file = format!(
+            "[run-variables]\nDEPLOY_TOKEN = \"leak-of-run-variables\"\n\
+             [[events.destination]]\nname = \"hook\"\ntype = \"webhook\"\nsecret-variable = \"HOOK_SECRET\"\n\
+             url = \"{}?token=leak-in-the-url\"\n",
+            receiver.url()
+        );
+        fs::write(&file, settings_of_file).unwrap();
         let (aws, file) = (double.url(), file.to_str().unwrap().to_owned());
         let commands = commands();
         let files = [("schema/schema.yaml", ENVIRONMENT_SCHEMA), ("infrastructure/manifest.yaml", commands.as_str())];
@@ -120,6 +162,7 @@ on_both! {
                 .flag("--config", &file)
                 .variable("PROTIUM_ROOT_ACCESS_KEY_ID", GIVEN.0)
                 .variable("PROTIUM_ROOT_SECRET_ACCESS_KEY", GIVEN.1)
+                .variable("HOOK_SECRET", "leak-secret-of-the-webhook")
                 .variable("PROTIUM_LOG", "trace")
         };
         let site = Site::of(db, more, &files).await;
@@ -139,6 +182,13 @@ on_both! {
         let made = typed(&["account", "create", "--id", "222222222222"], &root(&site.program)).await;
         let made: serde_json::Value = serde_json::from_str(&made.out).unwrap();
         let other = made["SecretAccessKey"].as_str().unwrap().to_owned();
+        let of_session = session(&site.program, &mut written).await;
+        until("an event is refused", async || (!receiver.got().is_empty()).then_some(())).await;
+        until("its refusal is told", async || site.program.log().contains("answered 500").then_some(())).await;
+        let listed = site.program.ok("ListEventDeliveries", json!({})).await;
+        written.add("what is told of deliveries", listed.to_string());
+        let records = site.program.ok("ListAuditRecords", json!({ "maxResults": 100 })).await;
+        written.add("the audit log", records.to_string());
         refusals(&site.program, &mut written).await;
         settings(&mut written).await;
         written.add("the metrics", site.program.get("/metrics").await.1);
@@ -157,6 +207,8 @@ on_both! {
         assert!(ended.err.contains("DEBUG"), "details are logged:\n{}", ended.err);
         written.add("standard error", ended.err);
         written.add("standard output", ended.out);
-        written.has_none_of(&[MARK.to_owned(), OUTBOUND.1.to_owned(), token, other, master_key]);
+        let mut secrets = vec![MARK.to_owned(), OUTBOUND.1.to_owned(), token, other, master_key];
+        secrets.extend(of_session);
+        written.has_none_of(&secrets);
     }
 }
