@@ -113,7 +113,7 @@ on_both! {
         assert_eq!((&shown["policyDocument"], &shown["policy"]["description"]), (&json!(document), &json!("everything")));
         admin(&program, &["policy", "update", "all", "--description", ""]).await;
         assert_eq!(admin(&program, &["policy", "show", "all"]).await["policy"].get("description"), None);
-        assert_eq!(admin(&program, &["policy", "list"]).await["policies"].as_array().unwrap().len(), 5);
+        assert_eq!(admin(&program, &["policy", "list"]).await["policies"].as_array().unwrap().len(), 6);
         admin(&program, &["policy", "delete", "all"]).await;
         let asked = ["policy", "simulate", "--document", &document, "--action", "proton:GetService"];
         let said = typed(&[&asked[..], &["--context", "aws:SourceIp=203.0.113.7"]].concat(), &root(&program)).await;
