@@ -79,8 +79,10 @@ impl User {
 async fn user(at: SocketAddr, name: &str, document: &Value) -> Result<User> {
     let name = json!(name);
     PROTIUM.call(at, "CreateUser", &json!({"userName": name})).await?;
-    let policy = json!({"userName": name, "policyName": "bench", "policyDocument": document.to_string()});
-    PROTIUM.call(at, "PutInlinePolicy", &policy).await?;
+    // Attached: what is embedded in a user may not be as long.
+    let policy = json!({"policyName": name, "policyDocument": document.to_string()});
+    PROTIUM.call(at, "CreatePolicy", &policy).await?;
+    PROTIUM.call(at, "AttachPolicy", &json!({"userName": name, "policy": name})).await?;
     let made = PROTIUM.call(at, "CreateAccessKey", &json!({"userName": name})).await?;
     let text = |member: &str| made["accessKey"][member].as_str().map(str::to_owned).context("a key");
     Ok(User { id: text("accessKeyId")?, secret: text("secretAccessKey")? })
