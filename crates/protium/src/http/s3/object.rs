@@ -313,14 +313,19 @@ pub(super) async fn delete(
     Ok(DeleteObjectOutput::default())
 }
 
-/// Which of the keys that are to be deleted policies deny, and which they allow.
+/// Which of the keys that are to be deleted policies deny, and which they allow. About more keys than one deletion may
+/// have nobody is asked: it is refused.
 pub(super) fn decided<'a>(
     caller: &Caller,
     bucket: &str,
     objects: &'a [ObjectIdentifier],
 ) -> (Vec<(&'a str, S3Error)>, Vec<&'a str>) {
     let (mut denied, mut allowed) = (Vec::new(), Vec::new());
-    for key in objects.iter().map(|object| object.key.as_str()) {
+    let keys = objects.iter().map(|object| object.key.as_str());
+    if objects.len() > DELETE_LIMIT {
+        return (denied, keys.collect());
+    }
+    for key in keys {
         match caller.check("s3:DeleteObject", &format!("{bucket}/{key}"), &[]) {
             Ok(()) => allowed.push(key),
             Err(error) => denied.push((key, error)),
