@@ -38,7 +38,7 @@ pub enum ResourceType {
 }
 
 impl ResourceType {
-    /// Those of Proton, which have tags of their own.
+    /// Those of Proton, which `TagResource` is for.
     pub const PROTON: [Self; 9] = [
         Self::Component,
         Self::Deployment,

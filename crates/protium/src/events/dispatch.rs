@@ -33,9 +33,9 @@ const ALOFT_MS: i64 = 60_000;
 const WINDOW: usize = 256;
 /// The first pause after a failure, which doubles with each, and the longest.
 const FIRST_PAUSE_MS: i64 = 1_000;
+const LONGEST_PAUSE_MS: i64 = 15 * 60 * 1000;
 /// So often an event is tried, however old it is: what is redelivered, or could not be tried while nothing ran, is old.
 const LEAST_ATTEMPTS: i64 = 5;
-const LONGEST_PAUSE_MS: i64 = 15 * 60 * 1000;
 /// The pause between two steps that had work: events that come close together travel together.
 const BREATH: Duration = Duration::from_millis(20);
 /// How long the task sleeps at most when nothing wakes it.

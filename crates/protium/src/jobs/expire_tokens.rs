@@ -1,22 +1,18 @@
 //! Forgets idempotency tokens that are older than they are remembered, and used tokens of identity providers that
 //! have expired, so that their tables do not grow: some at a time, since other writers wait for each.
 
-use super::{EVERY_MS, again_in};
+use super::{AT_ONCE, again};
 use crate::app::App;
 use crate::error::Result;
 use crate::store::{ClaimedJob, token_expire, web_identity_token_expire};
 use crate::transaction;
-
-/// How many of each are forgotten in one transaction.
-const AT_ONCE: u32 = 1000;
 
 pub(super) async fn run(app: &App, job: &ClaimedJob) -> Result<()> {
     let now = app.clock.now_ms();
     let forgotten = transaction!(app.store, async |tx| -> Result<u64> {
         let tokens = token_expire(tx, now, AT_ONCE.into()).await?;
         let of_providers = web_identity_token_expire(tx, now, AT_ONCE.into()).await?;
-        let pause = if tokens.max(of_providers) < AT_ONCE.into() { EVERY_MS } else { 0 };
-        again_in(tx, job, pause).await?;
+        again(tx, job, tokens.max(of_providers) >= AT_ONCE.into()).await?;
         Ok(tokens + of_providers)
     })?;
     if forgotten > 0 {

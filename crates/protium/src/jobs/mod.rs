@@ -23,6 +23,8 @@ use protium_domain::job::Job;
 
 /// How often what has grown old is looked for, in milliseconds.
 const EVERY_MS: i64 = 60 * 60 * 1000;
+/// How many rows of a table are removed in one transaction: other writers wait for each.
+const AT_ONCE: u32 = 1_000;
 
 /// Runs a claimed job as far as it goes now.
 pub async fn run(app: &App, claimed: &ClaimedJob) -> Result<()> {
@@ -38,8 +40,8 @@ pub async fn run(app: &App, claimed: &ClaimedJob) -> Result<()> {
     }
 }
 
-/// Ends a run of a job that comes again, after so many milliseconds of the database's clock.
-async fn again_in(tx: &mut Tx, job: &ClaimedJob, pause_ms: i64) -> DbResult<()> {
-    let due_at = tx.now_ms().await?.saturating_add(pause_ms);
+/// Ends a run of a job that removes what has grown old: it comes again, at once if there may be more of that now.
+async fn again(tx: &mut Tx, job: &ClaimedJob, more: bool) -> DbResult<()> {
+    let due_at = tx.now_ms().await?.saturating_add(if more { 0 } else { EVERY_MS });
     job_settle(tx, job, Settle::Again(due_at)).await
 }

@@ -54,13 +54,7 @@ async fn granted(
     let is_chained = matches!(principal.kind, PrincipalKind::Session { .. });
     let seconds = duration(&wanted, &role, is_chained)?;
     inherit(&mut wanted, inherited)?;
-    let granted = grant(call, &role, wanted, seconds).await?;
-    let xml = Xml::default().element("Credentials", granted.credentials).element("AssumedRoleUser", granted.user);
-    let xml = match granted.packed {
-        Some(percent) => xml.text("PackedPolicySize", &percent.to_string()),
-        None => xml,
-    };
-    Ok(Answer { xml, access_key_id: granted.access_key_id })
+    Ok(grant(call, &role, wanted, seconds).await?.answer(|xml, user| xml.element("AssumedRoleUser", user)))
 }
 
 /// Tags that go on from the caller's own session; they can't be given otherwise.

@@ -1,10 +1,10 @@
 //! Credentials of a session: made here, once it is decided that somebody gets them.
 
-use super::Call;
 use super::fault::Fault;
 use super::session::Session;
 use super::wanted::Wanted;
 use super::xml::Xml;
+use super::{Answer, Call};
 use crate::auth::{new_secret, new_stable_id};
 use crate::http::sessions::{PolicyOf, session_policies};
 use protium_domain::iam::summary;
@@ -12,11 +12,23 @@ use protium_domain::role::{DEFAULT_SESSION_S, Role};
 
 /// What is answered of a new session: its credentials, and who it is.
 pub(super) struct Granted {
-    pub(super) access_key_id: String,
-    pub(super) credentials: Xml,
-    pub(super) user: Xml,
+    access_key_id: String,
+    credentials: Xml,
+    user: Xml,
     /// How much of the room for policies and tags is taken, in percent.
-    pub(super) packed: Option<usize>,
+    packed: Option<usize>,
+}
+
+impl Granted {
+    /// The answer; `more` writes who the session is, and what else this way of asking for one answers.
+    pub(super) fn answer(self, more: impl FnOnce(Xml, Xml) -> Xml) -> Answer {
+        let xml = more(Xml::default().element("Credentials", self.credentials), self.user);
+        let xml = match self.packed {
+            Some(percent) => xml.text("PackedPolicySize", &percent.to_string()),
+            None => xml,
+        };
+        Answer { xml, access_key_id: self.access_key_id }
+    }
 }
 
 /// How long a session is to live, in seconds. One that another role's session asks for lives an hour at most.

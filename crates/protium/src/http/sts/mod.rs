@@ -26,9 +26,8 @@ use form::Form;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use protium_domain::arn::Scope;
+use protium_domain::arn::{Scope, account_of};
 use protium_domain::iam::Principal;
-use protium_domain::role::parse_arn;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -158,7 +157,7 @@ impl Call<'_> {
                 let mut told = told.unwrap_or_default();
                 told.insert("issuedAccessKeyId".to_owned(), access_key_id.into());
                 let record = AuditRecord { parameters: Some(text(told)), ..record };
-                let of_role = record.resource.as_deref().and_then(parse_arn).map(|(account, _)| account.to_owned());
+                let of_role = record.resource.as_deref().and_then(account_of).map(str::to_owned);
                 if let Some(account) = of_role.filter(|account| *account != record.account) {
                     self.app.audit.succeeded(&Entry::new(AuditRecord { account, ..record.clone() })).await?;
                 }

@@ -71,17 +71,12 @@ async fn granted(
     use_up(call, &wanted.account, provider, verified).await?;
     let account = wanted.account.clone();
     let granted = grant(call, role, wanted, seconds).await?;
-    let xml = Xml::default()
-        .element("Credentials", granted.credentials)
-        .text("SubjectFromWebIdentityToken", &verified.subject)
-        .element("AssumedRoleUser", granted.user)
-        .text("Provider", &provider.arn(&account))
-        .text("Audience", &verified.audience);
-    let xml = match granted.packed {
-        Some(percent) => xml.text("PackedPolicySize", &percent.to_string()),
-        None => xml,
-    };
-    Ok(Answer { xml, access_key_id: granted.access_key_id })
+    Ok(granted.answer(|xml, user| {
+        xml.text("SubjectFromWebIdentityToken", &verified.subject)
+            .element("AssumedRoleUser", user)
+            .text("Provider", &provider.arn(&account))
+            .text("Audience", &verified.audience)
+    }))
 }
 
 impl From<TokenError> for Fault {
