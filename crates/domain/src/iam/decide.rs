@@ -4,7 +4,6 @@
 //! permissions boundary and the policies of the session, where there are any, must allow it too: "the resulting
 //! permissions are the intersection". The root user of an account has no policies and may do everything in it.
 
-use super::key::same;
 use super::policy::IdentityPolicy;
 use super::request::Request;
 use super::statement::{Effect, Outcome};
@@ -139,9 +138,8 @@ impl Policies {
     /// Whether a statement about `action` looks at a condition key that begins with `prefix`, such as
     /// `aws:ResourceTag/`. If none does, no value of such a key matters to the decision, and none need be looked up.
     pub fn look_at(&self, action: &str, prefix: &str) -> bool {
-        let is_meant = |key: &str| key.get(..prefix.len()).is_some_and(|start| same(start, prefix));
-        let mut statements = self.all().flat_map(|(_, policy)| policy.policy.statements());
-        statements.any(|statement| statement.keys().any(is_meant) && statement.is_about(action))
+        let mut statements = self.all().flat_map(|(_, policy)| policy.policy.looking_at(prefix));
+        statements.any(|statement| statement.is_about(action))
     }
 
     /// Whether `action` may be allowed on some resource in some circumstances. If not, there is nothing to look for

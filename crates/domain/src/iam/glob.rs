@@ -39,28 +39,61 @@ enum Reach {
 enum Atom {
     Text(Box<str>),
     One(Reach),
-    Variable(Variable),
+    /// `*`.
+    Star(Reach),
+    Variable(Box<Variable>),
 }
-
-/// What stands between two stars.
-type Chunk = Vec<Atom>;
 
 /// A compiled pattern.
 #[derive(Clone, Debug)]
 pub(super) struct Glob {
     source: Box<str>,
     ignores_case: bool,
-    first: Chunk,
-    /// Each star with what follows it.
-    rest: Vec<(Reach, Chunk)>,
+    atoms: Box<[Atom]>,
+}
+
+/// The atoms of a pattern that is being compiled.
+#[derive(Default)]
+struct Atoms {
+    done: Vec<Atom>,
+    /// What follows them.
+    text: String,
+}
+
+impl Atoms {
+    fn push(&mut self, atom: Atom) {
+        self.end_text();
+        self.done.push(atom);
+    }
+
+    /// Stars that follow each other are one, as wide as the widest.
+    fn star(&mut self, reach: Reach) {
+        self.end_text();
+        match self.done.last_mut() {
+            Some(Atom::Star(last)) if reach == Reach::Anything => *last = reach,
+            Some(Atom::Star(_)) => {}
+            _ => self.done.push(Atom::Star(reach)),
+        }
+    }
+
+    fn end_text(&mut self) {
+        if !self.text.is_empty() {
+            self.done.push(Atom::Text(self.text.as_str().into()));
+            self.text.clear();
+        }
+    }
+
+    fn end(mut self) -> Box<[Atom]> {
+        self.end_text();
+        self.done.into()
+    }
 }
 
 impl Glob {
     /// Compiles a text. Without `has_variables` (version 2008-10-17) a `${` is nothing special.
     pub(super) fn parse(source: &str, style: Style, has_variables: bool) -> Result<Self, Wrong> {
-        let ignores_case = matches!(style, Style::ExactIgnoringCase | Style::Action);
-        let mut glob = Self { source: source.into(), ignores_case, first: Chunk::new(), rest: Vec::new() };
         let has_wildcards = !matches!(style, Style::Exact | Style::ExactIgnoringCase);
+        let mut atoms = Atoms::default();
         let mut colons = 0;
         let mut rest = source;
         while let Some(c) = rest.chars().next() {
@@ -69,19 +102,27 @@ impl Glob {
             let is_resource = matches!(style, Style::Like | Style::Action) || colons >= 5;
             let within = if is_resource { Reach::Anything } else { Reach::Segment };
             match c {
-                '$' if is_variable => rest = glob.variable(rest, style == Style::Resource && colons < 5)?,
+                '$' if is_variable => {
+                    let (meaning, behind) = variable_of(source, rest, style == Style::Resource && colons < 5)?;
+                    match meaning {
+                        Meaning::Character(c) => atoms.text.push(c),
+                        Meaning::Variable(variable) => atoms.push(Atom::Variable(Box::new(variable))),
+                    }
+                    rest = behind;
+                }
                 '*' if has_wildcards => {
                     let ends = rest.is_empty() || (style == Style::Resource && rest.starts_with(':'));
-                    glob.star(if ends { Reach::Anything } else { within });
+                    atoms.star(if ends { Reach::Anything } else { within });
                 }
-                '?' if has_wildcards => glob.chunk().push(Atom::One(within)),
+                '?' if has_wildcards => atoms.push(Atom::One(within)),
                 _ => {
                     colons += usize::from(c == ':');
-                    glob.character(c);
+                    atoms.text.push(c);
                 }
             }
         }
-        Ok(glob)
+        let ignores_case = matches!(style, Style::ExactIgnoringCase | Style::Action);
+        Ok(Self { source: source.into(), ignores_case, atoms: atoms.end() })
     }
 
     /// The text that it was compiled from.
@@ -91,60 +132,10 @@ impl Glob {
 
     /// The condition keys that its variables stand for.
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
-        let rest = self.rest.iter().flat_map(|(_, chunk)| chunk);
-        self.first.iter().chain(rest).filter_map(|atom| match atom {
+        self.atoms.iter().filter_map(|atom| match atom {
             Atom::Variable(variable) => Some(variable.key.as_str()),
-            Atom::Text(_) | Atom::One(_) => None,
+            Atom::Text(_) | Atom::One(_) | Atom::Star(_) => None,
         })
-    }
-
-    /// Reads a variable whose `$` was just read; answers what follows it.
-    fn variable<'t>(&mut self, rest: &'t str, is_fixed: bool) -> Result<&'t str, Wrong> {
-        let Some((inner, rest)) = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) else {
-            let message = format!("a variable in {} has no end", quote(&self.source));
-            return Err((message, "close it with }, or write ${$} for a dollar sign".to_owned()));
-        };
-        let meaning = variable::parse(inner)?;
-        if is_fixed {
-            let message = format!("{} has a variable before its fifth colon", quote(&self.source));
-            return Err((message, "use variables in the last part of the ARN only".to_owned()));
-        }
-        match meaning {
-            Meaning::Character(c) => self.character(c),
-            Meaning::Variable(variable) => self.chunk().push(Atom::Variable(variable)),
-        }
-        Ok(rest)
-    }
-
-    fn chunk(&mut self) -> &mut Chunk {
-        match self.rest.last_mut() {
-            Some((_, chunk)) => chunk,
-            None => &mut self.first,
-        }
-    }
-
-    fn character(&mut self, c: char) {
-        let chunk = self.chunk();
-        match chunk.last_mut() {
-            Some(Atom::Text(text)) => {
-                let mut longer = String::from(std::mem::take(text));
-                longer.push(c);
-                *text = longer.into();
-            }
-            _ => chunk.push(Atom::Text(c.to_string().into())),
-        }
-    }
-
-    /// Stars that follow each other are one, as wide as the widest.
-    fn star(&mut self, reach: Reach) {
-        match self.rest.last_mut() {
-            Some((last, chunk)) if chunk.is_empty() => {
-                if reach == Reach::Anything {
-                    *last = reach;
-                }
-            }
-            _ => self.rest.push((reach, Chunk::new())),
-        }
     }
 
     /// Whether it matches a text. `values` are those of the request; a variable that has none matches nothing.
@@ -153,33 +144,32 @@ impl Glob {
     /// what another place would have. A star that has to stop at a colon may need the last one that need not to take
     /// in more: there the search goes on then.
     pub(super) fn matches<'v>(&self, text: &str, values: &impl Fn(&Variable) -> Option<&'v str>) -> bool {
-        let Some(mut rest) = self.skip(text, &self.first, values) else { return false };
-        let Some(last) = self.rest.len().checked_sub(1) else { return rest.is_empty() };
+        let (first, mut atoms) = chunk(&self.atoms);
+        let Some(mut rest) = self.skip(text, first, values) else { return false };
         let mut retry = None;
-        let mut index = 0;
-        while let Some((reach, chunk)) = self.rest.get(index) {
-            if index == last && chunk.is_empty() && *reach == Reach::Anything {
+        while let [Atom::Star(reach), behind @ ..] = atoms {
+            let (chunk, next) = chunk(behind);
+            if behind.is_empty() && *reach == Reach::Anything {
                 return true;
             }
-            match (self.find(rest, *reach, chunk, index == last, values), retry) {
+            match (self.find(rest, *reach, chunk, next.is_empty(), values), retry) {
                 (Some((begin, end)), _) => {
                     if *reach == Reach::Anything {
-                        retry = after_one(begin, Reach::Anything).map(|next| (index, next));
+                        retry = after_one(begin, Reach::Anything).map(|next| (atoms, next));
                     }
-                    rest = end;
-                    index += 1;
+                    (atoms, rest) = (next, end);
                 }
                 // Another place for what is before it would only leave less of the text.
                 (None, _) if *reach == Reach::Anything => return false,
-                (None, Some((wide, next))) => {
+                (None, Some(wide)) => {
                     // Whether this one finds something decides where the next try begins.
-                    (index, rest) = (wide, next);
+                    (atoms, rest) = wide;
                     retry = None;
                 }
                 (None, None) => return false,
             }
         }
-        true
+        rest.is_empty()
     }
 
     /// The first place where a chunk matches after a star; the rest of the text there and behind it.
@@ -195,9 +185,18 @@ impl Glob {
         loop {
             match self.skip(begin, chunk, values) {
                 Some(end) if !is_last || end.is_empty() => return Some((begin, end)),
-                _ => begin = after_one(begin, reach)?,
+                _ => begin = self.next_place(begin, reach, chunk)?,
             }
         }
+    }
+
+    /// The next place behind the first character where a chunk may begin: where its first character is, if it is known.
+    fn next_place<'t>(&self, text: &'t str, reach: Reach, chunk: &[Atom]) -> Option<&'t str> {
+        let rest = after_one(text, reach)?;
+        let [Atom::Text(prefix), ..] = chunk else { return Some(rest) };
+        let Some(first) = prefix.chars().next().filter(|_| !self.ignores_case) else { return Some(rest) };
+        let (passed, found) = rest.split_at(rest.find(first)?);
+        (reach == Reach::Anything || !passed.contains(':')).then_some(found)
     }
 
     /// What follows a chunk that a text begins with.
@@ -211,6 +210,8 @@ impl Glob {
             Atom::Text(prefix) => self.strip(text, prefix),
             Atom::One(reach) => after_one(text, *reach),
             Atom::Variable(variable) => self.strip(text, values(variable).or(variable.default.as_deref())?),
+            // No chunk has one.
+            Atom::Star(_) => None,
         })
     }
 
@@ -218,12 +219,35 @@ impl Glob {
         if !self.ignores_case {
             return text.strip_prefix(prefix);
         }
+        if text.as_bytes().get(..prefix.len()).is_some_and(|text| text.eq_ignore_ascii_case(prefix.as_bytes())) {
+            return text.get(prefix.len()..);
+        }
         let mut characters = text.chars();
         prefix
             .chars()
             .all(|c| characters.next().is_some_and(|other| same_letter(c, other)))
             .then_some(characters.as_str())
     }
+}
+
+/// What stands before the next star, and the rest from there on.
+fn chunk(atoms: &[Atom]) -> (&[Atom], &[Atom]) {
+    let star = atoms.iter().position(|atom| matches!(atom, Atom::Star(_)));
+    atoms.split_at(star.unwrap_or(atoms.len()))
+}
+
+/// Reads a variable of `source` whose `$` was just read; what follows it stands behind it.
+fn variable_of<'t>(source: &str, rest: &'t str, is_fixed: bool) -> Result<(Meaning, &'t str), Wrong> {
+    let Some((inner, rest)) = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) else {
+        let message = format!("a variable in {} has no end", quote(source));
+        return Err((message, "close it with }, or write ${$} for a dollar sign".to_owned()));
+    };
+    let meaning = variable::parse(inner)?;
+    if is_fixed {
+        let message = format!("{} has a variable before its fifth colon", quote(source));
+        return Err((message, "use variables in the last part of the ARN only".to_owned()));
+    }
+    Ok((meaning, rest))
 }
 
 /// What follows the first character, if the wildcard may take it.

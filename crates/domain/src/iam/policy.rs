@@ -1,6 +1,7 @@
 //! Policy documents: those of identities, and those that say who may assume a role.
 
 use super::json::Node;
+use super::key::same;
 use super::limits::Attachment;
 use super::problem::{Place, Problem, quote};
 use super::request::Request;
@@ -17,7 +18,9 @@ const ELEMENTS: &[&str] = &["Version", "Id", "Statement"];
 struct Document {
     has_variables: bool,
     id: Option<Box<str>>,
-    statements: Vec<Statement>,
+    statements: Box<[Statement]>,
+    /// The condition keys that any of the statements looks at, each once.
+    keys: Box<[Box<str>]>,
 }
 
 /// What users, groups and roles may do; a permissions boundary or the policy of a session has the same form.
@@ -41,6 +44,14 @@ impl IdentityPolicy {
 
     pub(super) fn statements(&self) -> &[Statement] {
         &self.0.statements
+    }
+
+    /// The statements that look at a condition key that begins with `prefix`.
+    pub(super) fn looking_at(&self, prefix: &str) -> impl Iterator<Item = &Statement> {
+        let is_meant = move |key: &str| key.get(..prefix.len()).is_some_and(|start| same(start, prefix));
+        let any = self.0.keys.iter().any(|key| is_meant(key));
+        let statements = if any { self.statements() } else { &[] };
+        statements.iter().filter(move |statement| statement.keys().any(is_meant))
     }
 }
 
@@ -88,7 +99,16 @@ impl Document {
             None => None,
         };
         let statements = statements(get("Statement"), kind, has_variables, &mut problems);
-        if problems.is_empty() { Ok(Self { has_variables, id, statements }) } else { Err(problems) }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut keys: Vec<Box<str>> = Vec::new();
+        for key in statements.iter().flat_map(Statement::keys) {
+            if !keys.iter().any(|other| same(other, key)) {
+                keys.push(key.into());
+            }
+        }
+        Ok(Self { has_variables, id, statements: statements.into(), keys: keys.into() })
     }
 
     fn print(&self) -> Value {

@@ -44,14 +44,14 @@ pub(super) struct Statement {
     actions: Patterns,
     /// None in a trust policy.
     resources: Option<Patterns>,
-    conditions: Vec<Condition>,
+    conditions: Box<[Condition]>,
 }
 
 /// `Action` or `NotAction`, `Resource` or `NotResource`.
 #[derive(Clone, Debug)]
 struct Patterns {
     is_not: bool,
-    globs: Vec<Glob>,
+    globs: Box<[Glob]>,
 }
 
 /// Whether a statement applies to a request, and if not, why not.
@@ -100,6 +100,7 @@ impl Statement {
         if problems.len() > before {
             return None;
         }
+        let conditions = conditions.into();
         Some(Self { sid, effect: effect?, principals, actions: actions?, resources, conditions })
     }
 
@@ -317,7 +318,7 @@ impl<'a> Elements<'a> {
         };
         let what = if names.0 == "Action" { "the action" } else { "the resource" };
         let globs = strings(node, what, &self.place.member(name), problems, read);
-        Some(Patterns { is_not: name == names.1, globs })
+        Some(Patterns { is_not: name == names.1, globs: globs.into() })
     }
 }
 

@@ -322,9 +322,12 @@ impl Rows<'_> {
         rows(reader, table, &all, condition, self.name).await
     }
 
+    /// Those that are told to nobody.
     async fn events(&self, reader: &mut Reader, id: &str) -> Result<Vec<Copied>> {
-        let columns = ["resource_id", "revision", "kind", "detail", "at"];
-        rows(reader, "event", &columns, "resource_id = $1", id).await
+        let columns = ["account", "region", "resource_id", "revision", "kind", "detail", "at"];
+        let mut events = rows(reader, "event", &columns, "resource_id = $1", id).await?;
+        events.iter_mut().for_each(|event| event.columns.push(("position".to_owned(), Cell::Number(0))));
+        Ok(events)
     }
 }
 

@@ -124,7 +124,7 @@ pub fn verify(request: &Request<'_>, service: Service, keys: &Keys, now_ms: i64)
     let (date, region, _) = claim.scope_parts();
     let known = credential.derived.get(&claim.scope);
     let fresh = known.is_none();
-    let key = known.unwrap_or_else(|| key::derive(credential.secret.expose(), date, region, service.name));
+    let key = known.unwrap_or_else(|| Arc::new(key::derive(credential.secret.expose(), date, region, service.name)));
 
     let matches = |leave_out_token: bool| {
         let text = canonical::request(request, service.path, &query, &claim, payload.as_ref(), leave_out_token);

@@ -3,27 +3,28 @@
 //! A derived key is kept with its credential, so that it goes when the credential does.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::sha256::{HmacKey, hmac_key, hmac_sha256};
 
 /// So many scopes are remembered per credential; a caller has one a day for each region and service.
 const REMEMBERED: usize = 64;
 
-/// The derived keys of one credential, by `date/region/service`.
+/// The derived keys of one credential, by `date/region/service`. A key takes more than a kilobyte, so that a table has
+/// no room for those that are not there.
 #[derive(Default)]
 pub(crate) struct DerivedKeys {
-    by_scope: RwLock<HashMap<Box<str>, HmacKey>>,
+    by_scope: RwLock<HashMap<Box<str>, Arc<HmacKey>>>,
 }
 
 impl DerivedKeys {
     /// The key for `scope`, if a request was let in with it before.
-    pub(super) fn get(&self, scope: &str) -> Option<HmacKey> {
+    pub(super) fn get(&self, scope: &str) -> Option<Arc<HmacKey>> {
         self.by_scope.read().unwrap_or_else(PoisonError::into_inner).get(scope).cloned()
     }
 
     /// Remembers a key. Only after a signature held: strangers must not fill the memory.
-    pub(super) fn keep(&self, scope: &str, key: HmacKey) {
+    pub(super) fn keep(&self, scope: &str, key: Arc<HmacKey>) {
         let mut by_scope = self.by_scope.write().unwrap_or_else(PoisonError::into_inner);
         if by_scope.len() >= REMEMBERED {
             by_scope.clear();
@@ -47,7 +48,7 @@ mod tests {
     fn the_memory_of_derived_keys_is_bounded() {
         let kept = DerivedKeys::default();
         for day in 0..1000 {
-            kept.keep(&format!("{day}/us-east-1/s3"), derive("secret", "20150830", "us-east-1", "s3"));
+            kept.keep(&format!("{day}/us-east-1/s3"), derive("secret", "20150830", "us-east-1", "s3").into());
         }
         assert!(kept.by_scope.read().unwrap().len() <= REMEMBERED);
         assert!(kept.get("999/us-east-1/s3").is_some());
