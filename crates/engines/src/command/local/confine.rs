@@ -64,6 +64,8 @@ pub(super) fn exec(confinement: &Confinement, command: &[String]) -> io::Result<
     }
     // Where memory runs out, a run ends before the server does. Some containers do not let a process say so.
     let _best_effort = std::fs::write("/proc/self/oom_score_adj", "1000");
+    // This program has none itself, and what it starts inherits that.
+    let _best_effort = rustix::thread::disable_transparent_huge_pages(false);
     let mut variables = String::new();
     io::stdin().read_to_string(&mut variables)?;
     let variables: BTreeMap<String, String> = match variables.as_str() {
