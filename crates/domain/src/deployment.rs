@@ -8,7 +8,7 @@ use crate::component::Attachment;
 use crate::id::Id;
 use crate::refused::Refused;
 use crate::status::DeploymentStatus;
-use crate::track::{Aim, ContentHash, Seen, Track};
+use crate::track::{Aim, ContentHash, Physical, Seen, Track};
 use crate::version::Version;
 use serde::{Deserialize, Serialize};
 
@@ -154,9 +154,26 @@ pub struct Deployment {
     pub note: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outputs: Option<ContentHash>,
+    /// In the record of a removal that left all as it was: what may run on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<LeftRun>,
     /// Members that a newer version wrote; kept when the document is rewritten.
     #[serde(flatten)]
     pub unknown: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A run of commands that was under way when its target was removed, with what is needed to end it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftRun {
+    /// What it was begun with.
+    pub order: ContentHash,
+    /// What its target was called outside.
+    pub physical: Physical,
+    /// The environment that its target was, or was in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Id>,
+    /// When it has ended by itself, in milliseconds since 1970.
+    pub until: i64,
 }
 
 /// What happens to a target or to its deployment.

@@ -13,6 +13,8 @@ pub enum Job {
     Deploy { deployment: Id },
     /// Remove the log of a deployment whose record is deleted from where logs are kept for all servers.
     ForgetLog { deployment: Id },
+    /// End what runs on elsewhere of a target whose removal, which is that deployment, left all as it was.
+    EndRuns { deployment: Id },
     /// Forget idempotency tokens that are too old to matter; again and again, once for all processes.
     ExpireTokens,
     /// Forget events and their deliveries that are older than they are kept; again and again, once for all processes.
@@ -24,7 +26,7 @@ pub enum Job {
 impl Job {
     /// Every kind.
     pub const KINDS: &[&str] =
-        &["register_version", "deploy", "forget_log", "expire_tokens", "expire_events", "expire_audit"];
+        &["register_version", "deploy", "forget_log", "end_runs", "expire_tokens", "expire_events", "expire_audit"];
 
     /// The kind as the store and the metrics name it.
     pub fn kind(&self) -> &'static str {
@@ -32,6 +34,7 @@ impl Job {
             Self::RegisterVersion { .. } => "register_version",
             Self::Deploy { .. } => "deploy",
             Self::ForgetLog { .. } => "forget_log",
+            Self::EndRuns { .. } => "end_runs",
             Self::ExpireTokens => "expire_tokens",
             Self::ExpireEvents => "expire_events",
             Self::ExpireAudit => "expire_audit",
@@ -42,7 +45,9 @@ impl Job {
     pub fn subject(&self) -> &str {
         match self {
             Self::RegisterVersion { version } => version.as_str(),
-            Self::Deploy { deployment } | Self::ForgetLog { deployment } => deployment.as_str(),
+            Self::Deploy { deployment } | Self::ForgetLog { deployment } | Self::EndRuns { deployment } => {
+                deployment.as_str()
+            }
             Self::ExpireTokens | Self::ExpireEvents | Self::ExpireAudit => "all",
         }
     }
@@ -53,6 +58,7 @@ impl Job {
             "register_version" => Some(Self::RegisterVersion { version: Id::parse(subject)? }),
             "deploy" => Some(Self::Deploy { deployment: Id::parse(subject)? }),
             "forget_log" => Some(Self::ForgetLog { deployment: Id::parse(subject)? }),
+            "end_runs" => Some(Self::EndRuns { deployment: Id::parse(subject)? }),
             "expire_tokens" => Some(Self::ExpireTokens),
             "expire_events" => Some(Self::ExpireEvents),
             "expire_audit" => Some(Self::ExpireAudit),
@@ -71,7 +77,8 @@ mod tests {
         let jobs = [
             Job::RegisterVersion { version: id.clone() },
             Job::Deploy { deployment: id.clone() },
-            Job::ForgetLog { deployment: id },
+            Job::ForgetLog { deployment: id.clone() },
+            Job::EndRuns { deployment: id },
             Job::ExpireTokens,
             Job::ExpireEvents,
             Job::ExpireAudit,

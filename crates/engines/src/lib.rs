@@ -37,6 +37,16 @@ pub trait Engine: Send + Sync {
     /// not get better by itself is a [`Step::Ended`].
     async fn step(&self, order: &Order, cursor: Option<&Cursor>) -> Result<Step, Transient>;
 
+    /// Asks the runs to end that deployments of the order's resource other than its own have left where nobody notices
+    /// that they should. Answers whether any goes on: ask again then.
+    ///
+    /// # Errors
+    ///
+    /// [`Transient`] when it is not known, or can't be done; ask again later.
+    async fn end_others(&self, _order: &Order) -> Result<bool, Transient> {
+        Ok(false)
+    }
+
     /// Whether the next step must be given the files of the bundle as they are.
     fn wants_bundle(&self, cursor: Option<&Cursor>) -> bool {
         cursor.is_none()

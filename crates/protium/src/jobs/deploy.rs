@@ -207,8 +207,7 @@ impl Work {
     async fn prepared(&self, app: &App) -> Result<Prepared> {
         let hash = self.record.order.as_ref();
         let hash = hash.ok_or_else(|| internal(anyhow::anyhow!("the deployment {} has no order", self.record.id)))?;
-        let body = content_get(&mut app.store.reader().await?, hash).await?;
-        serde_json::from_slice(&body).map_err(internal)
+        Prepared::load(app, hash).await
     }
 }
 

@@ -4,6 +4,7 @@
 //! transaction that saves its result; an `Err` leaves it to the worker, which tries again later.
 
 mod deploy;
+mod end_runs;
 mod ending;
 mod expire_audit;
 mod expire_events;
@@ -34,6 +35,7 @@ pub async fn run(app: &App, claimed: &ClaimedJob) -> Result<()> {
         Job::RegisterVersion { version } => register_version::run(app, claimed, version).await,
         Job::Deploy { deployment } => deploy::run(app, claimed, deployment).await,
         Job::ForgetLog { deployment } => forget_log::run(app, claimed, deployment).await,
+        Job::EndRuns { deployment } => end_runs::run(app, claimed, deployment).await,
         Job::ExpireEvents => expire_events::run(app, claimed).await,
         Job::ExpireTokens => expire_tokens::run(app, claimed).await,
         Job::ExpireAudit => expire_audit::run(app, claimed).await,

@@ -1,5 +1,8 @@
 //! What a deployment was at its start: rendered once, kept with it, used by every step and retry.
 
+use crate::app::App;
+use crate::error::{Result, internal};
+use crate::store::content_get;
 use protium_domain::deployment::{Deployment, Purpose};
 use protium_domain::status::DeploymentStatus;
 use protium_domain::track::{ContentHash, Physical, Seen};
@@ -36,6 +39,12 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
+    /// What was saved at the start of a deployment.
+    pub(super) async fn load(app: &App, hash: &ContentHash) -> Result<Self> {
+        let body = content_get(&mut app.store.reader().await?, hash).await?;
+        serde_json::from_slice(&body).map_err(internal)
+    }
+
     /// The order for the next step of `record`, without what only some steps need.
     pub(super) fn order(&self, record: &Deployment, physical: &Physical, time_limit: Duration) -> engines::Order {
         engines::Order {

@@ -272,6 +272,7 @@ fn record(id: Id, target: &Target, purpose: Purpose, start: &Start<'_>) -> Deplo
         cursor: None,
         note: None,
         outputs: None,
+        left: None,
         unknown: serde_json::Map::new(),
         id,
     }

@@ -371,6 +371,14 @@ impl Engine for RemoteEngine {
         }
     }
 
+    async fn end_others(&self, order: &Order) -> Result<bool, Transient> {
+        match self.remote.stop_others(order).await? {
+            Others::None => Ok(false),
+            Others::Ending => Ok(true),
+            Others::Refused(message) => Err(Transient { message, retry_after: None }),
+        }
+    }
+
     fn wants_bundle(&self, cursor: Option<&Cursor>) -> bool {
         self.progress(cursor).is_ok_and(|progress| matches!(progress.stage, Stage::Begins { .. }))
     }

@@ -5,14 +5,16 @@
 //! that two steps never work on the same infrastructure.
 
 use super::{
-    AT_ONCE, Start, apply, check, internal, record_of_deletion, remove, remove_infrastructure, save_record,
+    AT_ONCE, Start, apply, check, enqueue, internal, record_of_deletion, remove, remove_infrastructure, save_record,
     status_message,
 };
 use crate::error::Result;
 use crate::store::{Target, Tx, deployment_active, deployment_insert, job_fence};
 use protium_domain::arn::Scope;
-use protium_domain::deployment::{Event, transition};
+use protium_domain::deployment::{Deployment, Event, LeftRun, transition};
 use protium_domain::id::Id;
+use protium_domain::job::Job;
+use protium_domain::provisioning::Method;
 use protium_domain::status::DeploymentStatus;
 use protium_domain::track::ProvisionedResource;
 
@@ -39,17 +41,35 @@ pub(crate) async fn release(
     now: i64,
 ) -> Result<(Id, Vec<ProvisionedResource>)> {
     check(target, Event::Release, scope)?;
+    let left = deployment_active(tx, target.id()).await?.and_then(|record| left_run(target, &record));
     give_up(tx, target, "Given up: force-deleted.", now).await?;
     let remains = target.track().remains();
     let mut record = record_of_deletion(target, scope, now);
     record.status = DeploymentStatus::DeleteComplete;
     record.message = Some(status_message(what_stays(&remains)));
     record.completed_at = Some(now);
+    record.left = left;
     if !deployment_insert(tx, &record).await? {
         return Err(internal(anyhow::anyhow!("the deployment {} exists", record.id)));
     }
     remove(tx, target, scope, now).await?;
+    if record.left.is_some() {
+        enqueue(tx, &Job::EndRuns { deployment: record.id.clone() }, &record.id).await?;
+    }
     Ok((record.id, remains))
+}
+
+/// The run that may go on when a deployment is given up. Where it runs elsewhere, only this server can end it.
+fn left_run(target: &Target, record: &Deployment) -> Option<LeftRun> {
+    let track = target.track();
+    let method = track.engine.as_deref().and_then(Method::parse)?;
+    method.destroys_from_files().then_some(())?;
+    Some(LeftRun {
+        order: record.order.clone()?,
+        physical: track.physical.clone()?,
+        environment: target.environment_id().cloned(),
+        until: record.deadline?,
+    })
 }
 
 /// Ends what is under way for a target without asking its engine. Answers from when on nothing of it runs.

@@ -2,6 +2,7 @@
 
 mod component;
 mod deploy;
+mod end_runs;
 mod expire_tokens;
 mod forget_log;
 mod recovery;

@@ -258,6 +258,7 @@ pub(super) async fn deployment(
         cursor: None,
         note: None,
         outputs: None,
+        left: None,
         unknown: Map::new(),
     };
     edit(&mut record);

@@ -250,6 +250,31 @@ on_both! {
         assert!(cluster.there("pods").iter().all(|pod| pod["status"]["phase"] == "Succeeded"));
     }
 
+    a_run_on_kubernetes_is_stopped_when_its_resource_goes_and_all_else_stays, async |db| {
+        let cluster = Cluster::start("runs").await.unwrap();
+        cluster.behave(|| vec![Act::Prints(vec!["still there".into()])]);
+        let site = on_kubernetes(db, &cluster, &["true"], &["true"]).await;
+        site.program.ok("CreateEnvironment", create("e")).await;
+        until("the run", async || (cluster.begun() == 1).then_some(())).await;
+        let answer = site.program.ok("ForceDelete", forced("RETAIN")).await;
+        assert_eq!(answer["status"], "DELETED");
+        let is_there = || ["pods", "jobs"].iter().any(|kind| !cluster.there(kind).is_empty());
+        until("the end of the run", async || (!is_there()).then_some(())).await;
+        assert_eq!((cluster.begun(), cluster.effects("delete jobs")), (1, 1));
+    }
+
+    a_build_is_stopped_when_its_resource_goes_and_all_else_stays, async |db| {
+        let aws = Double::start_in_real_time().await.unwrap();
+        aws.run_builds(BuildRun::ends("IN_PROGRESS", &[]));
+        let start = |start: Start| start.flag("--aws-endpoint-url", &aws.url());
+        let site = site(db, "runner = \"codebuild\"\n", start, &["true"], &["true"]).await;
+        site.program.ok("CreateEnvironment", create_with_builds("e")).await;
+        until("the build", async || (aws.running_builds() == 1).then_some(())).await;
+        site.program.ok("ForceDelete", forced("RETAIN")).await;
+        until("the end of the build", async || (aws.running_builds() == 0).then_some(())).await;
+        assert_eq!((aws.effects("StartBuild"), aws.effects("StopBuild")), (1, 1));
+    }
+
     a_build_is_stopped_when_its_resource_is_deployed_anew_or_force_deleted, async |db| {
         let aws = Double::start_in_real_time().await.unwrap();
         aws.run_builds(BuildRun::ends("IN_PROGRESS", &[]));

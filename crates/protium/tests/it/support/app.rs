@@ -84,15 +84,24 @@ impl TestApp {
 
     /// With changed settings.
     pub async fn with(db: &TestDb, change: impl FnOnce(&mut Config)) -> Self {
-        Self::built(db, change, |aws| Arc::new(CloudFormation::new(aws, None))).await
+        Self::built(db, change, |aws| (Arc::new(CloudFormation::new(aws, None)), None)).await
     }
 
     /// With the default settings and another engine in the place of CloudFormation.
     pub async fn with_engine(db: &TestDb, engine: Arc<dyn Engine>) -> Self {
-        Self::built(db, |_| {}, |_| engine).await
+        Self::built(db, |_| {}, |_| (engine, None)).await
     }
 
-    async fn built(db: &TestDb, change: impl FnOnce(&mut Config), engine: impl FnOnce(Aws) -> Arc<dyn Engine>) -> Self {
+    /// With the default settings and an engine for commands.
+    pub async fn with_commands(db: &TestDb, engine: Arc<dyn Engine>) -> Self {
+        Self::built(db, |_| {}, |aws| (Arc::new(CloudFormation::new(aws, None)), Some(engine))).await
+    }
+
+    async fn built(
+        db: &TestDb,
+        change: impl FnOnce(&mut Config),
+        engines: impl FnOnce(Aws) -> (Arc<dyn Engine>, Option<Arc<dyn Engine>>),
+    ) -> Self {
         let args = ServeArgs { data_dir: Some(db.folder().to_owned()), ..ServeArgs::default() };
         let mut config = Config::new(args).unwrap();
         // Tests ask faster than anybody; those of limits set their own.
@@ -116,7 +125,8 @@ impl TestApp {
         });
         let bundles = BundleSources::new(store.clone(), open, aws.clone(), config.bundle_stores.clone());
         let logs = config.run_logs.clone().map(|place| LogStore::new(aws.clone(), place));
-        let engines = Engines { cloudformation: engine(aws), self_managed: Arc::new(SelfManaged), commands: None };
+        let (cloudformation, commands) = engines(aws);
+        let engines = Engines { cloudformation, self_managed: Arc::new(SelfManaged), commands };
         let own_url = "http://127.0.0.1:8420".to_owned();
         let issuers = Issuers::new(clock.clone());
         let app =
