@@ -39,22 +39,23 @@ impl Outcome {
     }
 }
 
-/// What is kept of one request. Nothing in it is secret.
+/// What is kept of one request. Nothing in it is secret. What has a column is left out of the document that is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditRecord {
     /// A UUID that begins with the time of the request.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub request_id: String,
     /// When the request came in, in milliseconds since 1970.
     pub at: i64,
     /// Twelve digits: that of the caller, whose record it is.
-    #[serde(rename = "accountId")]
+    #[serde(default, rename = "accountId", skip_serializing_if = "String::is_empty")]
     pub account: String,
     /// The region that was signed for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Who asked, or whose key it was if the signature did not hold.
-    #[serde(rename = "principalArn")]
+    #[serde(default, rename = "principalArn", skip_serializing_if = "String::is_empty")]
     pub principal: String,
     /// The stable id of that one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,6 +74,7 @@ pub struct AuditRecord {
     /// `proton`, `protium`, `s3` or `sts`.
     pub event_source: String,
     /// As in `CreateEnvironment`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub operation: String,
     /// The ARN of what it was about.
     #[serde(rename = "resourceArn", skip_serializing_if = "Option::is_none")]
@@ -149,7 +151,7 @@ impl Journal {
     /// failure dooms the transaction.
     pub(super) async fn write(&self, tx: &mut Tx) -> DbResult<()> {
         match self.0.as_ref().filter(|entry| !entry.is_written()) {
-            Some(entry) => append(tx, &entry.record(), INSERT).await,
+            Some(entry) => append(tx, entry.record(), INSERT).await,
             None => Ok(()),
         }
     }
@@ -164,21 +166,17 @@ impl Journal {
 
 /// Adds a record, unless there is one of the request: a transaction whose end nobody was told of may have written it.
 pub async fn audit_append(tx: &mut Tx, record: &AuditRecord) -> DbResult<()> {
-    append(tx, record, &format!("{INSERT} ON CONFLICT DO NOTHING")).await
+    append(tx, record.clone(), &format!("{INSERT} ON CONFLICT DO NOTHING")).await
 }
 
-async fn append(tx: &mut Tx, record: &AuditRecord, sql: &str) -> DbResult<()> {
-    let doc = serde_json::to_string(record).map_err(|error| DbError::other(error.to_string()))?;
-    let params = params![
-        &record.account,
-        &record.request_id,
-        &record.principal,
-        &record.operation,
-        &record.resource,
-        record.outcome.as_str(),
-        &doc
-    ];
-    tx.defer(sql, params).await
+async fn append(tx: &mut Tx, mut record: AuditRecord, sql: &str) -> DbResult<()> {
+    let columns = [&mut record.account, &mut record.request_id, &mut record.principal, &mut record.operation];
+    let [account, request_id, principal, operation] = columns.map(std::mem::take);
+    let resource = record.resource.take();
+    let doc = serde_json::to_string(&record).map_err(|error| DbError::other(error.to_string()))?;
+    let outcome = record.outcome.as_str();
+    let params = params![&account, &request_id, &principal, &operation, &resource, outcome, &doc];
+    tx.run_last(sql, params).await
 }
 
 /// Which records. What is `None` does not matter.
@@ -206,13 +204,8 @@ pub async fn audit_list(
     let refused = filter.outcome.filter(|outcome| *outcome != Outcome::Succeeded);
     // Those that leave the fewest first: the first one is looked up in its index, and the others are checked on what
     // is found there. Left to itself, a database might look up the one that nearly all records share.
-    let equal = [
-        ("request_id", filter.request_id),
-        ("resource", filter.resource),
-        ("outcome", refused.map(Outcome::as_str)),
-        ("operation", filter.operation),
-        ("principal", filter.principal),
-    ];
+    let equal =
+        [("request_id", filter.request_id), ("resource", filter.resource), ("outcome", refused.map(Outcome::as_str))];
     let [from, before] = [filter.from, filter.before].map(|at| at.map(id_from));
     let mut params: Vec<Param<'_>> = vec![account.into()];
     let mut tests = vec!["account = $1".to_owned()];
@@ -221,6 +214,11 @@ pub async fn audit_list(
         params.push(value.into());
         let no_index = if params.len() > 2 { " || ''" } else { "" };
         tests.push(format!("{column}{no_index} = ${}", params.len()));
+    }
+    for (column, value) in [("operation", filter.operation), ("principal", filter.principal)] {
+        let Some(value) = value else { continue };
+        params.push(value.into());
+        tests.push(format!("{column} = ${}", params.len()));
     }
     for (test, value) in [(">=", from.as_deref()), ("<", before.as_deref()), ("<", after)] {
         let Some(value) = value else { continue };
@@ -234,8 +232,12 @@ pub async fn audit_list(
         None => None,
     });
     params.push(limit.into());
-    let sql =
-        format!("SELECT doc FROM audit WHERE {} ORDER BY request_id DESC LIMIT ${}", tests.join(" AND "), params.len());
+    let sql = format!(
+        "SELECT doc, account, request_id, principal, operation, resource FROM audit WHERE {} \
+         ORDER BY request_id DESC LIMIT ${}",
+        tests.join(" AND "),
+        params.len()
+    );
     rd.query(&sql, &params).await?.into_iter().map(read).collect()
 }
 
@@ -259,7 +261,16 @@ pub async fn audit_expire(tx: &mut Tx, before: i64, limit: i64) -> DbResult<i64>
 }
 
 fn read(mut row: Row) -> DbResult<AuditRecord> {
-    serde_json::from_str(&row.text(0)?).map_err(|error| DbError::corrupt(format!("a record of the audit log: {error}")))
+    let doc = serde_json::from_str(&row.text(0)?);
+    let rest: AuditRecord = doc.map_err(|error| DbError::corrupt(format!("a record of the audit log: {error}")))?;
+    Ok(AuditRecord {
+        account: row.text(1)?,
+        request_id: row.text(2)?,
+        principal: row.text(3)?,
+        operation: row.text(4)?,
+        resource: row.opt_text(5)?,
+        ..rest
+    })
 }
 
 #[cfg(test)]

@@ -220,6 +220,17 @@ impl Link {
         }
     }
 
+    /// Runs a statement that nothing else of the transaction reads from, by the commit.
+    pub(super) async fn run_last(&mut self, sql: &str, params: &[Param<'_>]) -> DbResult<()> {
+        match &mut self.connection {
+            Connection::SqliteWriter(Some(turn)) => {
+                turn.run_last(sql, params);
+                Ok(())
+            }
+            _ => self.defer(sql, params).await,
+        }
+    }
+
     /// Runs statements that have no parameters, separated by semicolons.
     pub(super) async fn batch(&mut self, sql: &str) -> DbResult<()> {
         match &mut self.connection {

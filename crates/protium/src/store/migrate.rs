@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0010_events.sql"),
     include_str!("../../migrations/0011_audit.sql"),
     include_str!("../../migrations/0012_role.sql"),
+    include_str!("../../migrations/0013_audit_key.sql"),
 ];
 
 /// The schema version that this program reads and writes.

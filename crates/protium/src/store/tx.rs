@@ -144,6 +144,13 @@ impl Tx {
         self.note(done)
     }
 
+    /// Runs a statement that nothing else of this transaction reads from. A failure shows with the commit, at the latest.
+    pub(super) async fn run_last(&mut self, sql: &str, params: &[Param<'_>]) -> DbResult<()> {
+        self.admit(sql)?;
+        let done = self.link.run_last(sql, params).await;
+        self.note(done)
+    }
+
     /// Wakes the workers, in every process, when this transaction is committed.
     pub async fn wake(&mut self) -> DbResult<()> {
         if !std::mem::replace(&mut self.wakes, true) && !self.link.is_embedded() {

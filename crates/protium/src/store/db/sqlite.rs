@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::task::Poll;
 
-use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
 use super::{PATIENCE, PREPARED, RowRef};
@@ -38,6 +38,43 @@ struct Writer {
     connection: rusqlite::Connection,
     /// Who waits for the commit of what the open transaction holds already.
     members: Vec<oneshot::Sender<DbResult<()>>>,
+    /// What is run before the commit.
+    last: Vec<Statement>,
+}
+
+/// A writing statement with its parameters.
+struct Statement {
+    sql: String,
+    params: Vec<Value>,
+}
+
+impl Statement {
+    fn run(&self, connection: &rusqlite::Connection) -> DbResult<()> {
+        let params: Vec<Param<'_>> = self.params.iter().map(param).collect();
+        execute(connection, &self.sql, &params).map(drop).map_err(|error| {
+            // Whatever it is, those that it is told are not to blame.
+            DbError::new(DbErrorKind::Unavailable, format!("what belongs to a transaction can't be written: {error}"))
+        })
+    }
+}
+
+fn owned(param: &Param<'_>) -> Value {
+    match *param {
+        Param::Null => Value::Null,
+        Param::Int(int) => Value::Integer(int),
+        Param::Text(text) => Value::Text(text.to_owned()),
+        Param::Bytes(bytes) => Value::Blob(bytes.to_owned()),
+    }
+}
+
+fn param(value: &Value) -> Param<'_> {
+    match value {
+        // No parameter is a fraction.
+        Value::Null | Value::Real(_) => Param::Null,
+        Value::Integer(int) => Param::Int(*int),
+        Value::Text(text) => Param::Text(text),
+        Value::Blob(bytes) => Param::Bytes(bytes),
+    }
 }
 
 impl Sqlite {
@@ -54,7 +91,7 @@ impl Sqlite {
         let connection = connect(path)?;
         // The writer flushes: an acknowledged write survives a power cut.
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
-        let writer = Writer { connection, members: Vec::new() };
+        let writer = Writer { connection, members: Vec::new(), last: Vec::new() };
         Ok(Self {
             path: path.to_owned(),
             writer: Arc::new(Mutex::new(writer)),
@@ -90,7 +127,7 @@ impl Sqlite {
             }
         };
         drop(waits);
-        Ok(Turn { writer, home: Arc::clone(self) })
+        Ok(Turn { writer, last: Vec::new(), home: Arc::clone(self) })
     }
 }
 
@@ -113,10 +150,17 @@ impl Drop for Waits<'_> {
 /// The only right to write, until it is dropped.
 pub(super) struct Turn {
     writer: OwnedMutexGuard<Writer>,
+    last: Vec<Statement>,
     home: Arc<Sqlite>,
 }
 
 impl Turn {
+    /// Has a statement run when all that shares the commit is done, outside of the savepoint: SQLite copies each page
+    /// that changes in one, and what every transaction adds to would be copied for each. If it fails, all fail.
+    pub(super) fn run_last(&mut self, sql: &str, params: &[Param<'_>]) {
+        self.last.push(Statement { sql: sql.to_owned(), params: params.iter().map(owned).collect() });
+    }
+
     pub(super) fn connection(&self) -> &rusqlite::Connection {
         &self.writer.connection
     }
@@ -130,11 +174,14 @@ impl Turn {
     /// Makes durable what was done, alone or together with those that wait.
     pub(super) async fn commit(mut self) -> DbResult<()> {
         let others = self.home.waiting.load(Ordering::SeqCst) > 0;
-        if !others || self.writer.members.len() >= SHARED {
-            return self.writer.flush();
-        }
+        let is_full = self.writer.members.len() >= SHARED;
         if !self.writer.members.is_empty() {
             run(&self.writer.connection, "RELEASE member")?;
+        }
+        let Self { writer, last, .. } = &mut self;
+        writer.last.append(last);
+        if !others || is_full {
+            return self.writer.flush();
         }
         let (tell, committed) = oneshot::channel();
         self.writer.members.push(tell);
@@ -163,8 +210,11 @@ impl Writer {
 
     /// Commits, and tells all members.
     fn flush(&mut self) -> DbResult<()> {
-        let connection = &self.connection;
-        let done = off_the_reactor(|| run(connection, "COMMIT"));
+        let (connection, last) = (&self.connection, std::mem::take(&mut self.last));
+        let done = off_the_reactor(|| {
+            last.iter().try_for_each(|statement| statement.run(connection))?;
+            run(connection, "COMMIT")
+        });
         if done.is_err() && !connection.is_autocommit() {
             self.abandon();
         }
@@ -194,6 +244,7 @@ impl Writer {
     }
 
     fn tell(&mut self, how: &DbResult<()>) {
+        self.last.clear();
         for member in self.members.drain(..) {
             // One that is gone does not want to know.
             let _ = member.send(how.clone());
