@@ -1,7 +1,8 @@
 use super::{add, count, store_one, stored};
 use crate::on_both;
-use protium::store::{DbError, DbErrorKind, Store};
+use protium::store::{AuditRecord, DbError, DbErrorKind, Entry, Outcome, Store};
 use protium::{params, transaction};
+use std::sync::Arc;
 
 #[derive(Debug)]
 enum Refused {
@@ -25,6 +26,29 @@ async fn add_both(store: &Store, first: &str, second: &str) -> Result<i64, Refus
         }
         Ok(count(tx).await?)
     })
+}
+
+fn record() -> AuditRecord {
+    AuditRecord {
+        request_id: "01a1b2c3-d4e5-7000-8000-000000000000".to_owned(),
+        at: 0,
+        account: "000000000000".to_owned(),
+        region: None,
+        principal: "arn:aws:iam::000000000000:root".to_owned(),
+        principal_id: None,
+        access_key_id: None,
+        session_issuer: None,
+        source_ip: None,
+        user_agent: None,
+        event_source: "proton".to_owned(),
+        operation: "CreateService".to_owned(),
+        resource: None,
+        parameters: None,
+        outcome: Outcome::Succeeded,
+        error_code: None,
+        error_message: None,
+        unrecorded: None,
+    }
 }
 
 on_both! {
@@ -93,6 +117,27 @@ on_both! {
         assert!(seen.unwrap().is_unique_violation());
         assert!(outcome.unwrap_err().is_unique_violation());
         assert_eq!(stored(&store).await, 1);
+    }
+
+    a_change_whose_record_can_not_be_written_is_not_stored_whatever_it_is_committed_with, async |db| {
+        let store = db.store();
+        let recording = || store.recording(&Arc::new(Entry::new(record())));
+        assert!(store_one(&recording(), "first").await.unwrap());
+        let (first, others) = (recording(), (0..32).map(|number| format!("other-{number}")));
+        // There is a record of that request.
+        let doomed = store_one(&first, "doomed");
+        let mut tasks: Vec<_> = vec![];
+        for id in others {
+            let store = store.clone();
+            tasks.push(tokio::spawn(async move { store_one(&store, &id).await.is_ok() }));
+        }
+        assert!(doomed.await.is_err());
+        let mut kept = 1;
+        for task in tasks {
+            kept += i64::from(task.await.unwrap());
+        }
+        assert_eq!(stored(&store).await, kept);
+        assert!(store_one(&store, "doomed").await.unwrap(), "it was not there");
     }
 
     a_snapshot_sees_one_state_and_a_reader_the_newest, async |db| {
