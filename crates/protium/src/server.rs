@@ -5,6 +5,7 @@ mod given_up_runs;
 mod kept_logs;
 mod key_uses;
 mod listener;
+mod local_runner;
 mod old_runs;
 mod runs;
 
@@ -25,6 +26,7 @@ use crate::transaction;
 use crate::worker::Worker;
 use anyhow::{Context as _, bail};
 use listener::Listener;
+use local_runner::LocalRunner;
 use protium_domain::job::Job;
 use protium_engines::SelfManaged;
 use protium_engines::aws::{Aws, Settings};
@@ -51,6 +53,8 @@ pub struct Server {
     certificates: Option<Arc<Certificates>>,
     worker: Option<Worker>,
     deliveries: Option<Deliveries>,
+    /// If no other server may run commands on its own machine meanwhile.
+    local_runner: Option<LocalRunner>,
     /// What is done from time to time.
     chores: Vec<JoinHandle<()>>,
     stop: oneshot::Sender<()>,
@@ -94,10 +98,14 @@ impl Server {
         events::ensure(&store, &targets).await.context("the destinations of events can't be stored")?;
         let bundles = bundle_sources(&config, &store, blobs, aws.clone());
         let template_bucket = config.aws_template_bucket.clone().map(|name| TemplateBucket { name, region: None });
-        let Runs { engine: commands, attended } = runs::start(&config, &aws).await?;
+        let Runs { engine: commands, attended, remote } = runs::start(&config, &aws).await?;
+        let attended = attended.filter(|_| config.role.works());
+        let local_runner = match attended.as_ref().filter(|_| !store.db().is_embedded()) {
+            Some(commands) => Some(LocalRunner::take(store.clone(), commands.runner().to_owned()).await?),
+            None => None,
+        };
         let logs = config.run_logs.clone().map(|place| LogStore::new(aws.clone(), place));
         let cloudformation = Arc::new(CloudFormation::new(aws, template_bucket));
-        let attended = attended.filter(|_| config.role.works());
         let engines = Engines { cloudformation, self_managed: Arc::new(SelfManaged), commands };
         let own_url = url(config.tls.is_some(), own_address(address));
         let issuers = Issuers::new(clock.clone());
@@ -117,6 +125,9 @@ impl Server {
         let kept_logs = app.logs.clone().filter(|_| app.config.role.works());
         let kept_logs = kept_logs.map(|logs| tokio::spawn(kept_logs::keep_all(Arc::clone(&app), logs)));
         let attendance = attended.map(|commands| tokio::spawn(runs::attend(commands)));
+        let holding = local_runner.clone().map(|place| tokio::spawn(place.keep()));
+        let remote = remote.filter(|_| app.config.role.works());
+        let watching = remote.map(|remote| tokio::spawn(runs::watch(Arc::clone(&app), remote)));
         let uses = tokio::spawn(key_uses::save_all(Arc::clone(&app)));
         let certified = certificates.clone().map(|certificates| (certificates, app.clock.clone(), metrics));
         let certified = certified
@@ -127,6 +138,8 @@ impl Server {
             .chain(given_up)
             .chain(kept_logs)
             .chain(attendance)
+            .chain(holding)
+            .chain(watching)
             .chain(certified)
             .collect();
         tracing::info!(
@@ -136,7 +149,7 @@ impl Server {
             "protium {} listens on {address}",
             env!("CARGO_PKG_VERSION"),
         );
-        Ok(Self { app, address, certificates, worker, deliveries, chores, stop, listener })
+        Ok(Self { app, address, certificates, worker, deliveries, local_runner, chores, stop, listener })
     }
 
     /// Where it listens, e.g. `http://127.0.0.1:8420`.
@@ -173,6 +186,9 @@ impl Server {
             tracing::warn!("some requests had not ended after {} s and are cut off", DRAIN.as_secs());
         }
         key_uses::save(&self.app).await;
+        if let Some(place) = self.local_runner {
+            place.leave().await;
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub use local::{
 };
 pub use log_store::{LogPlace, LogStore};
 pub use plain::plain;
-pub use remote::{RemoteEngine, RemoteSettings, TerraformSettings};
+pub use remote::{RemoteEngine, RemoteSettings, TerraformSettings, Watched};
 
 use std::fmt;
 use std::io;
@@ -103,6 +103,12 @@ impl CommandEngine {
     #[must_use]
     pub fn new(aws: Aws, local: Local) -> Self {
         Self { aws, local, connection: None }
+    }
+
+    /// Which runner of all machines it is: it alone goes on with its runs.
+    #[must_use]
+    pub fn runner(&self) -> &str {
+        self.local.id()
     }
 
     /// The same, with what some commands need.

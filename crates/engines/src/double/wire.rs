@@ -1,10 +1,11 @@
 //! The double's HTTP: requests in, parameters of a form or of JSON out, XML or JSON back.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
@@ -71,10 +72,11 @@ impl Answer {
 }
 
 /// Answers what comes until it is dropped. An error closes the connection without an answer.
-pub(super) async fn serve<S, A>(listener: TcpListener, world: S, answer: fn(Request<Incoming>, S) -> A)
+pub(super) async fn serve<S, A, B>(listener: TcpListener, world: S, answer: fn(Request<Incoming>, S) -> A)
 where
     S: Clone + Send + Sync + 'static,
-    A: Future<Output = Result<Response<Full<Bytes>>, String>> + Send + 'static,
+    A: Future<Output = Result<Response<B>, String>> + Send + 'static,
+    B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
 {
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {

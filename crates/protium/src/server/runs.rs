@@ -1,20 +1,29 @@
 //! What runs commands for this server, as its settings say.
 
+use crate::app::App;
 use crate::config::{Config, Runner};
+use crate::store::{DbError, job_hasten};
+use crate::transaction;
 use anyhow::Context as _;
 use percent_encoding::percent_decode_str;
 use protium_domain::bundle::terraform::{CONN_STR, ManagedState};
+use protium_domain::id::Id;
+use protium_domain::job::Job;
 use protium_engines::Engine;
 use protium_engines::aws::Aws;
 use protium_engines::command::{
-    CommandEngine, Connection, Local, LocalSettings, RemoteEngine, RemoteSettings, TerraformSettings,
+    CommandEngine, Connection, Local, LocalSettings, RemoteEngine, RemoteSettings, TerraformSettings, Watched,
 };
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc::{self, Receiver};
 
 /// The pause between two looks at the processes that runs have left behind.
 const ATTENDANCE: Duration = Duration::from_secs(5);
+/// How much of what a watch tells is taken at once.
+const NEWS: usize = 256;
 
 /// What runs commands.
 pub(super) struct Runs {
@@ -22,6 +31,8 @@ pub(super) struct Runs {
     pub engine: Option<Arc<dyn Engine>>,
     /// The same, if it leaves processes behind that must be looked after.
     pub attended: Option<Arc<CommandEngine>>,
+    /// The same, if it runs them elsewhere.
+    pub remote: Option<Arc<RemoteEngine>>,
 }
 
 /// What the settings ask for. Tells at once what it can't do.
@@ -40,19 +51,21 @@ pub(super) async fn start(config: &Config, aws: &Aws) -> anyhow::Result<Runs> {
         let connection = config.terraform_state.as_ref().and_then(connection);
         Ok(RemoteSettings { folder, variables, terraform, connection })
     };
-    let engine: Arc<dyn Engine> = match config.runner {
-        Runner::None => return Ok(Runs { engine: None, attended: None }),
+    let remote = match config.runner {
+        Runner::None => return Ok(Runs { engine: None, attended: None, remote: None }),
         Runner::Local => {
             let local = Arc::new(local(config, aws)?);
-            return Ok(Runs { engine: Some(Arc::clone(&local) as Arc<dyn Engine>), attended: Some(local) });
+            let engine = Arc::clone(&local) as Arc<dyn Engine>;
+            return Ok(Runs { engine: Some(engine), attended: Some(local), remote: None });
         }
-        Runner::CodeBuild => Arc::new(RemoteEngine::on_codebuild(aws, config.codebuild.clone(), remote()?)),
+        Runner::CodeBuild => RemoteEngine::on_codebuild(aws, config.codebuild.clone(), remote()?),
         Runner::Kubernetes => {
             let engine = RemoteEngine::on_kubernetes(aws, config.kubernetes.clone(), remote()?).await;
-            Arc::new(engine.map_err(anyhow::Error::msg).context("runner: kubernetes")?)
+            engine.map_err(anyhow::Error::msg).context("runner: kubernetes")?
         }
     };
-    Ok(Runs { engine: Some(engine), attended: None })
+    let remote = Arc::new(remote);
+    Ok(Runs { engine: Some(Arc::clone(&remote) as Arc<dyn Engine>), attended: None, remote: Some(remote) })
 }
 
 fn local(config: &Config, aws: Aws) -> anyhow::Result<CommandEngine> {
@@ -95,4 +108,45 @@ pub(super) async fn attend(commands: Arc<CommandEngine>) {
         told = wrong;
         tokio::time::sleep(ATTENDANCE).await;
     }
+}
+
+/// Has the jobs of runs elsewhere look as soon as something happens to them, where their runner can tell.
+pub(super) async fn watch(app: Arc<App>, remote: Arc<RemoteEngine>) {
+    let (told, news) = mpsc::channel(NEWS);
+    let watching = async move { remote.watch(&told).await };
+    tokio::join!(watching, hasten(&app, news));
+}
+
+/// What goes wrong is told once: jobs come in their turn all the same.
+async fn hasten(app: &App, mut news: Receiver<Watched>) {
+    let mut batch = Vec::new();
+    let mut last = None;
+    while news.recv_many(&mut batch, NEWS).await > 0 {
+        let mut changed = BTreeSet::new();
+        let mut wrong = None;
+        for told in batch.drain(..) {
+            match told {
+                // What is not called like a deployment is somebody else's.
+                Watched::Changed(deployment) => changed.extend(Id::parse(&deployment)),
+                Watched::Fails(message) => wrong = Some(message),
+            }
+        }
+        if let Err(error) = look_at(app, changed).await {
+            wrong = Some(error.to_string());
+        }
+        if let Some(message) = wrong.as_ref().filter(|message| last.as_ref() != Some(*message)) {
+            tracing::warn!("runner: what happens to runs is seen later than it could be, up to 5 s: {message}");
+        }
+        last = wrong.or(last);
+    }
+}
+
+async fn look_at(app: &App, deployments: BTreeSet<Id>) -> Result<(), DbError> {
+    let jobs: Vec<Job> = deployments.into_iter().map(|deployment| Job::Deploy { deployment }).collect();
+    transaction!(app.store, async |tx| -> Result<(), DbError> {
+        for job in &jobs {
+            job_hasten(tx, job.kind(), job.subject()).await?;
+        }
+        Ok(())
+    })
 }

@@ -1,7 +1,8 @@
 //! Calls of the Kubernetes API: each once, in a time that is limited, and what an answer means that is no success.
 //!
 //! Requests are built and authenticated by `kube`; they are sent one by one instead of through its `Api`, which repeats
-//! them by itself, drops `Retry-After`, and prints an answer that it can't read: that may be a Secret.
+//! them by itself, drops `Retry-After`, and prints an answer that it can't read: that may be a Secret. Only watches, which
+//! tell metadata alone, go through it.
 
 use std::fmt::{self, Debug};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use http_body_util::BodyExt as _;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod, Secret};
 use kube::client::Body;
+use kube::core::NamespaceResourceScope;
 use kube::core::params::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::request::Error as BuildError;
 use kube::core::subresource::LogParams;
@@ -28,7 +30,7 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// How many things a page of a list has.
 const PAGE: u32 = 50;
 /// What the docs say about permissions.
-const REMEDY: &str = "docs/runs-kubernetes.md lists the permissions that the server needs";
+pub(super) const REMEDY: &str = "docs/runs-kubernetes.md lists the permissions that the server needs";
 
 /// A call that did not work.
 #[derive(Debug)]
@@ -140,6 +142,11 @@ impl Api {
     pub(super) async fn log(&self, pod: &str, parameters: &LogParams) -> Result<Body, Fault> {
         let request = self.path::<Pod>().logs(pod, parameters);
         Ok(in_time(self.send("get pods/log", request)).await?.into_body())
+    }
+
+    /// What can be watched of the things in the namespace.
+    pub(super) fn watched<K: Resource<DynamicType = (), Scope = NamespaceResourceScope>>(&self) -> kube::Api<K> {
+        kube::Api::namespaced(self.client.clone(), &self.namespace)
     }
 
     fn path<K: Kind>(&self) -> Path {

@@ -7,7 +7,8 @@
 //! is asked for only after it was saved that it will be: from then on no Job is ever made again for this deployment,
 //! so that a run whose Job is gone is lost, and not begun a second time.
 //!
-//! How a run goes is asked for, and not watched: whoever drives a run asks at times of its own, from any process.
+//! How a run goes is asked for by whoever drives it, from any process, at times of its own; a watch tells when to ask
+//! sooner, and nothing else depends on it.
 
 mod api;
 mod files;
@@ -18,6 +19,7 @@ mod pod;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,8 +31,9 @@ use k8s_openapi::api::core::v1::{Event, Pod, Secret};
 use kube::core::params::{DeleteParams, ListParams};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::mpsc::Sender;
 
-use super::remote::{Begin, Others, Printed, Remote, RemoteLook, RemoteRun};
+use super::remote::{Begin, Others, Printed, Remote, RemoteLook, RemoteRun, Watched};
 use super::{secrets, variables};
 use crate::aws::Aws;
 use crate::{Intent, Order, Transient};
@@ -403,6 +406,10 @@ impl Remote for Kubernetes {
             self.inner.hidden.keep(&uid, files::hidden(&telling));
         }
         Ok(self.inner.hidden.known(&uid))
+    }
+
+    async fn watch(&self, told: &Sender<Watched>) {
+        watch::watch(&self.inner.api, told, watch::REFUSED).await;
     }
 
     fn has_credentials(&self, order: &Order) -> bool {

@@ -18,6 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::mpsc::Sender;
 
 use super::codebuild::{CodeBuild, CodeBuildSettings};
 use super::kubernetes::{Kubernetes, KubernetesSettings};
@@ -26,6 +27,7 @@ use super::{Connection, allowed, ended, ended_with, failure, list, outputs, vari
 use crate::aws::Aws;
 use crate::{Commands, Cursor, Engine, Intent, Order, Outcome, Step, Transient};
 use log::{Copy, Place};
+pub use runner::Watched;
 pub(super) use runner::{Begin, Others, Printed, Remote, RemoteLook, RemoteRun, TAIL};
 use script::End;
 pub use terraform::TerraformSettings;
@@ -112,6 +114,11 @@ impl RemoteEngine {
 
     pub(super) fn new(aws: Aws, remote: Arc<dyn Remote>, settings: RemoteSettings) -> Self {
         Self { aws, remote, settings }
+    }
+
+    /// Tells which runs are worth a look before their turn, until nobody listens. Ends at once where the runner can't know.
+    pub async fn watch(&self, told: &Sender<Watched>) {
+        self.remote.watch(told).await;
     }
 
     /// The step of an order to provision or to deprovision.

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use serde_json::Value;
+use tokio::sync::mpsc::Sender;
 
 use crate::{Commands, Order, Transient};
 
@@ -80,6 +81,15 @@ pub(in crate::command) struct Printed {
     pub next: Option<String>,
 }
 
+/// What a watch of the runs tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Watched {
+    /// Something has happened to the run of this deployment: it is worth a look.
+    Changed(String),
+    /// For now nothing is told, for this reason. Runs are looked at in their turn all the same.
+    Fails(String),
+}
+
 /// A runner away from this machine.
 ///
 /// A call may be made twice, end anywhere, and be repeated by another process: what is made carries the name of the
@@ -124,6 +134,9 @@ pub(in crate::command) trait Remote: fmt::Debug + Send + Sync {
     ///
     /// As [`Self::begin`].
     async fn read(&self, order: &Order, state: &Value, after: Option<&str>) -> Result<Printed, Transient>;
+
+    /// Tells what happens to runs, until nobody listens; ends at once if the runner can't know.
+    async fn watch(&self, _told: &Sender<Watched>) {}
 
     /// The last lines that were printed, of at least [`TAIL`] bytes if there are so many.
     ///

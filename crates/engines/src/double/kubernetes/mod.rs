@@ -4,12 +4,14 @@
 //! plays the cluster's own part: pods of Jobs, quotas, pod security, what goes when its owner goes. A pod takes one
 //! [`Act`] each time that somebody looks for pods; with [`Act::Runs`] the command of its container is really run.
 //!
-//! Neither watches nor server-side apply are there: nobody here asks for them, and who does is answered 400.
+//! Server-side apply is not there: nobody here asks for it, and who does is answered 400. Pods alone are watched.
 
 mod objects;
 mod play;
 mod pods;
 mod schema;
+mod select;
+mod watch;
 mod wire;
 
 pub use play::{Act, Trouble};
@@ -158,6 +160,17 @@ impl Cluster {
     #[must_use]
     pub fn there(&self, kind: &str) -> Vec<Value> {
         self.world().objects.all(kind).cloned().collect()
+    }
+
+    /// Lets this happen to every pod now, and not when somebody looks.
+    pub fn happens(&self, act: &Act) {
+        self.world().happens(act);
+    }
+
+    /// Ends all watches, as a cluster does from time to time. If it also forgets what has changed so far, who goes on from
+    /// before is told that (410).
+    pub fn cut_watches(&self, forgets: bool) {
+        self.world().objects.cut(forgets);
     }
 
     /// Lets as much time go by as Jobs that have ended may stay.

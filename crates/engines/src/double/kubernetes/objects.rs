@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 /// What time it always is.
 pub(super) const NOW: &str = "2026-01-02T03:04:05Z";
@@ -11,6 +12,19 @@ pub(super) const NOW: &str = "2026-01-02T03:04:05Z";
 pub(super) struct Objects {
     kinds: BTreeMap<String, BTreeMap<String, Value>>,
     version: u64,
+    changes: Vec<Change>,
+    /// What came up to this version is forgotten.
+    forgotten: u64,
+    /// Moves at every change; its value is how often watches were cut.
+    pub moves: watch::Sender<u64>,
+}
+
+/// One thing before and after a version.
+pub(super) struct Change {
+    pub version: u64,
+    pub kind: String,
+    pub before: Option<Value>,
+    pub after: Option<Value>,
 }
 
 impl Objects {
@@ -32,13 +46,42 @@ impl Objects {
             meta["creationTimestamp"] = NOW.into();
         }
         let name = text(&thing["metadata"]["name"]).to_owned();
-        self.kinds.entry(kind.to_owned()).or_default().insert(name, thing.clone());
+        let before = self.kinds.entry(kind.to_owned()).or_default().insert(name, thing.clone());
+        self.changed(kind, before, Some(thing.clone()));
         thing
     }
 
     pub(super) fn remove(&mut self, kind: &str, name: &str) -> Option<Value> {
+        let removed = self.kinds.get_mut(kind)?.remove(name)?;
         self.version += 1;
-        self.kinds.get_mut(kind)?.remove(name)
+        self.changed(kind, Some(removed.clone()), None);
+        Some(removed)
+    }
+
+    fn changed(&mut self, kind: &str, before: Option<Value>, after: Option<Value>) {
+        self.changes.push(Change { version: self.version, kind: kind.to_owned(), before, after });
+        self.moves.send_modify(|_| ());
+    }
+
+    /// The version of all that there is.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// What has changed of a kind since a version, unless that is forgotten.
+    pub(super) fn since(&self, kind: &str, version: u64) -> Option<impl Iterator<Item = &Change>> {
+        let is_later = move |change: &&Change| change.version > version && change.kind == kind;
+        (version >= self.forgotten).then(|| self.changes.iter().filter(is_later))
+    }
+
+    /// Ends all watches. Who goes on from before is told that it is forgotten, if `forgets`.
+    pub(super) fn cut(&mut self, forgets: bool) {
+        if forgets {
+            self.version += 1;
+            self.forgotten = self.version;
+            self.changes.clear();
+        }
+        self.moves.send_modify(|cuts| *cuts += 1);
     }
 
     /// Changes what is there.

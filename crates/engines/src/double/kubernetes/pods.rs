@@ -101,6 +101,15 @@ impl World {
         self.settle();
     }
 
+    /// Lets every pod take an act that is none of its own.
+    pub(super) fn happens(&mut self, act: &Act) {
+        for name in self.objects.names("pods") {
+            if let Some(pod) = self.objects.get("pods", &name).cloned() {
+                self.act(&name, &pod, act.clone());
+            }
+        }
+    }
+
     fn act(&mut self, name: &str, pod: &Value, act: Act) {
         match act {
             Act::Unscheduled(why) => self.status(

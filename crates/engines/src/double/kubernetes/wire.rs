@@ -1,9 +1,11 @@
 //! The double's HTTP: which thing a request is about, what is wrong with it, and the answer.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 use k8s_openapi::jiff::Timestamp;
@@ -12,6 +14,8 @@ use serde_json::{Value, json};
 
 use super::objects::{merge, text};
 use super::play::Trouble;
+use super::select::Selector;
+use super::watch::{Watch, metadata};
 use super::{Call, Shared, TOKEN, World, lock};
 
 /// Most bytes of the values of a Secret.
@@ -28,6 +32,7 @@ struct Asked {
     query: HashMap<String, String>,
     body: Value,
     media: String,
+    accept: String,
     token: String,
 }
 
@@ -56,15 +61,31 @@ impl Answer {
 }
 
 /// An error closes the connection without an answer.
-pub(super) async fn answer(request: Request<Incoming>, world: Shared) -> Result<Response<Full<Bytes>>, String> {
+pub(super) async fn answer(
+    request: Request<Incoming>,
+    world: Shared,
+) -> Result<Response<UnsyncBoxBody<Bytes, Infallible>>, String> {
     let asked = read(request).await?;
     let answer = act(&mut lock(&world), &asked)?;
+    if answer.status == 200 && asked.watches() {
+        let moves = lock(&world).objects.moves.subscribe();
+        let watch = Watch {
+            kind: asked.kind.clone(),
+            selector: asked.selector(),
+            version: asked.query("resourceVersion").parse().map_err(|_| "no version".to_owned())?,
+            metadata: asked.wants_metadata(),
+            moves,
+            ended: false,
+            world,
+        };
+        return Ok(Response::new(StreamBody::new(watch.stream()).boxed_unsync()));
+    }
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::builder().status(status);
     if let Some(wait) = answer.wait {
         response = response.header("retry-after", wait.to_string());
     }
-    response.body(Full::new(Bytes::from(answer.body))).map_err(|error| error.to_string())
+    response.body(Full::new(Bytes::from(answer.body)).boxed_unsync()).map_err(|error| error.to_string())
 }
 
 async fn read(request: Request<Incoming>) -> Result<Asked, String> {
@@ -90,6 +111,7 @@ async fn read(request: Request<Incoming>) -> Result<Asked, String> {
             serde_json::from_slice(&body).map_err(|error| error.to_string())?
         },
         media: header("content-type"),
+        accept: header("accept"),
         token: header("authorization"),
     })
 }
@@ -102,11 +124,25 @@ impl Asked {
             ("PATCH", _) => "patch",
             ("DELETE", true) => "deletecollection",
             ("DELETE", false) => "delete",
+            (_, true) if self.watches() => "watch",
             (_, true) => "list",
             (_, false) => "get",
         };
         let part = if self.part.is_empty() { String::new() } else { format!("/{}", self.part) };
         format!("{verb} {}{part}", self.kind)
+    }
+
+    fn watches(&self) -> bool {
+        matches!(self.query("watch"), "1" | "true")
+    }
+
+    /// Whether metadata alone are asked for.
+    fn wants_metadata(&self) -> bool {
+        self.accept.contains("as=PartialObjectMetadata")
+    }
+
+    fn selector(&self) -> Selector {
+        Selector { labels: self.query("labelSelector").to_owned(), fields: self.query("fieldSelector").to_owned() }
     }
 
     fn query(&self, name: &str) -> &str {
@@ -162,8 +198,8 @@ impl World {
             );
             return Some(Answer::failure(403, "Forbidden", &message));
         }
-        if asked.query.contains_key("watch") || asked.media.contains("apply-patch") {
-            return Some(Answer::failure(400, "BadRequest", "the double neither watches nor applies"));
+        if asked.media.contains("apply-patch") {
+            return Some(Answer::failure(400, "BadRequest", "the double does not apply"));
         }
         let elsewhere = asked.namespace != self.namespace;
         (elsewhere && asked.method == "POST")
@@ -181,9 +217,16 @@ impl World {
             }
             "get secrets" => self.get(asked),
             "list pods" => {
-                self.advance();
+                // Who wants those of all runs does not look at one.
+                if asked.query("labelSelector").contains('=') {
+                    self.advance();
+                }
                 self.list(asked)
             }
+            "watch pods" if asked.query("resourceVersion").parse::<u64>().is_err() => {
+                Answer::failure(400, "BadRequest", "the double wants the version of a list")
+            }
+            "watch pods" => Answer::of(&Value::Null, false),
             "list jobs" => {
                 self.objects.names("jobs").iter().for_each(|name| self.collect(name));
                 let answer = self.list(asked);
@@ -279,28 +322,17 @@ impl World {
         let from = asked.query("continue").parse().unwrap_or(0).min(items.len());
         let to = asked.query("limit").parse().map_or(items.len(), |limit: usize| items.len().min(from + limit));
         let next = if to < items.len() { to.to_string() } else { String::new() };
-        let page =
-            json!({"kind": "List", "apiVersion": "v1", "metadata": {"continue": next}, "items": items[from..to]});
-        Answer::of(&page, false)
+        let items: Vec<Value> = items[from..to]
+            .iter()
+            .map(|&thing| if asked.wants_metadata() { metadata(thing) } else { thing.clone() })
+            .collect();
+        let meta = json!({"continue": next, "resourceVersion": self.objects.version().to_string()});
+        Answer::of(&json!({"kind": "List", "apiVersion": "v1", "metadata": meta, "items": items}), false)
     }
 
     fn selected(&self, asked: &Asked) -> Vec<&Value> {
-        let (labels, fields) = (asked.query("labelSelector"), asked.query("fieldSelector"));
-        let holds = |thing: &&Value| {
-            // `name!=value` also selects what has no such label.
-            let label = |label: &str| match (label.split_once("!="), label.split_once('=')) {
-                (Some((name, value)), _) => thing["metadata"]["labels"][name] != value,
-                (None, Some((name, value))) => thing["metadata"]["labels"][name] == value,
-                (None, None) => true,
-            };
-            let field = |field: &str| {
-                field.split_once('=').is_none_or(|(path, value)| {
-                    thing.pointer(&format!("/{}", path.replace('.', "/"))).is_some_and(|v| v == value)
-                })
-            };
-            labels.split(',').all(label) && fields.split(',').all(field)
-        };
-        self.objects.all(&asked.kind).filter(holds).collect()
+        let selector = asked.selector();
+        self.objects.all(&asked.kind).filter(|thing| selector.holds(thing)).collect()
     }
 
     fn log(&self, asked: &Asked) -> Answer {

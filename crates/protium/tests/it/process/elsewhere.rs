@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use protium::transaction;
 use protium_engines::double::kubernetes::{Act, Cluster};
 use protium_engines::double::{BuildRun, Double};
 use serde_json::{Value, json};
@@ -97,6 +98,17 @@ fn forced(infrastructure: &str) -> Value {
     input
 }
 
+/// Puts the job of a run off for ever that was looked at before its turn once; answers whether there was one.
+async fn put_off(db: &TestDb) -> bool {
+    transaction!(db.store(), async |tx| -> Result<u64, protium::store::DbError> {
+        let sql = "UPDATE job SET due_at = due_at + 1000000000000
+                   WHERE kind = 'deploy' AND nudges > 1 AND lease_until IS NULL";
+        tx.execute(sql, &[]).await
+    })
+    .unwrap()
+        == 1
+}
+
 on_both! {
     commands_provision_update_and_deprovision_on_kubernetes, async |db| {
         let cluster = Cluster::start("runs").await.unwrap();
@@ -133,6 +145,21 @@ on_both! {
         site.program.environment("e", "SUCCEEDED").await;
         assert_eq!((cluster.begun(), cluster.effects("create jobs")), (1, 1));
         assert_eq!(printed(&site.program).await, ["$ echo once", "once"]);
+    }
+
+    the_end_of_a_run_is_seen_before_its_turn, async |db| {
+        let cluster = Cluster::start("runs").await.unwrap();
+        cluster.behave(Vec::new);
+        let site = on_kubernetes(db, &cluster, &["false"], &[]).await;
+        site.program.ok("CreateEnvironment", create("e")).await;
+        until("a pod", async || cluster.there("pods").pop()).await;
+        if site.db.is_shared() {
+            // Its turn does not come, once it was told that the pod is there.
+            until("no turn", async || put_off(site.db).await.then_some(())).await;
+        }
+        cluster.happens(&Act::Runs);
+        let message = site.message("FAILED").await;
+        assert!(message.contains("ended with status 1: false"), "{message}");
     }
 
     terraform_is_applied_updated_and_destroyed_on_kubernetes_with_its_state_in_s3, async |db| {

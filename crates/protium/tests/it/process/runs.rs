@@ -12,6 +12,7 @@ use crate::on_both;
 use crate::support::bundle::{ENVIRONMENT_SCHEMA, environment, pack};
 use crate::support::database::TestDb;
 use crate::support::double::{create, resize, version_of};
+use protium::store::DatabaseUrl;
 
 /// Holds a command up until the test makes the file `go`.
 pub(super) const HOLD: &str = "echo waiting; until [ -e \"$PROTIUM_STATE_DIR/go\" ]; do sleep 0.02; done";
@@ -424,4 +425,29 @@ pub(super) fn supervisor(site: &Site<'_>) -> u32 {
     assert_eq!(files.len(), 1);
     let identity: Value = serde_json::from_slice(&fs::read(files.pop().unwrap()).unwrap()).unwrap();
     u32::try_from(identity["pid"].as_u64().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_second_server_that_would_run_on_another_machine_is_refused_while_the_first_works() {
+    let db = TestDb::postgres().await;
+    let first = start(&db).ready().await;
+    // With a data folder of its own, as on another machine.
+    let folder = tempfile::tempdir().unwrap();
+    let key = db.folder().join("master.key");
+    let DatabaseUrl::Postgres(url) = &db.options().db.url else { panic!() };
+    let second = || {
+        let start = Start::in_folder(folder.path()).flag("--database-url", url).flag("--runner", "local");
+        start.flag("--master-key-file", key.to_str().unwrap())
+    };
+    second()
+        .ended()
+        .await
+        .refused(1, &["runner: another server with --runner local", "--role api", "start this one again in"]);
+    second().flag("--role", "api").ready().await.stop("TERM").await;
+    // The same one again is not another.
+    first.kill().await;
+    let first = start(&db).ready().await;
+    second().ended().await.refused(1, &["another server"]);
+    first.stop("TERM").await;
+    second().ready().await;
 }

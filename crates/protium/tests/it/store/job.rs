@@ -2,7 +2,7 @@ use crate::on_both;
 use crate::support::database::SOON;
 use protium::store::{
     ClaimedJob, DbError, DbErrorKind, JobCount, NewJob, Settle, Store, content_put, job_counts, job_drop, job_enqueue,
-    job_fence, job_hold, job_next_due, job_settle,
+    job_fence, job_hasten, job_hold, job_next_due, job_settle,
 };
 use protium::{params, transaction};
 use std::collections::HashSet;
@@ -51,6 +51,31 @@ on_both! {
         enqueue(&store, job("second", until)).await;
         assert_eq!(fence(&store).await, Some(until));
         assert_eq!(claim(&store).await, None);
+    }
+
+    a_job_that_was_had_before_can_be_made_due_now_and_no_other, async |db| {
+        let store = db.store();
+        let hasten = async |key: &str| transaction!(store, async |tx| { job_hasten(tx, "Test", key).await }).unwrap();
+        let later = now(&store).await + 1_000_000;
+        hasten("a").await;
+        assert_eq!(next_due(&store).await, None, "there is none");
+        enqueue(&store, job("a", later)).await;
+        hasten("a").await;
+        assert_eq!(claim(&store).await, None, "it may have to wait for another");
+        enqueue(&store, job("a", 0)).await;
+        let first = claim(&store).await.unwrap();
+        settle(&store, &first, Settle::Again(later)).await.unwrap();
+        hasten("b").await;
+        assert_eq!(claim(&store).await, None, "it is another one");
+        hasten("a").await;
+        let second = claim(&store).await.unwrap();
+        // Meanwhile there is more to see than this worker has seen.
+        hasten("a").await;
+        assert_eq!(claim(&store).await, None);
+        settle(&store, &second, Settle::Again(later)).await.unwrap();
+        let third = claim(&store).await.unwrap();
+        settle(&store, &third, Settle::Again(later)).await.unwrap();
+        assert_eq!((claim(&store).await, next_due(&store).await), (None, Some(later)));
     }
 
     eight_workers_claim_each_of_a_thousand_jobs_once, async |db| {

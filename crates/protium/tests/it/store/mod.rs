@@ -7,6 +7,7 @@ mod faults;
 mod identity;
 mod isolation;
 mod job;
+mod local_runner;
 mod migration;
 mod object;
 mod sealed;
