@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::calls::PROTON;
@@ -21,8 +21,11 @@ const PAGE: usize = 100;
 const PAGES: usize = 5;
 /// How many pages of each list are measured in a round, at least: from five rounds on, a p99 is not one slow answer.
 const SAMPLES: usize = 100;
+/// How many at most of what has a bound alone, and is beside nothing.
+const LONE_SAMPLES: usize = 200;
+const PAIRS: &str = "pairs of filters";
 /// How often a call is made, while the host takes processors away.
-const STOLEN_TRIES: usize = 50;
+const STOLEN_TRIES: usize = 10;
 /// How often the kernel tells what was taken away, at least.
 const TICK: Duration = Duration::from_millis(10);
 const SORTS: [&str; 7] = [
@@ -49,12 +52,12 @@ pub(crate) async fn measure(database: Database, effort: Effort) -> Result<Vec<Fi
         ("each filter", 20.0),
         ("serviceName, each order", 20.0),
         ("environmentName, each order", 20.0),
-        ("pairs of filters", 150.0),
+        (PAIRS, 150.0),
     ] {
         let (slowest, p99) = many.slowest(group).context("a group of lists")?;
         let what = format!("ListServiceInstances of {instances}, {group}, p99, {name}");
         figures.push(Figure::bound(what, p99, format!("slowest: {slowest}"), bound, "ms"));
-        if group != "pairs of filters" {
+        if group != PAIRS {
             let (list, ratio) = many.worst_ratio(&few, group).context("a group of lists")?;
             let what = format!("the same beside {} instances, {name}", FEW_SERVICES * INSTANCES);
             figures.push(Figure::bound(what, ratio, format!("worst: {list}"), 1.5, "×"));
@@ -73,17 +76,19 @@ pub(crate) async fn measure(database: Database, effort: Effort) -> Result<Vec<Fi
 #[derive(Default)]
 struct Measured(BTreeMap<(&'static str, String), f64>);
 
-/// The same lists in both stores, in turns: whatever else the machine does, it does to both.
+/// The same lists in both stores, page by page in turns: whatever else the machine does, it does to both.
 async fn measured(sites: [&Site; 2], effort: Effort) -> Result<[Measured; 2]> {
     let samples = SAMPLES * effort.rounds;
     let mut measured = [Measured::default(), Measured::default()];
     for ((group, list, few), (_, _, many)) in lists(sites[0]).await?.into_iter().zip(lists(sites[1]).await?) {
+        let samples = if group == PAIRS { samples.min(LONE_SAMPLES) } else { samples };
         let mut times = [Vec::new(), Vec::new()];
         while times.iter().any(|times| times.len() < samples) {
+            let before = times[0].len();
             for inputs in few.iter().zip(&many) {
-                times[0].extend(walk(sites[0], inputs.0).await?);
-                times[1].extend(walk(sites[1], inputs.1).await?);
+                walk(sites, inputs.into(), group, &mut times).await?;
             }
+            ensure!(times[0].len() > before, "{group}: {list}: no page of one store is as large as the other's");
         }
         for ((site, measured), times) in sites.iter().zip(&mut measured).zip(&mut times) {
             measured.take(site, group, list.clone(), times);
@@ -91,7 +96,7 @@ async fn measured(sites: [&Site; 2], effort: Effort) -> Result<[Measured; 2]> {
     }
     for (site, measured) in sites.iter().zip(&mut measured) {
         let mut times = Vec::new();
-        for _ in 0..samples {
+        for _ in 0..samples.min(LONE_SAMPLES) {
             times.push(timed(site, "GetResourcesSummary", &json!({})).await?.1);
         }
         measured.take(site, "summary", String::new(), &mut times);
@@ -149,7 +154,7 @@ async fn lists(site: &Site) -> Result<Vec<List>> {
         for (other, others) in filters.iter().skip(index + 1) {
             let pairs = values.iter().flat_map(|value| others.iter().map(move |other| (value, other)));
             let inputs = pairs.map(|(value, second)| json!({"filters": [filter(one, value), filter(other, second)]}));
-            lists.push(("pairs of filters", format!("{one}, {other}"), inputs.collect()));
+            lists.push((PAIRS, format!("{one}, {other}"), inputs.collect()));
         }
     }
     Ok(lists)
@@ -203,19 +208,32 @@ fn merged(one: &Value, other: &Value) -> Value {
     members.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// How long each of the first pages of a list takes, in milliseconds.
-async fn walk(site: &Site, input: &Value) -> Result<Vec<f64>> {
-    let mut input = merged(&json!({"maxResults": PAGE}), input);
-    let mut times = Vec::new();
+/// How long each of the first pages of a list takes in both stores, in milliseconds. Pages are beside each other if they
+/// have as many entries: what a small store has no more of takes no time there.
+async fn walk(sites: [&Site; 2], inputs: [&Value; 2], group: &str, times: &mut [Vec<f64>; 2]) -> Result<()> {
+    let mut inputs = inputs.map(|input| Some(merged(&json!({"maxResults": PAGE}), input)));
     for _ in 0..PAGES {
-        let (answer, time) = timed(site, "ListServiceInstances", &input).await?;
-        times.push(time);
-        match answer.get("nextToken") {
-            Some(token) => input = merged(&input, &json!({"nextToken": token})),
-            None => break,
+        let mut pages = [None, None];
+        for ((site, input), page) in sites.iter().zip(&mut inputs).zip(&mut pages) {
+            let Some(asked) = input.take() else { continue };
+            let (answer, time) = timed(site, "ListServiceInstances", &asked).await?;
+            *page = Some((answer["serviceInstances"].as_array().map_or(0, Vec::len), time));
+            *input = answer.get("nextToken").map(|token| merged(&asked, &json!({"nextToken": token})));
+        }
+        let [few, many] = pages;
+        match (few, many) {
+            (Some((few, one)), Some((many, other))) if few == many => {
+                times[0].push(one);
+                times[1].push(other);
+            }
+            _ if group == PAIRS => {
+                times[0].extend(few.map(|(_, time)| time));
+                times[1].extend(many.map(|(_, time)| time));
+            }
+            _ => break,
         }
     }
-    Ok(times)
+    Ok(())
 }
 
 /// One call on a connection of its own, signed and connected before the time begins. What a virtual machine's host did
