@@ -6,6 +6,7 @@
 //! since the process or the database went away, is sent again.
 
 use super::Target;
+use super::flight::{Answer, Chains, Flight, Item, send};
 use super::sender::Refusal;
 use crate::app::App;
 use crate::clock::Clock;
@@ -36,23 +37,15 @@ const FIRST_PAUSE_MS: i64 = 1_000;
 const LONGEST_PAUSE_MS: i64 = 15 * 60 * 1000;
 /// So often an event is tried, however old it is: what is redelivered, or could not be tried while nothing ran, is old.
 const LEAST_ATTEMPTS: i64 = 5;
-/// The pause between two steps that had work: events that come close together travel together.
-const BREATH: Duration = Duration::from_millis(20);
+/// The pause between two steps that had work: events that come close together travel together, and are read and saved
+/// together.
+const BREATH: Duration = Duration::from_millis(100);
+/// The same while there is more than a step takes.
+const CATCH_UP: Duration = Duration::from_millis(20);
 /// How long the task sleeps at most when nothing wakes it.
 const POLL: Duration = Duration::from_secs(1);
 /// How long what is on its way may take to arrive when the process stops.
 const DRAIN_MS: i64 = 3_000;
-
-/// An event on its way.
-#[derive(Clone)]
-struct Item {
-    position: i64,
-    event: Event,
-    /// How often it was tried.
-    attempts: i64,
-    /// Whether it has a row.
-    is_stored: bool,
-}
 
 /// The events of a resource that are on their way.
 struct Aloft {
@@ -60,12 +53,6 @@ struct Aloft {
     /// Whether they have rows.
     is_saved: bool,
 }
-
-/// What became of an event: `None` if it was not tried, since one before it failed.
-type Answer = (Item, Option<Result<(), Refusal>>);
-
-/// A call or several, one after the other: of each resource its events in their order.
-type Flight = Vec<VecDeque<Item>>;
 
 /// What a step has found to do.
 struct Work {
@@ -84,8 +71,9 @@ pub struct Dispatcher {
     holder: String,
     /// The destination while this process has it, and when that is to be renewed.
     held: Option<(Held, i64)>,
-    /// How many new events the next step takes.
+    /// How many new events the next step takes, and whether the last one left some.
     window: usize,
+    is_behind: bool,
     /// What is on its way, with the number of the step that sent it.
     flying: JoinSet<(u64, Vec<Answer>)>,
     round: u64,
@@ -111,6 +99,7 @@ impl Dispatcher {
             holder,
             held: None,
             window,
+            is_behind: false,
             flying: JoinSet::new(),
             round: 0,
             aloft: HashMap::new(),
@@ -128,6 +117,7 @@ impl Dispatcher {
             told.borrow_and_update();
             let stepped = self.step().await;
             let pause = match stepped {
+                Ok(true) if self.is_behind => CATCH_UP,
                 Ok(true) => BREATH,
                 Ok(false) | Err(_) => POLL,
             };
@@ -240,9 +230,10 @@ impl Dispatcher {
     }
 
     /// What is due and what is new, as far as calls are free for it.
-    async fn gather(&self, held: &Held) -> DbResult<Work> {
+    async fn gather(&mut self, held: &Held) -> DbResult<Work> {
         let sender = &self.target.sender;
         let free = sender.calls_at_once().saturating_sub(self.flying.len());
+        self.is_behind = free == 0;
         let mut work = Work { flights: VecDeque::new(), parked: Vec::new(), position: held.position };
         if free == 0 {
             return Ok(work);
@@ -270,6 +261,7 @@ impl Dispatcher {
             due.take(waiting).for_each(|item| chains.add(item));
         }
         let logged = event_after(&mut rd, held.position, count(self.window)).await?;
+        self.is_behind = logged.len() == self.window;
         work.position = logged.last().map_or(held.position, |last| last.position);
         let fresh: Vec<Item> = logged.iter().filter_map(|logged| self.fresh(held, logged)).collect();
         let arns: HashSet<&str> = fresh.iter().map(|item| item.event.arn.as_str()).collect();
@@ -417,62 +409,6 @@ impl Dispatcher {
                 tracing::info!(%destination, "events are taken again");
             }
             Some(_) | None => {}
-        }
-    }
-}
-
-/// The events of each resource in their order.
-#[derive(Default)]
-struct Chains {
-    chains: Vec<VecDeque<Item>>,
-    by_resource: HashMap<String, usize>,
-}
-
-impl Chains {
-    fn add(&mut self, item: Item) {
-        match self.by_resource.get(&item.event.arn).and_then(|&number| self.chains.get_mut(number)) {
-            Some(chain) => chain.push_back(item),
-            None => {
-                self.by_resource.insert(item.event.arn.clone(), self.chains.len());
-                self.chains.push(VecDeque::from([item]));
-            }
-        }
-    }
-
-    /// Flights of so many resources each.
-    fn flights(self, resources: usize) -> VecDeque<Flight> {
-        let (mut flights, mut chains) = (VecDeque::new(), self.chains.into_iter().peekable());
-        while chains.peek().is_some() {
-            flights.push_back(chains.by_ref().take(resources).collect());
-        }
-        flights
-    }
-}
-
-/// Sends the first event of each resource, then the second ones, and so on; behind one that is refused, none of its
-/// resource.
-async fn send(target: &Target, mut flight: Flight) -> Vec<Answer> {
-    let mut answers = Vec::new();
-    loop {
-        let mut batch: Vec<Item> = if target.sender.is_whole() {
-            flight.drain(..).flatten().collect()
-        } else {
-            flight.iter_mut().filter_map(VecDeque::pop_front).collect()
-        };
-        if batch.is_empty() {
-            return answers;
-        }
-        batch.sort_by_key(|item| item.position);
-        let events: Vec<Event> = batch.iter().map(|item| item.event.clone()).collect();
-        let results = target.sender.send(&target.source, &events).await;
-        for (item, result) in batch.into_iter().zip(results) {
-            if result.is_err() {
-                let arn = &item.event.arn;
-                let is_behind = |chain: &&mut VecDeque<Item>| chain.front().is_some_and(|next| next.event.arn == *arn);
-                let behind = flight.iter_mut().find(is_behind).map(std::mem::take).unwrap_or_default();
-                answers.extend(behind.into_iter().map(|item| (item, None)));
-            }
-            answers.push((item, Some(result)));
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod dispatch;
 mod file;
+mod flight;
 mod sender;
 mod signature;
 mod webhook;
