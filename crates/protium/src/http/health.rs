@@ -25,9 +25,19 @@ pub(super) fn only_a_worker() -> Response {
     )
 }
 
-/// What is answered when too many requests are under way. Clients try again.
+/// What is answered when too many requests are under way.
 pub(super) fn busy() -> Response {
-    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "too many requests are under way; try again\n");
+    later("too many requests are under way; try again\n")
+}
+
+/// What is answered when the database can't say who asks. The cause is in the log only.
+pub(super) fn unavailable() -> Response {
+    later("the database can't be reached; try again\n")
+}
+
+/// Clients try again by themselves.
+fn later(text: &'static str) -> Response {
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, text);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }

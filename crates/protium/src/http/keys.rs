@@ -12,16 +12,23 @@ use tokio::sync::Semaphore;
 /// processes after they were changed in one.
 const BELIEVED_MS: i64 = 5_000;
 
+/// The store could not be asked what a key may do. The log has the cause.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unlearned;
+
 /// Sees to it that the key of that id, which a request claims to be signed with, is known as the store has it. As long
 /// as nothing is known of it, it waits for one of `look_ups`.
-pub(super) async fn learn(app: &App, id: &str, look_ups: &Semaphore) {
+///
+/// # Errors
+/// When what is known of it is too old, and can't be looked up: a key that was disabled elsewhere must not go on.
+pub(super) async fn learn(app: &App, id: &str, look_ups: &Semaphore) -> Result<(), Unlearned> {
     // No database holds a text with U+0000.
     if id.contains('\0') {
-        return;
+        return Ok(());
     }
     let is_believed = || app.keys.is_believed(id, app.clock.elapsed_ms());
     if is_believed() {
-        return;
+        return Ok(());
     }
     let _turn = match app.keys.lookup(id) {
         Some(_) => None,
@@ -30,7 +37,7 @@ pub(super) async fn learn(app: &App, id: &str, look_ups: &Semaphore) {
     };
     // Another request may have learned it meanwhile.
     if is_believed() {
-        return;
+        return Ok(());
     }
     let now_ms = app.clock.elapsed_ms();
     let as_of = app.keys.as_of();
@@ -38,9 +45,12 @@ pub(super) async fn learn(app: &App, id: &str, look_ups: &Semaphore) {
     match Box::pin(look_up(app, id)).await {
         Ok(Some(credential)) => app.keys.believe(credential, now_ms.saturating_add(BELIEVED_MS), as_of),
         Ok(None) => app.keys.remove(id),
-        // What was known is believed on. Without it, the request is refused for its key.
-        Err(error) => tracing::warn!("an access key can't be looked up: {error}"),
+        Err(error) => {
+            tracing::warn!("an access key can't be looked up: {error}");
+            return Err(Unlearned);
+        }
     }
+    Ok(())
 }
 
 /// The key of that id, if it may sign, with what policies say about its user.

@@ -71,10 +71,11 @@ async fn route(State((front, bounds)): State<(Front, Arc<Bounds>)>, request: Req
     let place = enter(&front, &bounds, &destination, &request);
     let Ok(_place) = place else { return health::busy() };
     if let Some(claimed) = &claimed {
-        match claimed.token() {
+        let learned = match claimed.token() {
             Some(token) => Box::pin(sessions::learn(&front.app, claimed.key(), token)).await,
             None => keys::learn(&front.app, claimed.key(), &bounds.look_ups).await,
-        }
+        };
+        let Ok(()) = learned else { return health::unavailable() };
     }
     // The large futures of the rare ones are made apart, so that all requests needn't carry their size.
     match destination {

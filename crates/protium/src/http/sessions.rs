@@ -2,6 +2,7 @@
 //!
 //! Does not hand out sessions (`http/sts`) and does not check signatures.
 
+use super::keys::Unlearned;
 use super::sts::{Restriction, Session};
 use crate::app::App;
 use crate::auth::{Credential, Identity, Secret};
@@ -25,21 +26,27 @@ pub(super) enum PolicyOf<'a> {
 }
 
 /// Sees to it that the session of that id, which a request claims to be signed with, is known if it is one of ours.
-pub(super) async fn learn(app: &App, id: &str, token: &str) {
+///
+/// # Errors
+/// When what is known of its role is too old, and can't be looked up.
+pub(super) async fn learn(app: &App, id: &str, token: &str) -> Result<(), Unlearned> {
     let now_ms = app.clock.elapsed_ms();
     if app.keys.is_session_believed(id, now_ms) {
-        return;
+        return Ok(());
     }
     // Whatever else is said of a session by a token that is not its own, nothing is changed by it.
     let session = Session::open(token, app.store.master_key()).filter(|session| session.access_key_id == id);
-    let Some(session) = session else { return };
+    let Some(session) = session else { return Ok(()) };
     let as_of = app.keys.as_of();
     match look_up(app, session, token).await {
         Ok(Some(credential)) => app.keys.believe_session(credential, now_ms.saturating_add(BELIEVED_MS), as_of),
         Ok(None) => app.keys.forget_session(id),
-        // What was known is believed on. Without it, the request is refused for its key.
-        Err(error) => tracing::warn!("the role of a session can't be looked up: {error}"),
+        Err(error) => {
+            tracing::warn!("the role of a session can't be looked up: {error}");
+            return Err(Unlearned);
+        }
     }
+    Ok(())
 }
 
 /// The key of a session; `None` if its role is gone.

@@ -4,15 +4,19 @@ use crate::on_both;
 use crate::support::app::{ACCOUNT, TestApp};
 use crate::support::sts::{Fault, Key, allow, credentials, element};
 use http::StatusCode;
-use protium::store::{DbError, HeldAs, Holder, inline_put, policy_attach};
+use protium::store::{Call, DbError, DbErrorKind, HeldAs, Holder, inline_put, policy_attach};
 use protium::transaction;
 use protium_domain::iam::holder::HolderKind;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const OTHER: &str = "222222222222";
 const HOUR_MS: i64 = 60 * 60 * 1000;
 /// So long a role is believed that another process may have changed.
 const BELIEVED_MS: i64 = 5_000;
+
+/// What is answered while the database can't be asked who somebody is.
+const NOT_NOW: &[u8] = b"the database can't be reached; try again\n";
 
 /// A trust policy for a principal of AWS.
 fn trusts(principal: &str, actions: &[&str]) -> String {
@@ -135,6 +139,31 @@ on_both! {
         }
         let wrong = Key { secret: two.secret.clone(), ..one.clone() };
         assert_eq!(app.who(&wrong).await.unwrap_err().code, "SignatureDoesNotMatch");
+    }
+
+    who_can_not_be_looked_up_is_asked_to_try_again_and_not_believed_on, async |db| {
+        let app = TestApp::on(db).await;
+        let session = session(&app).await;
+        app.ok("CreateUser", json!({ "userName": "eve" })).await;
+        let made = app.ok("CreateAccessKey", json!({ "userName": "eve" })).await["accessKey"].clone();
+        let text = |member: &str| made[member].as_str().unwrap().to_owned();
+        let key = Key { id: text("accessKeyId"), secret: text("secretAccessKey"), token: None };
+        for (key, table) in [(&key, "FROM access_key"), (&session, "FROM role")] {
+            app.who(key).await.unwrap();
+            app.app.store.db().set_probe(Some(Arc::new(move |call| match call {
+                Call::Statement(sql) if sql.contains(table) => Err(DbError::new(DbErrorKind::Unavailable, "away")),
+                _ => Ok(()),
+            })));
+            app.who(key).await.expect("so long nothing is looked up");
+            app.pass(BELIEVED_MS);
+            let who = http::Request::post("http://127.0.0.1/").header("host", "127.0.0.1");
+            let who = who.header("content-type", "application/x-www-form-urlencoded");
+            let who = who.body(b"Action=GetCallerIdentity&Version=2011-06-15".to_vec()).unwrap();
+            let (status, body) = app.exchange(app.signer_of(key, "sts").sign(who)).await;
+            assert_eq!((status, body.as_slice()), (StatusCode::SERVICE_UNAVAILABLE, NOT_NOW), "{table}");
+            app.app.store.db().set_probe(None);
+            app.who(key).await.unwrap();
+        }
     }
 
     a_deleted_role_has_no_sessions, async |db| {

@@ -6,6 +6,7 @@ mod listener;
 mod metrics;
 mod s3;
 mod sigv4;
+mod source_ip;
 mod strangers;
 mod sts;
 mod throttle;
