@@ -1,5 +1,7 @@
 //! A Protium with something in it: on one database, beside a double of AWS, with a hundred services.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -47,17 +49,23 @@ pub(crate) struct Site {
     cluster: Option<Cluster>,
     aws: Double,
     folder: TempDir,
-    /// Flags beside those that all servers have.
-    more: &'static [&'static str],
+    more: More,
+}
+
+/// What a server is told beside what all are.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct More {
+    pub(crate) flags: &'static [&'static str],
+    /// Whether each event goes to the file that [`Site::told`] counts.
+    pub(crate) tells: bool,
 }
 
 impl Site {
     pub(crate) async fn start(database: Database) -> Result<Self> {
-        Self::with(database, &[]).await
+        Self::with(database, More::default()).await
     }
 
-    /// With more flags.
-    pub(crate) async fn with(database: Database, more: &'static [&'static str]) -> Result<Self> {
+    pub(crate) async fn with(database: Database, more: More) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let cluster = if database == Database::Postgres { Some(Cluster::start()?) } else { None };
         let aws = Double::start().await?;
@@ -79,7 +87,12 @@ impl Site {
     /// Starts the server, again if it was stopped.
     pub(crate) fn resume(&mut self) -> Result<()> {
         let mut command = protium(self.folder.path(), &self.aws.url())?;
-        command.args(self.more);
+        command.args(self.more.flags);
+        if self.more.tells {
+            let destination = json!({"name": "file", "type": "file", "path": self.events()});
+            let lines = format!("[[events.destination]]\n{}\n", toml::to_string(&destination)?);
+            OpenOptions::new().append(true).open(config(self.folder.path()))?.write_all(lines.as_bytes())?;
+        }
         if let Some(cluster) = &self.cluster {
             command.arg("--database-url").arg(cluster.url());
         }
@@ -96,6 +109,15 @@ impl Site {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    fn events(&self) -> PathBuf {
+        self.folder.path().join("events.jsonl")
+    }
+
+    /// How many events it has told.
+    pub(crate) fn told(&self) -> Result<usize> {
+        Ok(std::fs::read_to_string(self.events())?.lines().count())
     }
 
     /// A line of `/proc/PID/status` of the server in MB, such as `VmRSS`.
@@ -186,15 +208,14 @@ pub(crate) fn service_name(number: usize) -> String {
 
 /// The command that serves from a folder, with AWS at a URL.
 pub(crate) fn protium(folder: &Path, aws: &str) -> Result<Command> {
-    let config = folder.join("protium.toml");
     // One caller is all callers here.
     let unlimited = "reads-per-second = 0\nlists-per-second = 0\nwrites-per-second = 0\n";
-    std::fs::write(&config, format!("{unlimited}[quotas]\nservices = 100000\n"))?;
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
+    std::fs::write(config(folder), format!("{unlimited}[quotas]\nservices = 100000\n"))?;
+    let log = OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_protium"));
     command
         .args(["serve", "--listen", "127.0.0.1:0", "--account-id", ACCOUNT, "--aws-endpoint-url", aws, "--config"])
-        .arg(config)
+        .arg(config(folder))
         .arg("--data-dir")
         .arg(data_folder(folder))
         .env_clear()
@@ -213,6 +234,10 @@ pub(crate) fn size_of(folder: &Path) -> Result<u64> {
         sum += if about.is_dir() { size_of(&entry.path())? } else { about.len() };
     }
     Ok(sum)
+}
+
+fn config(folder: &Path) -> PathBuf {
+    folder.join("protium.toml")
 }
 
 fn data_folder(folder: &Path) -> PathBuf {
