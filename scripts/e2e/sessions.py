@@ -1,5 +1,5 @@
 """Temporary credentials: the AWS CLI and boto3 find them by themselves, from the token of an identity provider, which is
-this process. Run it through sessions.sh.
+this process, and from a user's key. Run it through sessions.sh.
 """
 
 import argparse
@@ -83,6 +83,7 @@ class Story:
     def run(self, command, variables, fails=False):
         # The CLI keeps what it is given in the home folder.
         env = {**os.environ, "HOME": str(self.folder), "AWS_ENDPOINT_URL": self.server.url, **variables}
+        env = {name: value for name, value in env.items() if value is not None}
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True, env=env)
         assert (done.returncode != 0) == fails, f"{command}: {done.stdout}{done.stderr}"
         return done.stderr if fails else json.loads(done.stdout or "null")
@@ -100,6 +101,8 @@ class Story:
         trust = {"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Principal": {"Federated": federated},
              "Condition": {"StringEquals": {f"{self.issuer.host}:sub": SUBJECT, f"{self.issuer.host}:aud": "protium"}}},
+            {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+             "Condition": {"StringEquals": {"sts:ExternalId": "shop"}}},
         ]}
         path = self.folder / "trust.json"
         path.write_text(json.dumps(trust))
@@ -140,6 +143,32 @@ class Story:
     def is_known(self, variables, name):
         assert self.aws("sts", "get-caller-identity", **variables)["Arn"] == self.session(name)
 
+    def by_a_user(self):
+        """A profile of the CLI and the SDKs: a user's key, the role, and where both are asked for."""
+        self.admin("user", "create", "ada")
+        key = self.admin("key", "create", "--user", "ada")
+        config = self.folder / "config"
+        config.write_text(
+            f"[profile ada]\naws_access_key_id = {key['AccessKeyId']}\n"
+            f"aws_secret_access_key = {key['SecretAccessKey']}\n"
+            f"[profile ci]\nsource_profile = ada\nrole_arn = {ROLE}\nrole_session_name = ada\nexternal_id = shop\n"
+            f"endpoint_url = {self.server.url}\n"
+        )
+        files = {"AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "ci"}
+        profile = {**files, "AWS_ENDPOINT_URL": None}
+        told = self.aws("sts", "get-caller-identity", fails=True, **profile)
+        assert f"User: arn:aws:iam::{ACCOUNT}:user/ada is not authorized to perform: sts:AssumeRole" in told, told
+        allowed = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        self.admin("policy", "put", "--user", "ada", "--name", "assume", "--document", policy)
+        self.is_known(profile, "ada")
+        with environment(**files):
+            client = boto3.Session(profile_name="ci").client("sts", region_name="us-east-1")
+            assert client.get_caller_identity()["Arn"] == self.session("ada")
+        config.write_text(config.read_text().replace("external_id = shop", "external_id = other"))
+        told = self.aws("sts", "get-caller-identity", fails=True, **profile)
+        assert "(AccessDenied)" in told, told
+
     def refused(self):
         now = int(time.time())
         for claims, code in [
@@ -175,6 +204,7 @@ def main():
             story.prepare()
             story.by_hand()
             story.by_themselves()
+            story.by_a_user()
             story.refused()
 
 

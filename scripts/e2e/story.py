@@ -21,6 +21,7 @@ ACCOUNT = "123456789012"
 OTHER_ACCOUNT = "222222222222"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/protium"
 CONNECTION = f"arn:aws:codestar-connections:us-east-1:{ACCOUNT}:connection/2f7c1d8e-5a54-4c0b-9d63-0f6f5a3c9b11"
+LOG_GROUP = "/failures"
 EXAMPLES = PROJECT / "examples/templates"
 STARTED = time.monotonic()
 
@@ -466,16 +467,46 @@ class Story:
             self.delete_environment(environment)
             note(f"{environment} is deleted, after kill -9")
         self.nothing_is_left()
+        self.rules_have_matched()
 
     def nothing_is_left(self):
-        outside = {**os.environ, "AWS_ACCESS_KEY_ID": "emulator", "AWS_SECRET_ACCESS_KEY": "emulator"}
-        command = [
-            pathlib.Path(sys.executable).parent / "aws", "--endpoint-url", self.emulator.url, "--region", "us-east-1",
-            "cloudformation", "describe-stacks", "--query", "length(Stacks)", "--output", "text",
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, env=outside)
-        assert done.stdout.strip() == "0", done.stdout + done.stderr
+        stacks = on_emulator(self.emulator, "cloudformation", "describe-stacks")["Stacks"]
+        assert stacks == [], stacks
         note("CloudFormation has no stack left")
+
+    def rules_have_matched(self):
+        """The rule for what goes wrong has seen the one environment that failed, and that alone."""
+        for _ in range(600):
+            found = on_emulator(self.emulator, "logs", "filter-log-events", "--log-group-name", LOG_GROUP)["events"]
+            if found:
+                break
+            time.sleep(0.1)
+        events = [json.loads(event["message"]) for event in found]
+        assert {event["detail"]["name"] for event in events} == {"fargate-faulty"}, events
+        assert all(event["source"] == "protium.proton" for event in events), events
+        assert {event["detail"]["previousStatus"] for event in events} == {"IN_PROGRESS"}, events
+        note("a rule of EventBridge has told of the failure")
+
+
+def on_emulator(emulator, *words):
+    """The AWS CLI, against the emulator itself."""
+    env = {**os.environ, "AWS_ACCESS_KEY_ID": "emulator", "AWS_SECRET_ACCESS_KEY": "emulator"}
+    command = [pathlib.Path(sys.executable).parent / "aws", "--endpoint-url", emulator.url, "--region", "us-east-1"]
+    done = subprocess.run([*command, "--output", "json", *words], capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout or "{}")
+
+
+def watch_for_failures(emulator):
+    """A user's rule of EventBridge, as the documentation has it, and where it writes to."""
+    pattern = {
+        "source": ["protium.proton"], "detail-type": ["AWS Proton Environment Status Change"],
+        "detail": {"status": ["FAILED", "DELETE_FAILED"]},
+    }
+    on_emulator(emulator, "logs", "create-log-group", "--log-group-name", LOG_GROUP)
+    on_emulator(emulator, "events", "put-rule", "--name", "failures", "--event-pattern", json.dumps(pattern))
+    target = f"Id=log,Arn=arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{LOG_GROUP}"
+    on_emulator(emulator, "events", "put-targets", "--rule", "failures", "--targets", target)
 
 
 def main():
@@ -490,7 +521,10 @@ def main():
 
 
 def run(program, folder, emulator, database_url):
-    with Protium(program, folder, emulator, database_url, ACCOUNT) as protium:
+    watch_for_failures(emulator)
+    config = folder / "protium.toml"
+    config.write_text('[[events.destination]]\nname = "bus"\ntype = "eventbridge"\nregion = "us-east-1"\n')
+    with Protium(program, folder, emulator, database_url, ACCOUNT, "--config", config) as protium:
         Story(folder, Cli(protium), protium, emulator).tell()
 
 
