@@ -35,7 +35,8 @@ bill() {
   need_cargo_tool cyclonedx "$CYCLONEDX"
   cargo cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps --target "$(platform)" \
     --override-filename protium-bill --manifest-path crates/protium/Cargo.toml
-  mv crates/protium/protium-bill.json "$1"
+  # Nor are paths of this machine in it.
+  sed "s#file://$PROJECT_DIR#file:///protium#g" crates/protium/protium-bill.json >"$1"
   # One is written beside each crate of the workspace.
   find crates xtask scripts/e2e -name protium-bill.json -delete
 }
