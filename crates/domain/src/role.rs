@@ -4,9 +4,10 @@
 //! assume it says its trust policy (`iam`).
 
 use crate::iam::holder::HolderKind;
-use crate::iam::{TrustPolicy, summary};
+use crate::iam::{Problem, TrustPolicy, summary};
 use crate::refused::Refused;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The shortest session, in seconds.
 pub const SHORTEST_SESSION_S: i64 = 900;
@@ -27,6 +28,10 @@ pub struct Role {
     pub description: Option<String>,
     /// The trust policy as it was written.
     pub trust_policy: String,
+    /// The stable ids of the users and roles that it names, by their ARNs: whoever has the name of one of them later is
+    /// not trusted. What was stored before there were these names whoever has the name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub trusted: BTreeMap<String, String>,
     /// How long a session may live, in seconds.
     pub max_session_s: i64,
     #[serde(default)]
@@ -43,6 +48,13 @@ impl Role {
     /// The role's ARN in its account.
     pub fn arn(&self, account: &str) -> String {
         arn(account, &self.name)
+    }
+
+    /// The trust policy, ready to be asked.
+    pub fn trust(&self) -> Result<TrustPolicy, Vec<Problem>> {
+        let mut policy = TrustPolicy::parse(&self.trust_policy)?;
+        policy.bind(&self.trusted);
+        Ok(policy)
     }
 
     /// What STS calls a session of the role.

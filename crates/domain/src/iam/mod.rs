@@ -35,6 +35,7 @@ mod variable;
 pub use decide::{Decision, Explanation, Layer, NamedPolicy, Policies, StatementRef, StatementReport};
 pub use limits::Attachment;
 pub use policy::{IdentityPolicy, TrustPolicy};
+pub use principal::Named;
 pub use problem::{Problem, summary};
 pub use request::{Context, Principal, PrincipalKind, Request};
 pub use statement::Effect;

@@ -3,10 +3,12 @@
 use super::json::Node;
 use super::key::same;
 use super::limits::Attachment;
+use super::principal::{Named, Principals};
 use super::problem::{Place, Problem, quote};
 use super::request::Request;
 use super::statement::{Effect, Kind, Outcome, Statement, check_names};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// The languages of policies.
 const VARIABLES: &str = "2012-10-17";
@@ -64,6 +66,22 @@ impl TrustPolicy {
     /// The document as JSON: what it says, in one form.
     pub fn to_json(&self) -> Value {
         self.0.print()
+    }
+
+    /// The users and roles that it names, by their ARNs; where a session is named, its role.
+    pub fn named(&self) -> impl Iterator<Item = (&str, Named<'_>)> {
+        self.0.statements.iter().filter_map(Statement::principals).flat_map(Principals::named)
+    }
+
+    /// From now on an ARN means the user or role with that stable id only, whoever else has the name. An ARN that is not
+    /// among them means whoever has the name; so does one in a statement that denies: nobody is let in by a name.
+    pub fn bind(&mut self, ids: &BTreeMap<String, String>) {
+        for statement in &mut self.0.statements {
+            let denies = statement.effect == Effect::Deny;
+            if let Some(principals) = statement.principals_mut().filter(|principals| !denies || principals.is_not()) {
+                principals.bind(ids);
+            }
+        }
     }
 
     /// Whether the caller may assume the role: an action such as `sts:AssumeRoleWithWebIdentity`. What a policy of

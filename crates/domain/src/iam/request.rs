@@ -57,6 +57,12 @@ impl Principal {
         Self { account, arn, id: id.into(), kind: PrincipalKind::User { name }, tags: Vec::new() }
     }
 
+    /// The stable id of the user, or of the role whose session it is.
+    pub fn stable_id(&self) -> &str {
+        // No id of a user has a colon.
+        self.id.split_once(':').map_or(&self.id, |(role, _)| role)
+    }
+
     /// Whether it is the root user of its account, who may do everything in it.
     pub fn is_root(&self) -> bool {
         self.kind == PrincipalKind::Root

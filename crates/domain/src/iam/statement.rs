@@ -68,6 +68,14 @@ const ELEMENTS: &[&str] =
     &["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
 
 impl Statement {
+    pub(super) fn principals(&self) -> Option<&Principals> {
+        self.principals.as_ref()
+    }
+
+    pub(super) fn principals_mut(&mut self) -> Option<&mut Principals> {
+        self.principals.as_mut()
+    }
+
     /// Reads a statement; `None` if it has problems.
     pub(super) fn read(
         node: &Node,

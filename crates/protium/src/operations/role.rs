@@ -6,26 +6,29 @@ use super::input::tags;
 use super::page::Page;
 use super::wire::time;
 use crate::auth::new_stable_id;
-use crate::error::{Result, conflict, not_found, over_quota};
+use crate::error::{Result, conflict, invalid, not_found, over_quota};
 use crate::store::{
     HeldAs, Holder, Reader, Tx, attached_to, boundary_remove, inline_list, role_count, role_delete, role_get,
-    role_insert, role_list, role_update,
+    role_insert, role_list, role_update, user_get,
 };
 use crate::transaction;
 use protium_api::types::{self as api, *};
 use protium_domain::iam::holder::HolderKind;
+use protium_domain::iam::{Named, TrustPolicy};
 use protium_domain::role::{DEFAULT_SESSION_S, MOST_ROLES, Role, arn, check_trust};
+use std::collections::BTreeMap;
 
 const NOUN: &str = "role";
 
 /// `CreateRole`.
 pub(super) async fn create(cx: &Context, input: CreateRoleInput) -> Result<CreateRoleOutput> {
-    check_trust(&input.trust_policy)?;
-    let role = Role {
+    let trust = check_trust(&input.trust_policy)?;
+    let mut role = Role {
         id: new_stable_id(HolderKind::Role.id_prefix()),
         name: input.role_name,
         description: input.description.filter(|text| !text.is_empty()),
         trust_policy: input.trust_policy,
+        trusted: BTreeMap::new(),
         max_session_s: input.max_session_duration.map_or(DEFAULT_SESSION_S, i64::from),
         tags: tags(input.tags.as_deref())?,
         created_at: cx.now,
@@ -37,6 +40,7 @@ pub(super) async fn create(cx: &Context, input: CreateRoleInput) -> Result<Creat
         if role_count(tx, account).await? >= MOST_ROLES {
             return Err(over_quota("roles in an account", MOST_ROLES));
         }
+        role.trusted = trusted(tx, &trust).await?;
         match role_insert(tx, account, &role).await? {
             true => Ok(()),
             false => Err(conflict(format!("Role with name {} already exists.", role.name))),
@@ -70,14 +74,13 @@ pub(super) async fn list(cx: &Context, input: ListRolesInput) -> Result<ListRole
 
 /// `UpdateRole`: what is not given stays as it is. Sessions that there are follow at once.
 pub(super) async fn update(cx: &Context, input: UpdateRoleInput) -> Result<UpdateRoleOutput> {
-    if let Some(text) = &input.trust_policy {
-        check_trust(text)?;
-    }
+    let trust = input.trust_policy.as_deref().map(check_trust).transpose()?;
     let new_tags = input.tags.as_deref().map(|given| tags(Some(given))).transpose()?;
     let role = transaction!(cx.store(), async |tx| -> Result<Role> {
         let mut role = existing(tx, &cx.scope().account, &input.role_name).await?;
-        if let Some(text) = &input.trust_policy {
+        if let (Some(text), Some(trust)) = (&input.trust_policy, &trust) {
             role.trust_policy.clone_from(text);
+            role.trusted = trusted(tx, trust).await?;
         }
         if let Some(text) = &input.description {
             role.description = Some(text.clone()).filter(|text| !text.is_empty());
@@ -119,6 +122,26 @@ async fn check_holds_nothing(tx: &mut Tx, cx: &Context, role: &Role) -> Result<(
         return Err(conflict(format!("Cannot delete entity, must delete policies first: {name}")));
     }
     Ok(boundary_remove(tx, &holder).await?)
+}
+
+/// The stable ids of the users and roles that a trust policy names, by their ARNs, whatever account they are in.
+async fn trusted(rd: &mut Reader, trust: &TrustPolicy) -> Result<BTreeMap<String, String>> {
+    let mut ids = BTreeMap::new();
+    for (arn, Named { account, kind, name }) in trust.named() {
+        let found = match kind {
+            HolderKind::User => user_get(rd, account, name).await?.map(|user| (user.holder.name, user.holder.id)),
+            HolderKind::Role => role_get(rd, account, name).await?.map(|role| (role.name, role.id)),
+            HolderKind::Group => None,
+        };
+        // Names are found however they are capitalized; who asks is compared letter by letter.
+        let Some((_, id)) = found.filter(|(found, _)| found == name && arn.starts_with("arn:aws:")) else {
+            let noun = kind.noun();
+            let why = format!("there is no {noun} {arn}: create it before, or take it out of the principals");
+            return Err(invalid("trustPolicy", why));
+        };
+        ids.insert(arn.to_owned(), id);
+    }
+    Ok(ids)
 }
 
 /// The account's role of that name, or `ResourceNotFoundException`.

@@ -1,6 +1,7 @@
 //! Each test names the section of the IAM User Guide that it follows.
 
 use super::*;
+use crate::iam::holder::HolderKind;
 use crate::iam::{Context, Principal, PrincipalKind};
 use serde_json::json;
 
@@ -223,6 +224,50 @@ fn a_trust_policy_lets_in_whom_it_names() {
     }
 }
 
+/// "… the principal ID … helps mitigate the risk of someone escalating their privileges by removing and recreating the
+/// user" (IAM User Guide, "AWS JSON policy elements: Principal").
+#[test]
+fn a_trust_policy_means_the_users_and_roles_that_it_named_and_no_later_ones() {
+    let [user, role, session_of] =
+        ["iam::111122223333:user/ada", "iam::111122223333:role/ci", "sts::111122223333:assumed-role/ci/b1"]
+            .map(|rest| format!("arn:aws:{rest}"));
+    let document = trust(json!({ "AWS": [user, role, session_of, "444455556666"], "Service": "ec2.amazonaws.com" }));
+    let mut policy = TrustPolicy::parse(&document.to_string()).unwrap();
+    let named: Vec<_> =
+        policy.named().map(|(arn, named)| (arn.to_owned(), named.kind, named.name.to_owned())).collect();
+    assert_eq!(
+        named,
+        [
+            (user.clone(), HolderKind::User, "ada".to_owned()),
+            (role.clone(), HolderKind::Role, "ci".to_owned()),
+            (session_of.clone(), HolderKind::Role, "ci".to_owned())
+        ]
+    );
+    let ada = |id: &str| Principal::user("111122223333", "ada", id);
+    let build = |id: &str| Principal { id: format!("{id}:b1"), ..session("ci", "b1") };
+    let may = |policy: &TrustPolicy, caller: &Principal| assumes(policy, caller, &Context::new());
+    assert!(may(&policy, &ada("AIDANEW")) && may(&policy, &build("AROANEW")), "whoever has the name");
+    policy.bind(&[(user, "AIDA1".into()), (role, "AROA1".into()), (session_of, "AROA1".into())].into());
+    assert!(may(&policy, &ada("AIDA1")) && may(&policy, &build("AROA1")));
+    assert!(!may(&policy, &ada("AIDA2")) && !may(&policy, &build("AROA2")) && !may(&policy, &ada("AROA1")));
+    assert!(may(&policy, &Principal::user("444455556666", "bob", "AIDA3")), "an account is all that is in it");
+    // Whoever has the name of somebody who is kept out stays out, and whoever has that of the only one let in, too.
+    let ada_arn = "arn:aws:iam::111122223333:user/ada";
+    for (members, expected) in [
+        (json!({ "Principal": { "AWS": ada_arn } }), [false, false]),
+        (json!({ "NotPrincipal": { "AWS": ada_arn } }), [true, false]),
+    ] {
+        let mut document = trust(json!({ "AWS": "111122223333" }));
+        let mut deny = members;
+        deny["Effect"] = json!("Deny");
+        deny["Action"] = json!("sts:AssumeRole");
+        document["Statement"].as_array_mut().unwrap().push(deny);
+        let mut policy = TrustPolicy::parse(&document.to_string()).unwrap();
+        policy.bind(&[(ada_arn.to_owned(), "AIDA1".to_owned())].into());
+        assert_eq!(["AIDA1", "AIDA2"].map(|id| may(&policy, &ada(id))), expected, "{document}");
+    }
+}
+
 /// GitHub's provider as its users write it: conditions on claims.
 #[test]
 fn a_trust_policy_has_conditions_on_claims() {
@@ -280,6 +325,13 @@ fn a_trust_policy_that_is_not_understood_is_refused() {
         (
             trust(json!({ "AWS": "arn:aws:iam::111122223333:group/g" })),
             "/Statement/0/Principal/AWS: 'arn:aws:iam::1111",
+        ),
+        (trust(json!({ "AWS": "arn:aws:iam::111122223333:user/" })), "/Statement/0/Principal/AWS: 'arn:aws:iam::1111"),
+        (
+            trust(
+                json!({ "AWS": ["arn:aws:sts::111122223333:assumed-role/ci/", "arn:aws:sts::111122223333:assumed-role//b"] }),
+            ),
+            "/Statement/0/Principal/AWS/1: 'arn:aws:sts::1111",
         ),
         (trust(json!({ "AWS": "1111" })), "/Statement/0/Principal/AWS: '1111' is no principal of the type AWS"),
         (trust(json!({ "Federated": "issuer" })), "/Statement/0/Principal/Federated: 'issuer' is no principal"),

@@ -6,7 +6,7 @@ use super::wanted::{Wanted, find};
 use super::xml::Xml;
 use super::{Answer, Call, Fault};
 use crate::operations::Caller;
-use protium_domain::iam::{Context, Principal, PrincipalKind, Request, TrustPolicy};
+use protium_domain::iam::{Context, Principal, PrincipalKind, Request};
 use protium_domain::role::Role;
 
 pub(super) const OPERATION: &str = "AssumeRole";
@@ -43,7 +43,7 @@ async fn granted(
     // Whether there is such a role is told to those who may assume it.
     let role = role.ok_or_else(|| refused(principal, "sts:AssumeRole", &wanted))?;
     let context = context(caller, call.now, &wanted, &role, external_id);
-    let trust = TrustPolicy::parse(&role.trust_policy).map_err(|_| Fault::internal("a trust policy can't be read"))?;
+    let trust = role.trust().map_err(|_| Fault::internal("a trust policy can't be read"))?;
     let is_tagging = !wanted.restriction.tags.is_empty();
     for action in ["sts:AssumeRole", "sts:TagSession"].into_iter().take(1 + usize::from(is_tagging)) {
         let request = Request { principal, action, resource: &wanted.role_arn, context: &context };

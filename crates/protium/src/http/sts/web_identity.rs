@@ -14,7 +14,7 @@ use crate::operations::Caller;
 use crate::store::{oidc_provider_get, web_identity_token_use};
 use crate::transaction;
 use protium_domain::arn::Scope;
-use protium_domain::iam::{Context, Policies, Principal, PrincipalKind, Request, TrustPolicy};
+use protium_domain::iam::{Context, Policies, Principal, PrincipalKind, Request};
 use protium_domain::oidc_provider::{OidcProvider, TokenReuse, TokenUse, identifier};
 use protium_domain::role::Role;
 use serde_json::Value;
@@ -173,7 +173,7 @@ fn check_trust(
     provider: &OidcProvider,
     verified: &Verified,
 ) -> Result<(), Fault> {
-    let trust = TrustPolicy::parse(&role.trust_policy).map_err(|_| Fault::internal("a trust policy can't be read"))?;
+    let trust = role.trust().map_err(|_| Fault::internal("a trust policy can't be read"))?;
     let conditions = verified.conditions(identifier(&provider.url));
     let context = context(caller, call.now, wanted, role, &conditions);
     let is_tagging = !wanted.restriction.tags.is_empty();

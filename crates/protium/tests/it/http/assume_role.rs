@@ -1,7 +1,7 @@
 //! `AssumeRole`, and what the credentials are good for that it answers.
 
 use crate::on_both;
-use crate::support::app::{ACCOUNT, TestApp};
+use crate::support::app::{ACCOUNT, TestApp, code, message as message_of};
 use crate::support::sts::{Fault, Key, allow, credentials, element};
 use http::StatusCode;
 use protium::store::{Call, DbError, DbErrorKind, HeldAs, Holder, inline_put, policy_attach};
@@ -185,6 +185,7 @@ on_both! {
         let nobody = app.user(ACCOUNT, "bob", &allow(&json!({ "Action": "proton:*", "Resource": "*" })));
         let narrow = json!({ "Action": "sts:AssumeRole", "Resource": arn(ACCOUNT, "other") });
         let elsewhere = app.user(ACCOUNT, "eve", &allow(&narrow));
+        app.ok("CreateUser", json!({ "userName": "carol" })).await;
         role(&app, "closed", &trusts(&format!("arn:aws:iam::{ACCOUNT}:user/carol"), &["sts:AssumeRole"])).await;
         let message = |user: &str, role: &str| format!(
             "User: arn:aws:iam::{ACCOUNT}:user/{user} is not authorized to perform: sts:AssumeRole on resource: {}",
@@ -204,6 +205,58 @@ on_both! {
         };
         let fault = assume(&app, &root, &arn(ACCOUNT, "ci"), &[]).await.unwrap_err();
         assert_eq!(fault.message, "Roles may not be assumed by root accounts.");
+    }
+
+    whoever_has_the_name_of_a_trusted_user_or_role_later_is_not_trusted, async |db| {
+        let app = TestApp::on(db).await;
+        app.ok("CreateAccount", json!({ "id": OTHER })).await;
+        let other = app.in_account(OTHER);
+        let may = allow(&json!({ "Action": "sts:AssumeRole", "Resource": "*" })).to_string();
+        // The key of a user that is made anew each time.
+        let user = async || {
+            app.ok("CreateUser", json!({ "userName": "ada" })).await;
+            app.ok("PutInlinePolicy", json!({ "userName": "ada", "policyName": "p", "policyDocument": may })).await;
+            let key = app.ok("CreateAccessKey", json!({ "userName": "ada" })).await["accessKey"].clone();
+            let text = |name: &str| key[name].as_str().unwrap().to_owned();
+            Key { id: text("accessKeyId"), secret: text("secretAccessKey"), token: None }
+        };
+        let user_arn = format!("arn:aws:iam::{ACCOUNT}:user/ada");
+        let trust = trusts(&user_arn, &["sts:AssumeRole"]);
+        let input = json!({ "roleName": "guest", "trustPolicy": trust });
+        let why = message_of(other.call("CreateRole", input.clone()).await);
+        assert_eq!(why, format!("trustPolicy: there is no user {user_arn}: create it before, or take it out of the principals"));
+        let first = user().await;
+        let capitals = trusts(&format!("arn:aws:iam::{ACCOUNT}:user/Ada"), &["sts:AssumeRole"]);
+        let misspelt = json!({ "roleName": "guest", "trustPolicy": capitals });
+        assert_eq!(code(other.call("CreateRole", misspelt).await), "ValidationException");
+        other.ok("CreateRole", input).await;
+        let guest = arn(OTHER, "guest");
+        let step = credentials(&assume(&app, &first, &guest, &[]).await.unwrap());
+        // A role behind it, which trusts the role before.
+        give(&other, "guest", Err(serde_json::from_str(&may).unwrap())).await;
+        let chained = json!({ "roleName": "behind", "trustPolicy": trusts(&guest, &["sts:AssumeRole"]) });
+        app.ok("CreateRole", chained).await;
+        assume(&app, &step, &arn(ACCOUNT, "behind"), &[]).await.unwrap();
+
+        app.ok("DeleteAccessKey", json!({ "userName": "ada", "accessKeyId": first.id })).await;
+        app.ok("DeleteInlinePolicy", json!({ "userName": "ada", "policyName": "p" })).await;
+        app.ok("DeleteUser", json!({ "userName": "ada" })).await;
+        let second = user().await;
+        assert_eq!(assume(&app, &second, &guest, &[]).await.unwrap_err().code, "AccessDenied");
+        // Whoever changes something else of the role does not trust anew; whoever says it again does.
+        other.ok("UpdateRole", json!({ "roleName": "guest", "description": "of others" })).await;
+        assert_eq!(assume(&app, &second, &guest, &[]).await.unwrap_err().code, "AccessDenied");
+        other.ok("UpdateRole", json!({ "roleName": "guest", "trustPolicy": trust })).await;
+        assume(&app, &second, &guest, &[]).await.unwrap();
+
+        other.ok("DeleteInlinePolicy", json!({ "roleName": "guest", "policyName": "own" })).await;
+        other.ok("DeleteRole", json!({ "roleName": "guest" })).await;
+        role(&other, "guest", &trust).await;
+        give(&other, "guest", Err(serde_json::from_str(&may).unwrap())).await;
+        let step = credentials(&assume(&app, &second, &guest, &[]).await.unwrap());
+        assert_eq!(assume(&app, &step, &arn(ACCOUNT, "behind"), &[]).await.unwrap_err().code, "AccessDenied");
+        let gone = json!({ "roleName": "behind", "trustPolicy": trusts(&arn(OTHER, "never"), &["sts:AssumeRole"]) });
+        assert_eq!(code(app.call("UpdateRole", gone).await), "ValidationException");
     }
 
     the_role_of_another_account_is_assumed_if_it_trusts, async |db| {
