@@ -30,8 +30,10 @@ const RENEW_MS: i64 = 5_000;
 const PATIENCE_MS: i64 = 1_000;
 /// When something that is on its way is sent again, if the process that sent it is gone.
 const ALOFT_MS: i64 = 60_000;
-/// How many new events a step takes at most.
+/// How many new events a step takes at most: what a call can't take in time gets rows.
 const WINDOW: usize = 256;
+/// The same where one call takes all of them.
+const WHOLE_WINDOW: usize = 1_024;
 /// The first pause after a failure, which doubles with each, and the longest.
 const FIRST_PAUSE_MS: i64 = 1_000;
 const LONGEST_PAUSE_MS: i64 = 15 * 60 * 1000;
@@ -175,7 +177,7 @@ impl Dispatcher {
         };
         match self.store.event_place().await {
             // Another process has placed the same.
-            Err(error) if error.kind() == DbErrorKind::Unique => {}
+            Err(error) if matches!(error.kind(), DbErrorKind::Unique | DbErrorKind::Serialization) => {}
             placed => placed?,
         }
         let mut work = self.gather(&held).await?;
@@ -185,9 +187,10 @@ impl Dispatcher {
         }
         let has_flights = !work.flights.is_empty();
         let took_all = self.fly(&mut work.flights).await;
+        let most = if self.target.sender.is_whole() { WHOLE_WINDOW } else { WINDOW };
         // A step in which nothing could begin says nothing of how much it takes.
         self.window = match (has_flights, took_all) {
-            (true, true) => (self.window * 2).min(WINDOW),
+            (true, true) => (self.window * 2).min(most),
             (_, false) => self.target.sender.calls_at_once(),
             (false, true) => self.window,
         };
@@ -255,7 +258,8 @@ impl Dispatcher {
             let due = deliveries_due(&mut rd, &held.name, now, count(looked_at)).await?;
             let item = |due: Due| {
                 let Due { logged, attempts } = due;
-                logged.change.told().map(|event| Item { position: logged.position, event, attempts, is_stored: true })
+                let event = Arc::new(logged.change.told()?);
+                Some(Item { position: logged.position, event, attempts, is_stored: true })
             };
             let due = due.into_iter().filter_map(item).filter(|item| !is_busy(&item.event.arn));
             due.take(waiting).for_each(|item| chains.add(item));
@@ -282,7 +286,7 @@ impl Dispatcher {
     fn fresh(&self, held: &Held, logged: &Logged) -> Option<Item> {
         let event = logged.change.told().filter(|event| self.target.selection.has(event))?;
         let is_new = logged.seq > held.since;
-        is_new.then_some(Item { position: logged.position, event, attempts: 0, is_stored: false })
+        is_new.then(|| Item { position: logged.position, event: Arc::new(event), attempts: 0, is_stored: false })
     }
 
     /// Lets flights begin as calls are free, and waits for a moment. Returns whether all of them have landed.
@@ -415,7 +419,7 @@ impl Dispatcher {
 
 fn entry(item: Item, fate: Fate, last_error: Option<String>) -> Settled {
     let Item { position, event, attempts, .. } = item;
-    let Event { id, detail_type, scope, arn, at, .. } = event;
+    let Event { id, detail_type, scope, arn, at, .. } = Arc::unwrap_or_clone(event);
     Settled { position, event: id, scope, arn, detail_type: detail_type.as_str(), at, attempts, last_error, fate }
 }
 

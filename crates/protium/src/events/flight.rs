@@ -6,12 +6,14 @@ use super::Target;
 use super::sender::Refusal;
 use protium_domain::event::Event;
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 /// An event on its way.
 #[derive(Clone)]
 pub(super) struct Item {
     pub position: i64,
-    pub event: Event,
+    /// Shared by all that look after it on its way.
+    pub event: Arc<Event>,
     /// How often it was tried.
     pub attempts: i64,
     /// Whether it has a row.
@@ -66,7 +68,7 @@ pub(super) async fn send(target: &Target, mut flight: Flight) -> Vec<Answer> {
             return answers;
         }
         batch.sort_by_key(|item| item.position);
-        let events: Vec<Event> = batch.iter().map(|item| item.event.clone()).collect();
+        let events: Vec<Arc<Event>> = batch.iter().map(|item| Arc::clone(&item.event)).collect();
         let results = target.sender.send(&target.source, &events).await;
         for (item, result) in batch.into_iter().zip(results) {
             if result.is_err() {

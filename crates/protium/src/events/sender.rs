@@ -4,6 +4,7 @@ use super::file::FileSender;
 use super::webhook::WebhookSender;
 use protium_domain::event::Event;
 use protium_engines::aws::{BusEntry, EventBus, MOST_ENTRIES};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Why an event was not taken.
@@ -55,7 +56,7 @@ impl Sender {
     }
 
     /// Brings events; answers for each of them, in their order.
-    pub(super) async fn send(&self, source: &str, events: &[Event]) -> Vec<Result<(), Refusal>> {
+    pub(super) async fn send(&self, source: &str, events: &[Arc<Event>]) -> Vec<Result<(), Refusal>> {
         match self {
             Self::EventBridge(bus) => {
                 let entries: Vec<BusEntry> = events.iter().map(|event| entry(source, event)).collect();

@@ -8,7 +8,7 @@
 
 use super::Store;
 use super::db_error::{DbError, DbErrorKind, DbResult};
-use super::event::{Logged, at_place, logged, place, read_logged};
+use super::event_order::{self, Logged, event_count_after, read_logged};
 use super::tx::{Reader, Tx};
 use super::value::{Param, Row};
 use crate::params;
@@ -119,11 +119,13 @@ pub struct DeliveryCount {
 
 /// Makes a destination known, from now on; one that is known goes on where it was.
 pub async fn destination_ensure(tx: &mut Tx, name: &str) -> DbResult<()> {
-    // Without a condition SQLite would take ON for that of a join.
-    let sql = "INSERT INTO event_destination (name, position, since, fence)
-               SELECT CAST($1 AS TEXT), COALESCE(MAX(e.$), 0), COALESCE(MAX(e.seq), 0), 0 FROM event e WHERE 1 = 1
-               ON CONFLICT (name) DO NOTHING";
-    tx.execute(&at_place(sql, place(tx)), params![name]).await?;
+    let newest = event_order::newest(tx);
+    let sql = format!(
+        "INSERT INTO event_destination (name, position, since, fence)
+         VALUES ($1, {newest}, COALESCE((SELECT MAX(seq) FROM event), 0), 0)
+         ON CONFLICT (name) DO NOTHING"
+    );
+    tx.execute(&sql, params![name]).await?;
     if tx.is_embedded() {
         // Whoever had it was the process before this one, and what that had sent gets no answer any more.
         tx.execute("UPDATE event_destination SET lease_by = NULL WHERE name = $1", params![name]).await?;
@@ -136,9 +138,9 @@ pub async fn destination_ensure(tx: &mut Tx, name: &str) -> DbResult<()> {
 
 /// Up to `limit` deliveries that are due and the first of their resource, those first that have waited longest.
 pub async fn deliveries_due(rd: &mut Reader, destination: &str, now: i64, limit: i64) -> DbResult<Vec<Due>> {
-    let (columns, place) = (logged(rd), place(rd));
+    let (columns, event) = (event_order::logged(rd), event_order::at(rd, "d.position"));
     let sql = format!(
-        "SELECT {columns}, d.attempts FROM event_delivery d JOIN event e ON e.{place} = d.position AND e.{place} > 0
+        "SELECT {columns}, d.attempts FROM event_delivery d {event}
          WHERE d.destination = $1 AND d.next_at <= $2 AND d.state = 'PENDING' AND NOT EXISTS (
              SELECT 1 FROM event_delivery b
              WHERE b.destination = d.destination AND b.arn = d.arn AND b.state = 'PENDING' AND b.position < d.position)
@@ -309,14 +311,10 @@ pub async fn delivery_count(rd: &mut Reader, destination: &str) -> DbResult<Opti
                    MIN(CASE WHEN state = 'PENDING' THEN at END)
                FROM event_delivery WHERE destination = $1";
     let mut rows = rd.query_one(sql, params![destination]).await?;
-    let sql = "SELECT COUNT(*), MIN(at) FROM event e WHERE e.$ > $1 AND e.$ > 0";
-    let sql = at_place(sql, place(rd));
-    let mut behind = rd.query_one(&sql, params![position]).await?;
-    // What no worker has given a place yet.
-    let sql = "SELECT COUNT(*), MIN(at) FROM event WHERE position IS NULL AND seq > $1";
-    let mut unplaced = rd.query_one(sql, params![since]).await?;
-    let oldest = [rows.opt_int(2)?, behind.opt_int(1)?, unplaced.opt_int(1)?].into_iter().flatten().min();
-    let pending = rows.int(0)? + behind.int(0)? + unplaced.int(0)?;
+    // The latter have no place yet.
+    let [behind, unplaced] = event_count_after(rd, position, since).await?;
+    let oldest = [rows.opt_int(2)?, behind.1, unplaced.1].into_iter().flatten().min();
+    let pending = rows.int(0)? + behind.0 + unplaced.0;
     Ok(Some(DeliveryCount { pending, dead: rows.int(1)?, oldest_at: oldest }))
 }
 

@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0012_role.sql"),
     include_str!("../../migrations/0013_audit_key.sql"),
     include_str!("../../migrations/0014_local_runner.sql"),
+    include_str!("../../migrations/0015_event_order.sql"),
 ];
 
 /// The schema version that this program reads and writes.

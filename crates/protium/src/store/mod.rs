@@ -26,6 +26,7 @@ mod delivery;
 mod deployment;
 mod environment;
 mod event;
+mod event_order;
 mod identity;
 mod instance_list;
 mod job;
@@ -73,6 +74,7 @@ pub use delivery::*;
 pub use deployment::*;
 pub use environment::*;
 pub use event::*;
+pub use event_order::{Logged, event_after};
 pub use identity::*;
 pub use instance_list::*;
 pub use job::*;
@@ -127,6 +129,7 @@ pub struct Store {
     master_key: Arc<MasterKey>,
     counts: Arc<counts::Counts>,
     journal: audit::Journal,
+    horizon: Arc<event_order::Horizon>,
 }
 
 impl Store {
@@ -139,7 +142,8 @@ impl Store {
         let db = Db::open(&options.db).await?;
         migrate::migrate(&db).await?;
         let master_key = sealed::unlock(&db, &options.master_key_file).await?;
-        let store = Self { db, master_key: Arc::new(master_key), counts: Arc::default(), journal: <_>::default() };
+        let (counts, journal, horizon) = <_>::default();
+        let store = Self { db, master_key: Arc::new(master_key), counts, journal, horizon };
         let taken_back = store.job_take_back_all().await?;
         if taken_back > 0 {
             tracing::info!("{taken_back} jobs that the last process had not finished go on");

@@ -3,6 +3,7 @@
 mod account;
 mod collation;
 mod content;
+mod event_order;
 mod faults;
 mod identity;
 mod isolation;
