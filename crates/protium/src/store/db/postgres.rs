@@ -1,15 +1,16 @@
 //! PostgreSQL: a pool of connections, and as few round trips as the order of the statements allows.
 //!
 //! A transaction's BEGIN travels together with its first statement. Statements whose outcome nobody waits for
-//! travel together with the next one, or with the COMMIT; a transaction of nothing else shares its commit with
-//! others (`shared`).
+//! travel together with the next one, or with the COMMIT, as few statements (`inserts`); a transaction of nothing else
+//! shares its commit with others (`shared`).
 
+mod inserts;
 mod shared;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use futures::future::{join, join_all};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
@@ -64,6 +65,11 @@ impl Postgres {
             .max_size(pool_size.max(1))
             .wait_timeout(Some(PATIENCE))
             .runtime(Runtime::Tokio1)
+            .post_create(Hook::async_fn(|client, _| {
+                // None of our statements lasts as long as compiling it. Whether that is done depends on what the server
+                // expects them to cost, which of tables that grow fast is far off.
+                Box::pin(async { client.batch_execute("SET jit = off").await.map_err(HookError::Backend) })
+            }))
             .build()
             .map_err(|error| DbError::other(error.to_string()))?;
         let shared = Arc::new(Shared::new(pool.clone()));
@@ -97,7 +103,7 @@ impl Postgres {
 
 async fn connection(pool: &Pool) -> DbResult<Object> {
     pool.get().await.map_err(|error| match error {
-        PoolError::Backend(error) => error.into(),
+        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => error.into(),
         other => DbError::new(DbErrorKind::Unavailable, format!("no free connection: {other}")),
     })
 }
@@ -177,6 +183,7 @@ impl Session {
     /// Commits. PostgreSQL ends the transaction even when it refuses to.
     pub(super) async fn commit(&mut self) -> DbResult<()> {
         if self.open || !self.deferred.is_empty() {
+            self.deferred = inserts::joined(std::mem::take(&mut self.deferred));
             self.before(|client| client.batch_execute("COMMIT")).await?;
         }
         self.begin = None;

@@ -5,19 +5,23 @@
 //! transaction of the database, and one commit makes all of them durable. If the server refuses it, each is sent
 //! again alone, and learns of its own failure only.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deadpool_postgres::Pool;
 use tokio::sync::oneshot;
 
+use super::inserts::{inserts_row, merged};
 use super::{Deferred, Session, connection};
 use crate::store::db::Isolation;
 use crate::store::db_error::{DbError, DbErrorKind, DbResult};
 
 /// How many are on their way at once: while one waits for the server's disk, the next is filled.
 const FLIGHTS: usize = 2;
-/// Statements that travel together. Beyond 30 the futures' library polls them in an order of its own.
+/// Transactions that travel together: each number of rows of a table is a statement that is prepared apart.
+const MEMBERS: usize = 16;
+/// Statements that travel together, those of one table as one. Beyond 30 the futures' library polls them in an order of
+/// its own.
 const STATEMENTS: usize = 30;
 
 /// The transactions that wait to travel.
@@ -105,15 +109,8 @@ impl Flight {
     /// Those that travel next. `None` ends the flight: who boards from now on has one of its own.
     fn next(&mut self) -> Option<Vec<Member>> {
         let mut state = self.home.lock();
-        let (mut members, mut statements) = (Vec::new(), 0);
-        while let Some(member) = state.waiting.pop_front() {
-            statements += member.statements.len();
-            if statements > STATEMENTS && !members.is_empty() {
-                state.waiting.push_front(member);
-                break;
-            }
-            members.push(member);
-        }
+        let count = fitting(state.waiting.iter().map(|member| member.statements.as_slice()));
+        let members: Vec<Member> = state.waiting.drain(..count).collect();
         if members.is_empty() {
             state.flights -= 1;
             self.landed = true;
@@ -121,6 +118,20 @@ impl Flight {
         }
         Some(members)
     }
+}
+
+/// How many transactions travel together, from the first on: at least that one.
+fn fitting<'a>(waiting: impl Iterator<Item = &'a [Deferred]>) -> usize {
+    let (mut tables, mut statements, mut count) = (HashSet::new(), 0, 0);
+    for member in waiting.take(MEMBERS) {
+        let more = member.iter().filter(|(sql, cells)| !inserts_row(sql, cells.len()) || tables.insert(sql));
+        statements += more.count();
+        if statements > STATEMENTS && count > 0 {
+            break;
+        }
+        count += 1;
+    }
+    count
 }
 
 /// A flight that was cut off, by the end of the program or a defect, leaves nobody waiting.
@@ -158,42 +169,6 @@ fn take_or_clone(statements: &mut Vec<Deferred>, keep: bool) -> Vec<Deferred> {
     if keep { statements.clone() } else { std::mem::take(statements) }
 }
 
-/// The same with rows of one table in one statement, which takes the server and the wire less than each alone. The
-/// order within a table stays.
-fn merged(statements: Vec<Deferred>) -> Vec<Deferred> {
-    let mut merged: Vec<(Deferred, usize)> = Vec::with_capacity(statements.len());
-    for (sql, cells) in statements {
-        let alike = merged.iter_mut().find(|((other, _), _)| *other == sql && inserts_row(&sql, cells.len()));
-        match alike {
-            Some(((_, all), rows)) => {
-                all.extend(cells);
-                *rows += 1;
-            }
-            None => merged.push(((sql, cells), 1)),
-        }
-    }
-    let written = merged.into_iter().map(|((mut sql, cells), rows)| {
-        let width = cells.len() / rows;
-        for row in 1..rows {
-            sql.push_str(", ");
-            sql.push_str(&places(row * width + 1, width));
-        }
-        (sql, cells)
-    });
-    written.collect()
-}
-
-/// Whether a statement inserts one row of so many parameters, each in its turn, and does nothing else.
-fn inserts_row(sql: &str, width: usize) -> bool {
-    width > 0 && sql.strip_suffix(&places(1, width)).is_some_and(|before| before.ends_with(" VALUES "))
-}
-
-/// `($5, $6)`: so many from the first on.
-fn places(first: usize, count: usize) -> String {
-    let numbers: Vec<String> = (first..first + count).map(|number| format!("${number}")).collect();
-    format!("({})", numbers.join(", "))
-}
-
 async fn commit(session: &mut Session, statements: Vec<Deferred>) -> DbResult<()> {
     session.begin(Isolation::Serializable).await?;
     session.deferred = statements;
@@ -220,34 +195,17 @@ mod tests {
     use super::*;
     use crate::store::value::Cell;
 
-    fn statement(sql: &str, numbers: &[i64]) -> Deferred {
-        (sql.to_owned(), numbers.iter().map(|number| Cell::Int(*number)).collect())
-    }
-
     #[test]
-    fn rows_of_one_table_become_one_statement() {
-        let (one, two) = ("INSERT INTO a (x, y) VALUES ($1, $2)", "INSERT INTO b (x) VALUES ($1)");
-        let given = [(one, [1, 2].as_slice()), (two, &[3]), (one, &[4, 5]), (two, &[6]), (one, &[7, 8])];
-        let given = given.into_iter().map(|(sql, numbers)| statement(sql, numbers)).collect();
-        assert_eq!(
-            merged(given),
-            [
-                statement("INSERT INTO a (x, y) VALUES ($1, $2), ($3, $4), ($5, $6)", &[1, 2, 4, 5, 7, 8]),
-                statement("INSERT INTO b (x) VALUES ($1), ($2)", &[3, 6]),
-            ]
-        );
-    }
-
-    #[test]
-    fn what_does_more_than_insert_a_row_stays_as_it_is() {
-        for sql in [
-            "INSERT INTO a (x, y) VALUES ($2, $1)",
-            "INSERT INTO a (x, y) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            "INSERT INTO a (x, y) SELECT $1, $2",
-            "UPDATE a SET x = $1 WHERE y = $2",
-        ] {
-            let given = vec![statement(sql, &[1, 2]), statement(sql, &[3, 4])];
-            assert_eq!(merged(given.clone()), given);
-        }
+    fn as_many_travel_together_as_make_few_statements() {
+        let insert = |table: usize| (format!("INSERT INTO t{table} (x) VALUES ($1)"), vec![Cell::Int(1)]);
+        let update = || ("UPDATE a SET x = $1".to_owned(), vec![Cell::Int(1)]);
+        let of = |members: &[Vec<Deferred>]| fitting(members.iter().map(Vec::as_slice));
+        assert_eq!(of(&[]), 0);
+        let three = || vec![insert(1), insert(2), insert(3)];
+        assert_eq!(of(&vec![three(); 12]), 12, "three statements");
+        assert_eq!(of(&vec![three(); 100]), MEMBERS);
+        let updates = || vec![update(), update(), insert(1)];
+        assert_eq!(of(&vec![updates(); 100]), STATEMENTS / 2 - 1, "two updates each");
+        assert_eq!(of(&[(0..40).map(insert).collect(), three()]), 1, "one that is too large goes alone");
     }
 }
