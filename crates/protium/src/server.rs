@@ -8,6 +8,7 @@ mod listener;
 mod local_runner;
 mod old_runs;
 mod runs;
+mod told;
 
 use crate::app::{App, Engines};
 use crate::audit::Audit;

@@ -12,16 +12,12 @@ use tokio::sync::Semaphore;
 /// processes after they were changed in one.
 const BELIEVED_MS: i64 = 5_000;
 
-/// The store could not be asked what a key may do. The log has the cause.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Unlearned;
-
 /// Sees to it that the key of that id, which a request claims to be signed with, is known as the store has it. As long
 /// as nothing is known of it, it waits for one of `look_ups`.
 ///
 /// # Errors
 /// When what is known of it is too old, and can't be looked up: a key that was disabled elsewhere must not go on.
-pub(super) async fn learn(app: &App, id: &str, look_ups: &Semaphore) -> Result<(), Unlearned> {
+pub(super) async fn learn(app: &App, id: &str, look_ups: &Semaphore) -> DbResult<()> {
     // No database holds a text with U+0000.
     if id.contains('\0') {
         return Ok(());
@@ -42,13 +38,9 @@ pub(super) async fn learn(app: &App, id: &str, look_ups: &Semaphore) -> Result<(
     let now_ms = app.clock.elapsed_ms();
     let as_of = app.keys.as_of();
     // It is rare, and its future large.
-    match Box::pin(look_up(app, id)).await {
-        Ok(Some(credential)) => app.keys.believe(credential, now_ms.saturating_add(BELIEVED_MS), as_of),
-        Ok(None) => app.keys.remove(id),
-        Err(error) => {
-            tracing::warn!("an access key can't be looked up: {error}");
-            return Err(Unlearned);
-        }
+    match Box::pin(look_up(app, id)).await? {
+        Some(credential) => app.keys.believe(credential, now_ms.saturating_add(BELIEVED_MS), as_of),
+        None => app.keys.remove(id),
     }
     Ok(())
 }

@@ -75,7 +75,10 @@ async fn route(State((front, bounds)): State<(Front, Arc<Bounds>)>, request: Req
             Some(token) => Box::pin(sessions::learn(&front.app, claimed.key(), token)).await,
             None => keys::learn(&front.app, claimed.key(), &bounds.look_ups).await,
         };
-        let Ok(()) = learned else { return health::unavailable() };
+        if let Err(error) = learned {
+            tracing::warn!("whose an access key is can't be looked up: {error}");
+            return health::unavailable();
+        }
     }
     // The large futures of the rare ones are made apart, so that all requests needn't carry their size.
     match destination {

@@ -2,7 +2,6 @@
 //!
 //! Does not hand out sessions (`http/sts`) and does not check signatures.
 
-use super::keys::Unlearned;
 use super::sts::{Restriction, Session};
 use crate::app::App;
 use crate::auth::{Credential, Identity, Secret};
@@ -29,7 +28,7 @@ pub(super) enum PolicyOf<'a> {
 ///
 /// # Errors
 /// When what is known of its role is too old, and can't be looked up.
-pub(super) async fn learn(app: &App, id: &str, token: &str) -> Result<(), Unlearned> {
+pub(super) async fn learn(app: &App, id: &str, token: &str) -> DbResult<()> {
     let now_ms = app.clock.elapsed_ms();
     if app.keys.is_session_believed(id, now_ms) {
         return Ok(());
@@ -38,13 +37,9 @@ pub(super) async fn learn(app: &App, id: &str, token: &str) -> Result<(), Unlear
     let session = Session::open(token, app.store.master_key()).filter(|session| session.access_key_id == id);
     let Some(session) = session else { return Ok(()) };
     let as_of = app.keys.as_of();
-    match look_up(app, session, token).await {
-        Ok(Some(credential)) => app.keys.believe_session(credential, now_ms.saturating_add(BELIEVED_MS), as_of),
-        Ok(None) => app.keys.forget_session(id),
-        Err(error) => {
-            tracing::warn!("the role of a session can't be looked up: {error}");
-            return Err(Unlearned);
-        }
+    match look_up(app, session, token).await? {
+        Some(credential) => app.keys.believe_session(credential, now_ms.saturating_add(BELIEVED_MS), as_of),
+        None => app.keys.forget_session(id),
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Owns which of the runs on this machine should not go on. How one is asked is `engines::command`'s. What it has made
 //! stays; a process that a run has left behind is no run.
 
+use super::told::Told;
 use crate::app::App;
 use crate::store::deployment_by_id;
 use protium_domain::id::Id;
@@ -16,14 +17,13 @@ const EVERY: Duration = Duration::from_secs(5);
 /// Goes on until it is dropped. What goes wrong is told once.
 pub(super) async fn stop_all(app: Arc<App>) {
     let mut times = tokio::time::interval(EVERY);
-    let mut told = None;
+    let mut told = Told::default();
     loop {
         times.tick().await;
         let wrong = stop(&app).await.err().map(|error| format!("{error:#}"));
-        if let Some(message) = wrong.as_ref().filter(|message| told.as_ref() != Some(*message)) {
+        if let Some(message) = told.news(wrong) {
             tracing::warn!("runs whose deployment is over can't be ended, which is tried again: {message}");
         }
-        told = wrong;
     }
 }
 

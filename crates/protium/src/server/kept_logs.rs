@@ -3,6 +3,7 @@
 //! Owns which of the logs on this machine are whole: those of deployments that have ended. A deployment never waits for
 //! its log, and never fails because of it. Does not own how a log is kept (`engines::command`).
 
+use super::told::Told;
 use crate::app::App;
 use crate::store::deployment_by_id;
 use protium_domain::id::Id;
@@ -17,14 +18,13 @@ const EVERY: Duration = Duration::from_secs(5);
 pub(super) async fn keep_all(app: Arc<App>, logs: LogStore) {
     let mut times = tokio::time::interval(EVERY);
     times.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut told = None;
+    let mut told = Told::default();
     loop {
         times.tick().await;
         let wrong = keep(&app, &logs).await.err().map(|error| format!("{error:#}"));
-        if let Some(message) = wrong.as_ref().filter(|message| told.as_ref() != Some(*message)) {
+        if let Some(message) = told.news(wrong) {
             tracing::warn!("logs of runs can't be copied to run-logs, which is tried again: {message}");
         }
-        told = wrong;
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Owns the place that such a server holds in the database while it works. One with the same data folder is the same.
 
+use super::told::Told;
 use crate::store::{DbError, Store, local_runner_hold, local_runner_leave};
 use crate::transaction;
 use anyhow::bail;
@@ -41,7 +42,7 @@ impl LocalRunner {
 
     /// Holds it until it is dropped. What goes wrong is told once.
     pub(super) async fn keep(self) {
-        let mut told = None;
+        let mut told = Told::default();
         loop {
             tokio::time::sleep(EVERY).await;
             let wrong = match self.hold().await {
@@ -49,10 +50,9 @@ impl LocalRunner {
                 Ok(Some(_)) => Some("another server with --runner local works with this database: stop one".to_owned()),
                 Err(error) => Some(error.to_string()),
             };
-            if let Some(message) = wrong.as_ref().filter(|message| told.as_ref() != Some(*message)) {
+            if let Some(message) = told.news(wrong) {
                 tracing::warn!("runner: local: {message}");
             }
-            told = wrong;
         }
     }
 

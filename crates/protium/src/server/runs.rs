@@ -1,5 +1,6 @@
 //! What runs commands for this server, as its settings say.
 
+use super::told::Told;
 use crate::app::App;
 use crate::config::{Config, Runner};
 use crate::store::{DbError, job_hasten};
@@ -120,32 +121,37 @@ pub(super) async fn watch(app: Arc<App>, remote: Arc<RemoteEngine>) {
 /// What goes wrong is told once: jobs come in their turn all the same.
 async fn hasten(app: &App, mut news: Receiver<Watched>) {
     let mut batch = Vec::new();
-    let mut last = None;
+    let mut told = Told::default();
     while news.recv_many(&mut batch, NEWS).await > 0 {
         let mut changed = BTreeSet::new();
         let mut wrong = None;
-        for told in batch.drain(..) {
-            match told {
+        for one in batch.drain(..) {
+            match one {
                 // What is not called like a deployment is somebody else's.
                 Watched::Changed(deployment) => changed.extend(Id::parse(&deployment)),
                 Watched::Fails(message) => wrong = Some(message),
             }
         }
-        if let Err(error) = look_at(app, changed).await {
+        if !changed.is_empty()
+            && let Err(error) = look_at(app, changed).await
+        {
             wrong = Some(error.to_string());
         }
-        if let Some(message) = wrong.as_ref().filter(|message| last.as_ref() != Some(*message)) {
+        // That something is told again does not mean that all of it is.
+        if wrong.is_some()
+            && let Some(message) = told.news(wrong)
+        {
             tracing::warn!("runner: what happens to runs is seen later than it could be, up to 5 s: {message}");
         }
-        last = wrong.or(last);
     }
 }
 
 async fn look_at(app: &App, deployments: BTreeSet<Id>) -> Result<(), DbError> {
     let jobs: Vec<Job> = deployments.into_iter().map(|deployment| Job::Deploy { deployment }).collect();
     transaction!(app.store, async |tx| -> Result<(), DbError> {
+        let now = tx.now_ms().await?;
         for job in &jobs {
-            job_hasten(tx, job.kind(), job.subject()).await?;
+            job_hasten(tx, job.kind(), job.subject(), now).await?;
         }
         Ok(())
     })

@@ -88,10 +88,9 @@ pub async fn job_enqueue(tx: &mut Tx, job: &NewJob<'_>) -> DbResult<()> {
     tx.wake().await
 }
 
-/// Makes a job due now that a worker has had before, if there is one; while a worker has it, it will run once more after
+/// Makes a job due `now` that a worker has had before, if there is one; while a worker has it, it will run once more after
 /// that. One that nobody has had may have to wait for what comes before it.
-pub async fn job_hasten(tx: &mut Tx, kind: &str, key: &str) -> DbResult<()> {
-    let now = tx.now_ms().await?;
+pub async fn job_hasten(tx: &mut Tx, kind: &str, key: &str, now: i64) -> DbResult<()> {
     let sql = "UPDATE job SET due_at = CASE WHEN due_at > $3 THEN $3 ELSE due_at END, nudges = nudges + 1
                WHERE kind = $1 AND key = $2 AND attempts > 0";
     match tx.execute(sql, params![kind, key, now]).await? {

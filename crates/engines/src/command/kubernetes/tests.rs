@@ -40,15 +40,15 @@ enum Mode {
     Killed,
 }
 
-struct Site {
-    cluster: Cluster,
+pub(super) struct Site {
+    pub(super) cluster: Cluster,
     folder: TempDir,
-    settings: KubernetesSettings,
+    pub(super) settings: KubernetesSettings,
     endpoint: Option<String>,
 }
 
 impl Site {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let cluster = Cluster::start("runs").await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig = folder.path().join("kubeconfig");

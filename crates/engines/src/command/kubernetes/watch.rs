@@ -100,8 +100,8 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::command::kubernetes::KubernetesSettings;
-    use crate::double::kubernetes::{Cluster, Trouble};
+    use crate::command::kubernetes::tests::Site;
+    use crate::double::kubernetes::Trouble;
 
     /// So long is nothing told when nothing is to be told.
     const SOON: Duration = Duration::from_secs(60);
@@ -111,13 +111,9 @@ mod tests {
         json!({"metadata": {"name": name, "labels": labels}, "status": {"phase": phase}})
     }
 
-    /// Watches the cluster while `meet` goes on.
-    async fn watched(cluster: &Cluster, refused: Duration, meet: impl AsyncFnOnce(&mut Told)) {
-        let folder = tempfile::tempdir().unwrap();
-        let kubeconfig = folder.path().join("kubeconfig");
-        std::fs::write(&kubeconfig, cluster.kubeconfig()).unwrap();
-        let settings = KubernetesSettings { kubeconfig: Some(kubeconfig), ..KubernetesSettings::default() };
-        let api = settings.api().await.unwrap();
+    /// Watches the cluster of a site while `meet` goes on.
+    async fn watched(site: &Site, refused: Duration, meet: impl AsyncFnOnce(&mut Told)) {
+        let api = site.settings.api().await.unwrap();
         let (sender, receiver) = mpsc::channel(16);
         let mut told = Told { receiver, fails: Vec::new() };
         let mut watching = pin!(watch(&api, &sender, refused));
@@ -150,11 +146,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_happens_to_pods_that_have_not_ended_is_told_and_their_end() {
-        let cluster = Cluster::start("runs").await.unwrap();
+        let site = Site::new().await;
+        let cluster = &site.cluster;
         cluster.place("pods", pod("a", "Pending"));
         cluster.place("pods", pod("b", "Succeeded"));
         cluster.place("pods", json!({"metadata": {"name": "c"}, "status": {"phase": "Pending"}}));
-        watched(&cluster, REFUSED, async |told| {
+        watched(&site, REFUSED, async |told| {
             assert_eq!(told.changed().await, "of-a", "it was there before");
             cluster.place("pods", pod("d", "Pending"));
             assert_eq!(told.changed().await, "of-d");
@@ -173,9 +170,10 @@ mod tests {
 
     /// That what changes while a watch that is cut meets that trouble is told, and what changes later.
     async fn nothing_is_missed(trouble: Trouble, forgets: bool) {
-        let cluster = Cluster::start("runs").await.unwrap();
+        let site = Site::new().await;
+        let cluster = &site.cluster;
         cluster.place("pods", pod("a", "Pending"));
-        watched(&cluster, REFUSED, async |told| {
+        watched(&site, REFUSED, async |told| {
             assert_eq!(told.changed().await, "of-a");
             cluster.place("pods", pod("a", "Running"));
             assert_eq!(told.changed().await, "of-a", "it is watched");
@@ -202,10 +200,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_cluster_that_does_not_allow_it_is_asked_again_later_and_people_are_told_what_to_do() {
-        let cluster = Cluster::start("runs").await.unwrap();
+        let site = Site::new().await;
+        let cluster = &site.cluster;
         cluster.deny("watch pods", true);
         cluster.place("pods", pod("a", "Pending"));
-        watched(&cluster, Duration::ZERO, async |told| {
+        watched(&site, Duration::ZERO, async |told| {
             assert_eq!(told.changed().await, "of-a", "what may be listed is told");
             let Watched::Fails(why) = told.next().await else { panic!() };
             assert!(why.contains("cannot watch resource \"pods\"") && why.contains("runs-kubernetes.md"), "{why}");

@@ -55,8 +55,10 @@ on_both! {
 
     a_job_that_was_had_before_can_be_made_due_now_and_no_other, async |db| {
         let store = db.store();
-        let hasten = async |key: &str| transaction!(store, async |tx| { job_hasten(tx, "Test", key).await }).unwrap();
-        let later = now(&store).await + 1_000_000;
+        let now = now(&store).await;
+        let hasten =
+            async |key: &str| transaction!(store, async |tx| { job_hasten(tx, "Test", key, now).await }).unwrap();
+        let later = now + 1_000_000;
         hasten("a").await;
         assert_eq!(next_due(&store).await, None, "there is none");
         enqueue(&store, job("a", later)).await;
