@@ -57,10 +57,6 @@ class Examples(Story):
         listed = self.outside("cloudformation", "describe-stacks")["Stacks"]
         return [stack["StackName"] for stack in listed]
 
-    def outside(self, *words):
-        cli = Cli(self.protium, {"AccessKeyId": "emulator", "SecretAccessKey": "emulator"})
-        return cli("--endpoint-url", self.emulator.url, *words)
-
     def deployed(self):
         """Waits for the environment, checks its outputs, and lints the template that its stack was made with."""
         environment = self.settled("environment", name="cdk-dev")

@@ -417,7 +417,24 @@ class Story:
 
     # ---- all of it ------------------------------------------------------------------------------
 
+    def outside(self, *words):
+        """Asks the emulator itself."""
+        cli = Cli(self.protium, {"AccessKeyId": "emulator", "SecretAccessKey": "emulator"})
+        return cli("--endpoint-url", self.emulator.url, *words)
+
+    def watch_for_failures(self):
+        """A user's rule of EventBridge, as the documentation has it, and where it writes to."""
+        pattern = {
+            "source": ["protium.proton"], "detail-type": ["AWS Proton Environment Status Change"],
+            "detail": {"status": ["FAILED", "DELETE_FAILED"]},
+        }
+        self.outside("logs", "create-log-group", "--log-group-name", LOG_GROUP)
+        self.outside("events", "put-rule", "--name", "failures", "--event-pattern", json.dumps(pattern))
+        target = f"Id=log,Arn=arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{LOG_GROUP}"
+        self.outside("events", "put-targets", "--rule", "failures", "--targets", target)
+
     def tell(self):
+        self.watch_for_failures()
         self.bundle_store()
         self.register("environment", "fargate-environment", kill=True)
         self.register("environment", "lambda-environment")
@@ -470,14 +487,14 @@ class Story:
         self.rules_have_matched()
 
     def nothing_is_left(self):
-        stacks = on_emulator(self.emulator, "cloudformation", "describe-stacks")["Stacks"]
+        stacks = self.outside("cloudformation", "describe-stacks")["Stacks"]
         assert stacks == [], stacks
         note("CloudFormation has no stack left")
 
     def rules_have_matched(self):
         """The rule for what goes wrong has seen the one environment that failed, and that alone."""
         for _ in range(600):
-            found = on_emulator(self.emulator, "logs", "filter-log-events", "--log-group-name", LOG_GROUP)["events"]
+            found = self.outside("logs", "filter-log-events", "--log-group-name", LOG_GROUP)["events"]
             if found:
                 break
             time.sleep(0.1)
@@ -486,27 +503,6 @@ class Story:
         assert all(event["source"] == "protium.proton" for event in events), events
         assert {event["detail"]["previousStatus"] for event in events} == {"IN_PROGRESS"}, events
         note("a rule of EventBridge has told of the failure")
-
-
-def on_emulator(emulator, *words):
-    """The AWS CLI, against the emulator itself."""
-    env = {**os.environ, "AWS_ACCESS_KEY_ID": "emulator", "AWS_SECRET_ACCESS_KEY": "emulator"}
-    command = [pathlib.Path(sys.executable).parent / "aws", "--endpoint-url", emulator.url, "--region", "us-east-1"]
-    done = subprocess.run([*command, "--output", "json", *words], capture_output=True, text=True, env=env)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout or "{}")
-
-
-def watch_for_failures(emulator):
-    """A user's rule of EventBridge, as the documentation has it, and where it writes to."""
-    pattern = {
-        "source": ["protium.proton"], "detail-type": ["AWS Proton Environment Status Change"],
-        "detail": {"status": ["FAILED", "DELETE_FAILED"]},
-    }
-    on_emulator(emulator, "logs", "create-log-group", "--log-group-name", LOG_GROUP)
-    on_emulator(emulator, "events", "put-rule", "--name", "failures", "--event-pattern", json.dumps(pattern))
-    target = f"Id=log,Arn=arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{LOG_GROUP}"
-    on_emulator(emulator, "events", "put-targets", "--rule", "failures", "--targets", target)
 
 
 def main():
@@ -521,7 +517,6 @@ def main():
 
 
 def run(program, folder, emulator, database_url):
-    watch_for_failures(emulator)
     config = folder / "protium.toml"
     config.write_text('[[events.destination]]\nname = "bus"\ntype = "eventbridge"\nregion = "us-east-1"\n')
     with Protium(program, folder, emulator, database_url, ACCOUNT, "--config", config) as protium:

@@ -322,12 +322,10 @@ impl Rows<'_> {
         rows(reader, table, &all, condition, self.name).await
     }
 
-    /// Those that are told to nobody.
+    /// There is no destination for them.
     async fn events(&self, reader: &mut Reader, id: &str) -> Result<Vec<Copied>> {
         let columns = ["account", "region", "resource_id", "revision", "kind", "detail", "at"];
-        let mut events = rows(reader, "event", &columns, "resource_id = $1", id).await?;
-        events.iter_mut().for_each(|event| event.columns.push(("position".to_owned(), Cell::Number(0))));
-        Ok(events)
+        rows(reader, "event", &columns, "resource_id = $1", id).await
     }
 }
 
