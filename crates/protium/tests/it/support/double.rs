@@ -14,8 +14,10 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::task::AbortHandle;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// A role in the account of the tests.
 pub const ROLE: &str = "arn:aws:iam::000000000000:role/deploy";
@@ -310,7 +312,8 @@ pub fn text(value: &Value) -> &str {
 pub struct Line {
     address: SocketAddr,
     double: SocketAddr,
-    listening: Option<AbortHandle>,
+    /// What passes connections on, which ends with its sender.
+    passing: Option<(JoinHandle<()>, watch::Sender<()>)>,
     reserved: Option<TcpSocket>,
 }
 
@@ -320,7 +323,7 @@ impl Line {
         let reserved = reserve(([127, 0, 0, 1], 0).into());
         let address = reserved.local_addr().unwrap();
         let double = double.url().strip_prefix("http://").unwrap().parse().unwrap();
-        let mut line = Self { address, double, listening: None, reserved: Some(reserved) };
+        let mut line = Self { address, double, passing: None, reserved: Some(reserved) };
         line.mend();
         line
     }
@@ -329,28 +332,18 @@ impl Line {
         format!("http://{}", self.address)
     }
 
-    /// Ends all connections; new ones are refused.
+    /// Ends all connections, which whoever called knows when it returns; new ones are refused.
     pub async fn cut(&mut self) {
+        let (passing, until) = self.passing.take().expect("the line is mended");
         self.reserved = Some(reserve(self.address));
-        if let Some(listening) = self.listening.take() {
-            listening.abort();
-        }
-        while TcpStream::connect(self.address).await.is_ok() {
-            tokio::task::yield_now().await;
-        }
+        drop(until);
+        passing.await.unwrap();
     }
 
     pub fn mend(&mut self) {
         let listener = self.reserved.take().expect("the line is cut").listen(64).unwrap();
-        self.listening = Some(tokio::spawn(forward(listener, self.double)).abort_handle());
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        if let Some(listening) = &self.listening {
-            listening.abort();
-        }
+        let (until, cut) = watch::channel(());
+        self.passing = Some((tokio::spawn(forward(listener, self.double, cut)), until));
     }
 }
 
@@ -362,15 +355,35 @@ fn reserve(address: SocketAddr) -> TcpSocket {
     socket
 }
 
-/// Passes on bytes both ways. The connections end with the future.
-async fn forward(listener: TcpListener, double: SocketAddr) {
-    let mut connections = tokio::task::JoinSet::new();
-    while let Ok((mut near, _)) = listener.accept().await {
-        connections.spawn(async move {
-            if let Ok(mut far) = TcpStream::connect(double).await {
-                // One side went away: so does the other.
-                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+/// Passes on bytes both ways, until the line is cut.
+async fn forward(listener: TcpListener, double: SocketAddr, mut cut: watch::Receiver<()>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            // Whoever is connected already is told of the cut, too.
+            biased;
+            accepted = listener.accept() => {
+                connections.spawn(pass_on(accepted.unwrap().0, double, cut.clone()));
             }
-        });
+            _ = cut.changed() => break,
+        }
     }
+    drop(listener);
+    connections.join_all().await;
+}
+
+async fn pass_on(mut near: TcpStream, double: SocketAddr, mut cut: watch::Receiver<()>) {
+    let both_ways = async {
+        if let Ok(mut far) = TcpStream::connect(double).await {
+            // One side went away: so does the other.
+            let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+        }
+    };
+    tokio::select! {
+        () = both_ways => return,
+        _ = cut.changed() => {}
+    }
+    // The caller keeps connections. Its answer to the end of this one is to close it: it calls nobody on it then.
+    let _ = near.shutdown().await;
+    let _ = tokio::io::copy(&mut near, &mut tokio::io::sink()).await;
 }
