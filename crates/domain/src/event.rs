@@ -6,9 +6,10 @@
 use crate::arn::{Resource, Scope};
 use crate::moment;
 use crate::version::{Version, parse_part};
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
 use std::fmt;
 
 /// The source of events, unless the operator names another: AWS keeps `aws.proton` for itself.
@@ -60,8 +61,8 @@ impl DetailType {
     }
 
     /// What a logged change of this kind is told as. Some changes are for Protium's own use: AWS has no such event.
-    fn of(kind: &str, detail: &Map<String, Value>) -> Option<Self> {
-        let of_services = || match detail.get("kind").and_then(Value::as_str) {
+    fn of(kind: &str, detail: &Detail<'_>) -> Option<Self> {
+        let of_services = || match detail.get(KIND) {
             Some("ENVIRONMENT") => Some(false),
             Some("SERVICE") => Some(true),
             _ => None,
@@ -82,9 +83,10 @@ impl DetailType {
     }
 
     /// What has changed, by the names in the detail of the event.
-    fn resource(self, detail: &Map<String, Value>) -> Option<Resource> {
-        let text = |name: &str| detail.get(name).and_then(Value::as_str).map(str::to_owned);
-        let version = || Some(Version::new(parse_part(&text("majorVersion")?)?, parse_part(&text("minorVersion")?)?));
+    fn resource(self, detail: &Detail<'_>) -> Option<Resource> {
+        let text = |name: &str| detail.get(name).map(str::to_owned);
+        let part = |name: &str| parse_part(detail.get(name)?);
+        let version = || Some(Version::new(part("majorVersion")?, part("minorVersion")?));
         Some(match self {
             Self::EnvironmentTemplate => Resource::EnvironmentTemplate(text("name")?),
             Self::EnvironmentTemplateVersion => Resource::EnvironmentTemplateVersion(text("name")?, version()?),
@@ -133,22 +135,63 @@ pub struct Event {
     pub arn: String,
     /// When, in milliseconds since 1970.
     pub at: i64,
-    /// Texts only.
-    pub detail: Map<String, Value>,
+    /// A JSON object of texts, on one line.
+    pub detail: String,
+}
+
+/// The member of a detail that is in the type of the event.
+const KIND: &str = "kind";
+
+/// The members of a JSON object of texts, in their order.
+struct Detail<'a>(Vec<(Text<'a>, Text<'a>)>);
+
+/// As it is in what it was read from, unless that has escapes.
+#[derive(Deserialize, Serialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Detail<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(member, _)| member.0 == name).map(|(_, value)| &*value.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Detail<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Detail<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of texts")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Detail<'de>, A::Error> {
+                let mut members = Vec::with_capacity(8);
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Detail(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+impl Serialize for Detail<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 impl Change {
     /// The event that tells of this change; `None` if it is told to nobody.
-    pub fn told(&self) -> Option<Event> {
-        let mut detail: Map<String, Value> = serde_json::from_str(&self.detail).ok()?;
+    pub fn told(self) -> Option<Event> {
+        let mut detail: Detail<'_> = serde_json::from_str(&self.detail).ok()?;
         let detail_type = DetailType::of(&self.kind, &detail)?;
         let arn = self.scope.arn(&detail_type.resource(&detail)?);
-        // It is in the type of the event.
-        detail.shift_remove("kind");
-        if !detail.values().all(Value::is_string) {
-            return None;
-        }
-        Some(Event { id: self.id(), detail_type, scope: self.scope.clone(), arn, at: self.at, detail })
+        detail.0.retain(|(name, _)| name.0 != KIND);
+        let (id, detail) = (self.id(), serde_json::to_string(&detail).ok()?);
+        Some(Event { id, detail_type, scope: self.scope, arn, at: self.at, detail })
     }
 
     /// Made of what tells the change from all others: a UUID of version 8.
@@ -164,7 +207,7 @@ impl Change {
     }
 }
 
-/// The members of an envelope, in AWS's order.
+/// The members of an envelope in AWS's order, but for the last one: the detail.
 #[derive(Serialize)]
 struct Envelope<'a> {
     version: &'static str,
@@ -176,7 +219,6 @@ struct Envelope<'a> {
     time: String,
     region: &'a str,
     resources: [&'a str; 1],
-    detail: &'a Map<String, Value>,
 }
 
 impl Event {
@@ -191,14 +233,14 @@ impl Event {
             time: moment::to_second(self.at),
             region: &self.scope.region,
             resources: [&self.arn],
-            detail: &self.detail,
         };
-        serde_json::to_string(&envelope).unwrap_or_default()
-    }
-
-    /// The detail alone, as a JSON object.
-    pub fn detail_text(&self) -> String {
-        serde_json::to_string(&self.detail).unwrap_or_default()
+        let mut text = serde_json::to_string(&envelope).unwrap_or_default();
+        text.pop();
+        // It is JSON already.
+        text.push_str(",\"detail\":");
+        text.push_str(&self.detail);
+        text.push('}');
+        text
     }
 }
 
@@ -283,9 +325,11 @@ mod tests {
         ];
         for ((kind, detail, resource), detail_type) in table.into_iter().zip(DetailType::ALL) {
             let event = change(kind, &detail).told().unwrap_or_else(|| panic!("{kind} {detail} is told"));
+            let mut told: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&detail).unwrap();
+            told.shift_remove(KIND);
             assert_eq!(event.detail_type, detail_type, "{kind}");
             assert_eq!(event.arn, format!("arn:aws:proton:us-east-1:123456789012:{resource}"));
-            assert_eq!(event.detail.get("kind"), None, "{kind}");
+            assert_eq!(event.detail, serde_json::to_string(&told).unwrap(), "{kind}");
         }
     }
 
@@ -307,9 +351,9 @@ mod tests {
     #[test]
     fn an_id_is_that_of_one_change() {
         let one = change("SERVICE_STATUS", r#"{"name":"n","status":"ACTIVE"}"#);
-        let id = one.told().unwrap().id;
+        let id = one.clone().told().unwrap().id;
         assert_eq!(crate::id::Id::parse(&id).map(|id| id.to_string()), Some(id.clone()), "a UUID");
-        assert_eq!(one.told().unwrap().id, id, "the same each time");
+        assert_eq!(one.clone().told().unwrap().id, id, "the same each time");
         for other in [
             Change { revision: 4, ..one.clone() },
             Change { kind: "COMPONENT_STATUS".into(), ..one.clone() },

@@ -73,7 +73,9 @@ impl Audit {
         if self.keeps && !entry.is_written() {
             self.append(&entry.record()).await?;
         }
-        self.tell(&entry.record());
+        if let Some(lines) = &self.lines {
+            lines.write(&entry.record());
+        }
         Ok(())
     }
 
@@ -102,7 +104,9 @@ impl Audit {
             tracing::warn!(request_id = record.request_id, "a refused request has no record in the audit log: {error}");
             self.leave_out(&record.principal);
         }
-        self.tell(&record);
+        if let Some(lines) = &self.lines {
+            lines.write(&record);
+        }
     }
 
     /// How many refusals have no record since the start.
@@ -112,12 +116,6 @@ impl Audit {
 
     async fn append(&self, record: &AuditRecord) -> DbResult<()> {
         transaction!(self.store, async |tx| -> DbResult<()> { audit_append(tx, record).await })
-    }
-
-    fn tell(&self, record: &AuditRecord) {
-        if let Some(lines) = &self.lines {
-            lines.write(record);
-        }
     }
 
     fn leave_out(&self, principal: &str) {

@@ -29,7 +29,7 @@ pub fn check(input: &[u8]) {
         detail: detail.to_owned(),
         at,
     };
-    let Some(event) = change.told() else { return };
+    let Some(event) = change.clone().told() else { return };
     assert!(DetailType::ALL.contains(&event.detail_type) && Selection::default().has(&event));
     assert_eq!(change.told().as_ref(), Some(&event), "the same each time");
     let line = event.envelope(source);

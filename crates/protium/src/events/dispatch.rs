@@ -12,8 +12,8 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::error::{Result, internal};
 use crate::store::{
-    DbErrorKind, DbResult, Due, Fate, Held, Logged, Settled, Store, deliveries_due, deliveries_save, event_after,
-    resources_waiting,
+    DbErrorKind, DbResult, Due, Fate, Held, Logged, Settled, Store, deliveries_due, deliveries_save,
+    destination_has_waiting, event_after, resources_waiting,
 };
 use crate::transaction;
 use protium_domain::event::Event;
@@ -79,7 +79,7 @@ pub struct Dispatcher {
     /// What is on its way, with the number of the step that sent it.
     flying: JoinSet<(u64, Vec<Answer>)>,
     round: u64,
-    /// The same by resource.
+    /// The same by resource: by the first one of a chain.
     aloft: HashMap<String, Aloft>,
     landed: Vec<Answer>,
     /// What of it got a row while it was on its way.
@@ -251,15 +251,17 @@ impl Dispatcher {
             self.aloft.values().filter(|aloft| aloft.items.first().is_some_and(|item| item.is_stored)).count();
         let waiting = sender.calls_at_once().div_ceil(2).saturating_mul(sender.resources_at_once());
         let waiting = waiting.saturating_sub(retried).min(WINDOW);
-        let mut chains = Chains::default();
-        if waiting > 0 {
+        let mut chains = Chains::of(&self.target);
+        // As a rule nothing waits, which is known sooner than that nothing of some resources does.
+        let has_waiting = destination_has_waiting(&mut rd, &held.name).await?;
+        if has_waiting && waiting > 0 {
             // What is busy may be due, too.
             let looked_at = waiting.saturating_add(self.aloft.len()).saturating_add(landed.len());
             let due = deliveries_due(&mut rd, &held.name, now, count(looked_at)).await?;
             let item = |due: Due| {
                 let Due { logged, attempts } = due;
-                let event = Arc::new(logged.change.told()?);
-                Some(Item { position: logged.position, event, attempts, is_stored: true })
+                let Logged { position, change, .. } = logged;
+                Some(Item { position, event: Arc::new(change.told()?), attempts, is_stored: true })
             };
             let due = due.into_iter().filter_map(item).filter(|item| !is_busy(&item.event.arn));
             due.take(waiting).for_each(|item| chains.add(item));
@@ -267,26 +269,30 @@ impl Dispatcher {
         let logged = event_after(&mut rd, held.position, count(self.window)).await?;
         self.is_behind = logged.len() == self.window;
         work.position = logged.last().map_or(held.position, |last| last.position);
-        let fresh: Vec<Item> = logged.iter().filter_map(|logged| self.fresh(held, logged)).collect();
-        let arns: HashSet<&str> = fresh.iter().map(|item| item.event.arn.as_str()).collect();
-        let arns: Vec<&str> = arns.into_iter().collect();
-        let waiting: HashSet<String> = resources_waiting(&mut rd, &held.name, &arns).await?.into_iter().collect();
+        let fresh: Vec<Item> = logged.into_iter().filter_map(|logged| self.fresh(held, logged)).collect();
+        let mut waiting = HashSet::new();
+        if has_waiting {
+            let arns: HashSet<&str> = fresh.iter().map(|item| &*item.event.arn).collect();
+            let arns: Vec<&str> = arns.into_iter().collect();
+            waiting.extend(resources_waiting(&mut rd, &held.name, &arns).await?);
+        }
         for item in fresh {
-            if waiting.contains(&item.event.arn) || is_busy(&item.event.arn) {
+            if waiting.contains(&*item.event.arn) || is_busy(&item.event.arn) {
                 work.parked.push(item);
             } else {
                 chains.add(item);
             }
         }
-        work.flights = chains.flights(if sender.is_whole() { usize::MAX } else { sender.resources_at_once() });
+        work.flights = chains.flights(sender.resources_at_once());
         Ok(work)
     }
 
     /// The event of a new change, if the destination gets it.
-    fn fresh(&self, held: &Held, logged: &Logged) -> Option<Item> {
-        let event = logged.change.told().filter(|event| self.target.selection.has(event))?;
-        let is_new = logged.seq > held.since;
-        is_new.then(|| Item { position: logged.position, event: Arc::new(event), attempts: 0, is_stored: false })
+    fn fresh(&self, held: &Held, logged: Logged) -> Option<Item> {
+        let Logged { position, seq, change } = logged;
+        let event = (seq > held.since).then(|| change.told())??;
+        let is_selected = self.target.selection.has(&event);
+        is_selected.then(|| Item { position, event: Arc::new(event), attempts: 0, is_stored: false })
     }
 
     /// Lets flights begin as calls are free, and waits for a moment. Returns whether all of them have landed.
@@ -333,7 +339,7 @@ impl Dispatcher {
             return None;
         };
         for (item, _) in &answers {
-            // Of each resource there is one chain; the first of its answers takes it away.
+            // The first answer of a chain takes it away.
             let Some(aloft) = self.aloft.remove(&item.event.arn) else { continue };
             if aloft.is_saved {
                 self.stored.extend(aloft.items.iter().map(|item| item.position));
@@ -358,8 +364,10 @@ impl Dispatcher {
         let unsent = work.flights.into_iter().flatten().flatten().chain(work.parked);
         settled.extend(unsent.filter(|item| !item.is_stored).map(|item| entry(item, Fate::Waits(None), None)));
         for aloft in self.aloft.values().filter(|aloft| !aloft.is_saved) {
-            for (number, item) in aloft.items.iter().enumerate() {
-                let next_at = (number == 0).then_some(now.saturating_add(ALOFT_MS));
+            let mut resources = HashSet::new();
+            for item in &aloft.items {
+                let is_first = resources.insert(item.event.arn.as_str());
+                let next_at = is_first.then_some(now.saturating_add(ALOFT_MS));
                 settled.push(entry(item.clone(), Fate::Waits(next_at), None));
             }
         }

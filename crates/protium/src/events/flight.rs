@@ -23,24 +23,33 @@ pub(super) struct Item {
 /// What became of an event: `None` if it was not tried, since one before it failed.
 pub(super) type Answer = (Item, Option<Result<(), Refusal>>);
 
-/// A call or several, one after the other: of each resource its events in their order.
+/// A call or several, one after the other: chains of events in their order.
 pub(super) type Flight = Vec<VecDeque<Item>>;
 
 /// The events of each resource in their order.
-#[derive(Default)]
 pub(super) struct Chains {
     chains: Vec<VecDeque<Item>>,
-    by_resource: HashMap<String, usize>,
+    /// `None`: all of them are one chain, which a call takes or refuses as a whole.
+    by_resource: Option<HashMap<String, usize>>,
 }
 
 impl Chains {
+    pub(super) fn of(target: &Target) -> Self {
+        Self { chains: Vec::new(), by_resource: (!target.sender.is_whole()).then(HashMap::new) }
+    }
+
     pub(super) fn add(&mut self, item: Item) {
-        match self.by_resource.get(&item.event.arn).and_then(|&number| self.chains.get_mut(number)) {
+        let next = self.chains.len();
+        let number = match &mut self.by_resource {
+            None => 0,
+            Some(numbers) => numbers.get(&item.event.arn).copied().unwrap_or_else(|| {
+                numbers.insert(item.event.arn.clone(), next);
+                next
+            }),
+        };
+        match self.chains.get_mut(number) {
             Some(chain) => chain.push_back(item),
-            None => {
-                self.by_resource.insert(item.event.arn.clone(), self.chains.len());
-                self.chains.push(VecDeque::from([item]));
-            }
+            None => self.chains.push(VecDeque::from([item])),
         }
     }
 

@@ -87,7 +87,7 @@ fn entry(source: &str, event: &Event) -> BusEntry {
     BusEntry {
         source: source.to_owned(),
         detail_type: event.detail_type.as_str().to_owned(),
-        detail: event.detail_text(),
+        detail: event.detail.clone(),
         resource: event.arn.clone(),
         time: UNIX_EPOCH + Duration::from_millis(u64::try_from(event.at).unwrap_or(0)),
     }

@@ -198,7 +198,7 @@ impl Link {
     ) -> DbResult<Vec<T>> {
         match &mut self.connection {
             Connection::Postgres(Some(session)) => {
-                session.query(sql, params).await?.iter().map(|row| read(RowRef::Postgres(row))).collect()
+                session.query(sql, params, |row| read(RowRef::Postgres(row))).await
             }
             connection => sqlite::query(connection.sqlite()?, sql, params, read),
         }

@@ -7,6 +7,7 @@
 //! under an older one is not saved.
 
 use super::Store;
+use super::db::RowRef;
 use super::db_error::{DbError, DbErrorKind, DbResult};
 use super::event_order::{self, Logged, event_count_after, read_logged};
 use super::tx::{Reader, Tx};
@@ -136,6 +137,12 @@ pub async fn destination_ensure(tx: &mut Tx, name: &str) -> DbResult<()> {
     Ok(())
 }
 
+/// Whether anything waits for the destination.
+pub async fn destination_has_waiting(rd: &mut Reader, destination: &str) -> DbResult<bool> {
+    let sql = "SELECT 1 FROM event_delivery WHERE destination = $1 AND state = 'PENDING' LIMIT 1";
+    Ok(rd.query_opt(sql, params![destination]).await?.is_some())
+}
+
 /// Up to `limit` deliveries that are due and the first of their resource, those first that have waited longest.
 pub async fn deliveries_due(rd: &mut Reader, destination: &str, now: i64, limit: i64) -> DbResult<Vec<Due>> {
     let (columns, event) = (event_order::logged(rd), event_order::at(rd, "d.position"));
@@ -146,8 +153,8 @@ pub async fn deliveries_due(rd: &mut Reader, destination: &str, now: i64, limit:
              WHERE b.destination = d.destination AND b.arn = d.arn AND b.state = 'PENDING' AND b.position < d.position)
          ORDER BY d.next_at, d.position LIMIT $3"
     );
-    let rows = rd.query(&sql, params![destination, now, limit]).await?;
-    rows.into_iter().map(|mut row| Ok(Due { attempts: row.int(9)?, logged: read_logged(row)? })).collect()
+    let read = |row: RowRef<'_>| Ok(Due { logged: read_logged(row)?, attempts: row.int(9)? });
+    rd.query_each(&sql, params![destination, now, limit], read).await
 }
 
 /// Those of the resources that have something waiting for the destination.

@@ -16,6 +16,7 @@ use protium_domain::arn::Scope;
 use protium_domain::event;
 
 use super::Store;
+use super::db::RowRef;
 use super::db_error::DbResult;
 use super::tx::Reader;
 use super::value::Row;
@@ -85,7 +86,7 @@ pub async fn event_after(rd: &mut Reader, position: i64, limit: i64) -> DbResult
     let (position_of, behind) = (position_of(rd), behind(rd));
     let order = if rd.is_embedded() { "e.seq" } else { "s.position, e.seq" };
     let sql = format!("SELECT {position_of}, {CHANGE} FROM {behind} ORDER BY {order} LIMIT $2");
-    rd.query(&sql, params![position, limit]).await?.into_iter().map(read_logged).collect()
+    rd.query_each(&sql, params![position, limit], read_logged).await
 }
 
 /// How many changes there are after a position, and when the oldest happened; and how many have no position yet and
@@ -138,16 +139,16 @@ fn position_of(rd: &Reader) -> &'static str {
     if rd.is_embedded() { "e.seq" } else { "s.position + e.seq - s.first_seq" }
 }
 
-pub(super) fn read_logged(mut row: Row) -> DbResult<Logged> {
+pub(super) fn read_logged(row: RowRef<'_>) -> DbResult<Logged> {
     Ok(Logged {
         position: row.int(0)?,
         seq: row.int(1)?,
         change: event::Change {
             scope: Scope::new(row.text(2)?, row.text(3)?),
-            resource_id: row.text(4)?,
+            resource_id: row.text(4)?.to_owned(),
             revision: row.int(5)?,
-            kind: row.text(6)?,
-            detail: row.text(7)?,
+            kind: row.text(6)?.to_owned(),
+            detail: row.text(7)?.to_owned(),
             at: row.int(8)?,
         },
     })

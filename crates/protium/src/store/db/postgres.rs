@@ -7,10 +7,12 @@
 mod inserts;
 mod shared;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
+use futures::TryStreamExt as _;
 use futures::future::{join, join_all};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
@@ -143,10 +145,24 @@ impl Session {
         Ok(())
     }
 
-    /// All rows of a query.
-    pub(super) async fn query(&mut self, sql: &str, params: &[Param<'_>]) -> DbResult<Vec<Row>> {
+    /// What `read` makes of each row of a query.
+    pub(super) async fn query<T>(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        mut read: impl FnMut(&Row) -> DbResult<T>,
+    ) -> DbResult<Vec<T>> {
         let statement = self.client.prepare_cached(sql).await?;
-        self.before(|client| async move { client.query(&statement, &dynamic(params)).await }).await
+        let found = self.before(|client| async move {
+            let mut rows = pin!(client.query_raw(&statement, params.iter()).await?);
+            let mut found = Vec::new();
+            // None is kept longer than it takes to read it.
+            while let Some(row) = rows.try_next().await? {
+                found.push(read(&row));
+            }
+            Ok(found)
+        });
+        found.await?.into_iter().collect()
     }
 
     /// How many rows a statement changed.

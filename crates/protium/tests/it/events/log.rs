@@ -47,9 +47,9 @@ on_both! {
         let logged = event_after(&mut rd, 0, 1_000).await.unwrap();
         let mut told = BTreeMap::<String, Vec<Value>>::new();
         let mut kinds = BTreeSet::new();
-        for event in logged.iter().filter_map(|logged| logged.change.told()) {
+        for event in logged.into_iter().filter_map(|logged| logged.change.told()) {
             kinds.insert(event.detail_type.as_str());
-            told.entry(event.arn.clone()).or_default().push(Value::Object(event.detail));
+            told.entry(event.arn.clone()).or_default().push(serde_json::from_str(&event.detail).unwrap());
         }
         let all: BTreeSet<&str> = DetailType::ALL.iter().map(|known| known.as_str()).collect();
         assert_eq!(kinds, all, "all ten kinds");
