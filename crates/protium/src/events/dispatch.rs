@@ -49,7 +49,7 @@ const POLL: Duration = Duration::from_secs(1);
 /// How long what is on its way may take to arrive when the process stops.
 const DRAIN_MS: i64 = 3_000;
 
-/// The events of a resource that are on their way.
+/// A chain of events that is on its way.
 struct Aloft {
     items: Vec<Item>,
     /// Whether they have rows.
@@ -79,7 +79,8 @@ pub struct Dispatcher {
     /// What is on its way, with the number of the step that sent it.
     flying: JoinSet<(u64, Vec<Answer>)>,
     round: u64,
-    /// The same by resource: by the first one of a chain.
+    /// The same by the resource of the first event of a chain. Where all events are one chain, nothing else begins until
+    /// it has landed.
     aloft: HashMap<String, Aloft>,
     landed: Vec<Answer>,
     /// What of it got a row while it was on its way.
@@ -252,7 +253,9 @@ impl Dispatcher {
         let waiting = sender.calls_at_once().div_ceil(2).saturating_mul(sender.resources_at_once());
         let waiting = waiting.saturating_sub(retried).min(WINDOW);
         let mut chains = Chains::of(&self.target);
-        // As a rule nothing waits, which is known sooner than that nothing of some resources does.
+        let logged = event_after(&mut rd, held.position, count(self.window)).await?;
+        // As a rule nothing waits, which is known sooner than that nothing of some resources does. What was redelivered
+        // before the last of the changes was logged is seen: it goes first.
         let has_waiting = destination_has_waiting(&mut rd, &held.name).await?;
         if has_waiting && waiting > 0 {
             // What is busy may be due, too.
@@ -266,7 +269,6 @@ impl Dispatcher {
             let due = due.into_iter().filter_map(item).filter(|item| !is_busy(&item.event.arn));
             due.take(waiting).for_each(|item| chains.add(item));
         }
-        let logged = event_after(&mut rd, held.position, count(self.window)).await?;
         self.is_behind = logged.len() == self.window;
         work.position = logged.last().map_or(held.position, |last| last.position);
         let fresh: Vec<Item> = logged.into_iter().filter_map(|logged| self.fresh(held, logged)).collect();

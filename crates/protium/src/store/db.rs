@@ -197,9 +197,7 @@ impl Link {
         mut read: impl FnMut(RowRef<'_>) -> DbResult<T>,
     ) -> DbResult<Vec<T>> {
         match &mut self.connection {
-            Connection::Postgres(Some(session)) => {
-                session.query(sql, params, |row| read(RowRef::Postgres(row))).await
-            }
+            Connection::Postgres(Some(session)) => session.query(sql, params, |row| read(RowRef::Postgres(row))).await,
             connection => sqlite::query(connection.sqlite()?, sql, params, read),
         }
     }

@@ -2,10 +2,15 @@
 
 use crate::on_both;
 use crate::support::app::TestApp;
-use crate::support::events::{LATER_MS, deliver, destination, dispatcher, listed, remove, template, with};
+use crate::support::events::{LATER_MS, deliver, destination, dispatcher, listed, remove, template, until, with};
 use protium::config::DestinationKind;
+use protium::params;
 use protium_domain::event::DetailType;
 use serde_json::{Value, json};
+use std::fs::OpenOptions;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
+use std::process::Command;
 
 on_both! {
     each_event_is_a_line_in_order_and_what_is_not_asked_for_is_left_out, async |db| {
@@ -58,6 +63,62 @@ on_both! {
             .collect();
         assert_eq!(told, ["DRAFT", "DELETED"]);
     }
+
+    lines_that_are_written_late_count_and_wait_resource_by_resource_meanwhile, async |db| {
+        let path = db.folder().join("events.pipe");
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let mut pipe = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let app = TestApp::with(db, with(vec![destination("file", DestinationKind::File(Some(path.clone())))])).await;
+        let mut dispatcher = dispatcher(&app, "one").await;
+        // A step takes twice as many as the one before.
+        for name in ["x", "y", "z"] {
+            template(&app, name).await;
+        }
+        deliver(&app, &mut dispatcher).await;
+        assert_eq!(BufReader::new(&pipe).lines().take(3).count(), 3);
+        // As much as it holds: the next byte waits until somebody reads.
+        let full = [b'\n'; 64 * 1024];
+        pipe.write_all(&full).unwrap();
+        template(&app, "a").await;
+        remove(&app, "a").await;
+        template(&app, "b").await;
+        // The step waits for a moment only.
+        tokio::join!(async { dispatcher.step().await.unwrap() }, async {
+            while opened(&path) < 2 {
+                tokio::task::yield_now().await;
+            }
+            app.pass(1_000);
+        });
+        let mut rd = app.store().reader().await.unwrap();
+        let sql = "SELECT arn FROM event_delivery WHERE state = 'PENDING' AND next_at > $1 ORDER BY position";
+        let now = rd.now_ms().await.unwrap();
+        let firsts = rd.query(sql, params![now]).await.unwrap().into_iter().map(|mut row| row.text(0).unwrap());
+        let firsts: Vec<String> = firsts.collect();
+        drop(rd);
+        let waiting = listed(&app, json!({ "state": "PENDING" })).await;
+        // Before anything can fail: a test does not end while a write is under way.
+        let mut read = full;
+        pipe.read_exact(&mut read).unwrap();
+        assert_eq!(waiting.len(), 3, "they are on their way: {waiting:?}");
+        assert!(firsts.len() == 2 && firsts[0].ends_with("/a") && firsts[1].ends_with("/b"), "{firsts:?}");
+        until(&mut dispatcher, "it is noted", async || listed(&app, json!({})).await.is_empty()).await;
+        app.pass(LATER_MS);
+        template(&app, "c").await;
+        deliver(&app, &mut dispatcher).await;
+        drop(dispatcher);
+        pipe.write_all(b"end\n").unwrap();
+        let lines = BufReader::new(pipe).lines().map(Result::unwrap).take_while(|line| line != "end");
+        let told: Vec<Value> = lines.map(|line| serde_json::from_str::<Value>(&line).unwrap()["detail"].clone()).collect();
+        let told: Vec<String> = told.iter().map(|detail| format!("{} {}", detail["name"], detail["status"])).collect();
+        assert_eq!(told, [r#""a" "DRAFT""#, r#""a" "DELETED""#, r#""b" "DRAFT""#, r#""c" "DRAFT""#], "each once");
+    }
+}
+
+/// How often this process has a file open.
+fn opened(path: &Path) -> usize {
+    let open =
+        std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|one| std::fs::read_link(one.unwrap().path()).ok());
+    open.filter(|to| to == path).count()
 }
 
 /// Steps until nothing is left to do. A file answers before a step ends, or is late by a moment.
