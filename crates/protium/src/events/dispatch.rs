@@ -12,8 +12,8 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::error::{Result, internal};
 use crate::store::{
-    DbErrorKind, DbResult, Due, Fate, Held, Logged, Settled, Store, deliveries_due, deliveries_save,
-    destination_has_waiting, event_after, resources_waiting,
+    DbResult, Due, Fate, Held, Logged, Settled, Store, deliveries_due, deliveries_save, destination_has_waiting,
+    event_after, resources_waiting,
 };
 use crate::transaction;
 use protium_domain::event::Event;
@@ -176,11 +176,7 @@ impl Dispatcher {
             self.reset();
             return Ok(false);
         };
-        match self.store.event_place().await {
-            // Another process has placed the same.
-            Err(error) if matches!(error.kind(), DbErrorKind::Unique | DbErrorKind::Serialization) => {}
-            placed => placed?,
-        }
+        self.store.event_place().await?;
         let mut work = self.gather(&held).await?;
         let had_work = work.position > held.position || !work.flights.is_empty() || !self.landed.is_empty();
         if !had_work && self.flying.is_empty() {
@@ -262,8 +258,7 @@ impl Dispatcher {
             let looked_at = waiting.saturating_add(self.aloft.len()).saturating_add(landed.len());
             let due = deliveries_due(&mut rd, &held.name, now, count(looked_at)).await?;
             let item = |due: Due| {
-                let Due { logged, attempts } = due;
-                let Logged { position, change, .. } = logged;
+                let Due { logged: Logged { position, change, .. }, attempts } = due;
                 Some(Item { position, event: Arc::new(change.told()?), attempts, is_stored: true })
             };
             let due = due.into_iter().filter_map(item).filter(|item| !is_busy(&item.event.arn));
@@ -274,12 +269,12 @@ impl Dispatcher {
         let fresh: Vec<Item> = logged.into_iter().filter_map(|logged| self.fresh(held, logged)).collect();
         let mut waiting = HashSet::new();
         if has_waiting {
-            let arns: HashSet<&str> = fresh.iter().map(|item| &*item.event.arn).collect();
+            let arns: HashSet<&str> = fresh.iter().map(|item| item.event.arn.as_str()).collect();
             let arns: Vec<&str> = arns.into_iter().collect();
             waiting.extend(resources_waiting(&mut rd, &held.name, &arns).await?);
         }
         for item in fresh {
-            if waiting.contains(&*item.event.arn) || is_busy(&item.event.arn) {
+            if waiting.contains(&item.event.arn) || is_busy(&item.event.arn) {
                 work.parked.push(item);
             } else {
                 chains.add(item);
@@ -292,9 +287,11 @@ impl Dispatcher {
     /// The event of a new change, if the destination gets it.
     fn fresh(&self, held: &Held, logged: Logged) -> Option<Item> {
         let Logged { position, seq, change } = logged;
-        let event = (seq > held.since).then(|| change.told())??;
-        let is_selected = self.target.selection.has(&event);
-        is_selected.then(|| Item { position, event: Arc::new(event), attempts: 0, is_stored: false })
+        if seq <= held.since {
+            return None;
+        }
+        let event = change.told().filter(|event| self.target.selection.has(event))?;
+        Some(Item { position, event: Arc::new(event), attempts: 0, is_stored: false })
     }
 
     /// Lets flights begin as calls are free, and waits for a moment. Returns whether all of them have landed.

@@ -17,7 +17,7 @@ use protium_domain::event;
 
 use super::Store;
 use super::db::RowRef;
-use super::db_error::DbResult;
+use super::db_error::{DbErrorKind, DbResult};
 use super::tx::Reader;
 use super::value::Row;
 use crate::params;
@@ -83,9 +83,9 @@ impl Horizon {
 
 /// Up to `limit` changes after a position, in their order.
 pub async fn event_after(rd: &mut Reader, position: i64, limit: i64) -> DbResult<Vec<Logged>> {
-    let (position_of, behind) = (position_of(rd), behind(rd));
+    let (logged, behind) = (logged(rd), behind(rd));
     let order = if rd.is_embedded() { "e.seq" } else { "s.position, e.seq" };
-    let sql = format!("SELECT {position_of}, {CHANGE} FROM {behind} ORDER BY {order} LIMIT $2");
+    let sql = format!("SELECT {logged} FROM {behind} ORDER BY {order} LIMIT $2");
     rd.query_each(&sql, params![position, limit], read_logged).await
 }
 
@@ -156,11 +156,20 @@ pub(super) fn read_logged(row: RowRef<'_>) -> DbResult<Logged> {
 
 impl Store {
     /// Gives what has become visible its places behind all others. Where one transaction writes at a time, it has them
-    /// already. Whoever does this at the same time either waits or fails with a unique violation, and changes nothing.
+    /// already. Of those who do this at the same time, one does it.
     pub async fn event_place(&self) -> DbResult<()> {
         if self.db().is_embedded() {
             return Ok(());
         }
+        match self.place().await {
+            // Somebody else has placed the same.
+            Err(error) if matches!(error.kind(), DbErrorKind::Unique | DbErrorKind::Serialization) => Ok(()),
+            placed => placed,
+        }
+    }
+
+    /// Whoever does this at the same time either waits or fails, and changes nothing.
+    async fn place(&self) -> DbResult<()> {
         // What is over now was so before the next statement, which sees what it has added.
         let over = self.transactions_over().await?;
         let sql = format!(

@@ -35,12 +35,8 @@ fn positions(logged: &[Logged]) -> Vec<i64> {
     logged.iter().map(|logged| logged.position).collect()
 }
 
-/// Gives places, unless somebody else did so at that moment.
 async fn place(store: &Store) {
-    match store.event_place().await {
-        Err(error) if error.kind() == DbErrorKind::Unique => {}
-        placed => placed.unwrap(),
-    }
+    store.event_place().await.unwrap();
 }
 
 on_both! {
