@@ -7,6 +7,7 @@
 mod inserts;
 mod shared;
 
+use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{CHANNEL, Isolation, PATIENCE};
 use crate::store::db_error::{DbError, DbErrorKind, DbResult};
 use crate::store::value::{Cell, Param};
+use inserts::Batch;
 use shared::Shared;
 
 /// Statements of one transaction that travel together.
@@ -31,6 +33,8 @@ const MOST_DEFERRED: usize = 16;
 
 /// A statement that was not sent yet, with its parameters.
 type Deferred = (String, Vec<Cell>);
+/// A statement as it is sent, with its parameters.
+type Outgoing<'a> = (Cow<'a, str>, Vec<Param<'a>>);
 
 pub(super) struct Postgres {
     pool: Pool,
@@ -198,9 +202,14 @@ impl Session {
 
     /// Commits. PostgreSQL ends the transaction even when it refuses to.
     pub(super) async fn commit(&mut self) -> DbResult<()> {
-        if self.open || !self.deferred.is_empty() {
-            self.deferred = inserts::joined(std::mem::take(&mut self.deferred));
-            self.before(|client| client.batch_execute("COMMIT")).await?;
+        let deferred = std::mem::take(&mut self.deferred);
+        self.commit_after(deferred.iter().map(Batch::alone).collect()).await
+    }
+
+    /// Commits when these are done, too.
+    async fn commit_after(&mut self, batches: Vec<Batch<'_>>) -> DbResult<()> {
+        if self.open || !batches.is_empty() {
+            self.send(inserts::written(batches), |client| client.batch_execute("COMMIT")).await?;
         }
         self.begin = None;
         self.open = false;
@@ -216,14 +225,26 @@ impl Session {
         }
     }
 
-    /// Sends what waits, then `last`, without waiting in between; their order on the wire is this one.
+    /// Sends what waits, then `last`.
     async fn before<'a, T, F>(&'a mut self, last: impl FnOnce(&'a Object) -> F) -> DbResult<T>
     where
         F: Future<Output = Result<T, tokio_postgres::Error>>,
     {
         let deferred = std::mem::take(&mut self.deferred);
-        let mut statements: Vec<Statement> = Vec::with_capacity(deferred.len());
-        for (sql, _) in &deferred {
+        self.send(deferred.iter().map(|statement| Batch::alone(statement).written()).collect(), last).await
+    }
+
+    /// Sends the statements, then `last`, without waiting in between; their order on the wire is this one.
+    async fn send<'a, T, F>(
+        &'a mut self,
+        outgoing: Vec<Outgoing<'_>>,
+        last: impl FnOnce(&'a Object) -> F,
+    ) -> DbResult<T>
+    where
+        F: Future<Output = Result<T, tokio_postgres::Error>>,
+    {
+        let mut statements: Vec<Statement> = Vec::with_capacity(outgoing.len());
+        for (sql, _) in &outgoing {
             // Preparing may take a round trip, which must not come between: it is done before.
             statements.push(self.client.prepare_cached(sql).await?);
         }
@@ -236,12 +257,10 @@ impl Session {
                 None => Ok(()),
             }
         };
-        let owned: Vec<Vec<Param<'_>>> =
-            deferred.iter().map(|(_, cells)| cells.iter().map(Param::from).collect()).collect();
         let between = statements
             .iter()
-            .zip(&owned)
-            .map(|(statement, params)| async move { client.execute(statement, &dynamic(params)).await });
+            .zip(&outgoing)
+            .map(|(statement, (_, params))| async move { client.execute(statement, &dynamic(params)).await });
         // Each of them sends when it is polled first, which happens in this order.
         let (begun, (between, last)) = join(first, join(join_all(between), last(client))).await;
         begun?;

@@ -2,8 +2,8 @@
 //!
 //! A transaction that only deferred statements has read nothing, and nothing that it knows can change: others of
 //! its kind that arrive while one is on its way to the server travel together with the next, within one
-//! transaction of the database, and one commit makes all of them durable. If the server refuses it, each is sent
-//! again alone, and learns of its own failure only.
+//! transaction of the database, and one commit makes all of them durable. If the server refuses it, each half is sent
+//! again, down to those that are refused alone: each learns of its own failure only.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -148,31 +148,23 @@ impl Drop for Flight {
     }
 }
 
-/// Commits all members, or each for itself if that is refused.
-async fn fly(session: &mut Session, mut members: Vec<Member>) {
-    let is_shared = members.len() > 1;
-    let statements = members.iter_mut().flat_map(|member| take_or_clone(&mut member.statements, is_shared)).collect();
-    let done = commit(session, merged(statements)).await;
-    match &done {
-        Err(error) if is_shared && error.kind() != DbErrorKind::Unavailable => {
-            for mut member in members {
-                let done = commit(session, std::mem::take(&mut member.statements)).await;
-                tell(vec![member], &done);
+/// Commits all members, or each half for itself if that is refused.
+async fn fly(session: &mut Session, members: Vec<Member>) {
+    let mut groups = vec![members];
+    while let Some(mut members) = groups.pop() {
+        match commit(session, &members).await {
+            Err(error) if members.len() > 1 && error.kind() != DbErrorKind::Unavailable => {
+                groups.push(members.split_off(members.len() / 2));
+                groups.push(members);
             }
+            done => tell(members, &done),
         }
-        _ => tell(members, &done),
     }
 }
 
-/// Those of a member that travels with others may be needed again.
-fn take_or_clone(statements: &mut Vec<Deferred>, keep: bool) -> Vec<Deferred> {
-    if keep { statements.clone() } else { std::mem::take(statements) }
-}
-
-async fn commit(session: &mut Session, statements: Vec<Deferred>) -> DbResult<()> {
+async fn commit(session: &mut Session, members: &[Member]) -> DbResult<()> {
     session.begin(Isolation::Serializable).await?;
-    session.deferred = statements;
-    let done = session.commit().await;
+    let done = session.commit_after(merged(members.iter().flat_map(|member| &member.statements))).await;
     if done.is_err() {
         session.rollback().await;
     }
