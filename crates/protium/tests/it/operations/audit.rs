@@ -3,6 +3,8 @@
 
 use crate::on_both;
 use crate::support::app::{ACCOUNT, TestApp, code, message, target};
+use crate::support::database::TestDb;
+use crate::support::plan::plan;
 use crate::support::sign::Signer;
 use protium::params;
 use protium::store::{Call, DbError, DbErrorKind};
@@ -303,6 +305,42 @@ on_both! {
         assert_eq!(records(&app.in_region("eu-west-1"), json!({})).await.len(), 11, "those of all regions");
     }
 
+    records_of_a_resource_that_several_accounts_have_are_shown_to_each_its_own, async |db| {
+        let app = TestApp::on(db).await;
+        let other = app.in_account("222222222222");
+        for app in [&app, &other] {
+            for description in ["first", "another", "a third"] {
+                app.pass(1000);
+                // There is one after the first: two are refused.
+                let input = json!({ "name": "a", "description": description });
+                let _ = app.call("CreateEnvironmentTemplate", input).await;
+            }
+        }
+        let arn = "arn:aws:iam::000000000000:role/of-both";
+        protium::transaction!(app.store(), async |tx| -> Result<(), DbError> {
+            tx.execute("UPDATE audit SET resource = $1", params![arn]).await.map(drop)
+        })
+        .unwrap();
+        for (app, account) in [(&app, ACCOUNT), (&other, "222222222222")] {
+            let mut input = json!({ "resourceArn": arn, "maxResults": 1 });
+            let mut outcomes = Vec::new();
+            loop {
+                let page = app.ok("ListAuditRecords", input.clone()).await;
+                for record in page["auditRecords"].as_array().unwrap() {
+                    assert_eq!((&record["accountId"], &record["resourceArn"]), (&json!(account), &json!(arn)));
+                    outcomes.push(record["outcome"].as_str().unwrap().to_owned());
+                }
+                let Some(token) = page.get("nextToken") else { break };
+                input["nextToken"] = token.clone();
+            }
+            assert_eq!(outcomes, ["FAILED", "FAILED", "SUCCEEDED"]);
+            for (outcome, count) in [("FAILED", 2), ("SUCCEEDED", 1), ("DENIED", 0)] {
+                let input = json!({ "resourceArn": arn, "outcome": outcome, "startTime": 1.0 });
+                assert_eq!(records(app, input).await.len(), count, "{outcome}");
+            }
+        }
+    }
+
     old_records_are_removed_some_at_a_time, async |db| {
         let app = TestApp::with(db, |config| {
             config.audit.retention = Some(std::time::Duration::from_secs(10 * 24 * 60 * 60));
@@ -384,6 +422,35 @@ on_both! {
         assert_eq!(seen, wanted);
         assert!(found.iter().all(|one| one["eventSource"] == "s3" && one["principalArn"] == ROOT), "{found:?}");
         assert_eq!(only(&app, json!({ "outcome": "FAILED" })).await["errorCode"], "BucketNotEmpty");
+    }
+}
+
+/// Nobody wants to read the whole log to find what was done to one thing.
+#[tokio::test]
+async fn what_leaves_the_fewest_records_is_looked_up_in_its_index() {
+    let app = TestApp::on(&TestDb::sqlite().await).await;
+    let arn = format!("{}:environment-template/a", app.arn_prefix());
+    for (input, index) in [
+        (json!({}), "sqlite_autoindex_audit_1 (account=?)"),
+        (json!({ "operation": "CreateService" }), "sqlite_autoindex_audit_1 (account=?)"),
+        (
+            json!({ "startTime": 1.0, "endTime": 2.0 }),
+            "sqlite_autoindex_audit_1 (account=? AND request_id>? AND request_id<?)",
+        ),
+        (json!({ "outcome": "DENIED" }), "audit_refused (account=? AND outcome=?)"),
+        (json!({ "outcome": "SUCCEEDED" }), "sqlite_autoindex_audit_1 (account=?)"),
+        (json!({ "resourceArn": arn }), "audit_of_resource (account=? AND resource=?)"),
+        (
+            json!({ "resourceArn": arn, "outcome": "FAILED", "principalArn": ROOT, "startTime": 1.0 }),
+            "audit_of_resource (account=? AND resource=? AND request_id>?)",
+        ),
+        (
+            json!({ "requestId": "0192f0c1-2345-7890-abcd-0123456789ab", "resourceArn": arn, "outcome": "DENIED" }),
+            "sqlite_autoindex_audit_1 (account=? AND request_id=?)",
+        ),
+    ] {
+        let lines = plan(&app, "ListAuditRecords", input.clone(), "FROM audit").await;
+        assert_eq!(lines, [format!("SEARCH audit USING INDEX {index}")], "{input}");
     }
 }
 

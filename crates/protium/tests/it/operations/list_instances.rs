@@ -4,7 +4,8 @@ use super::seed;
 use crate::on_both;
 use crate::support::app::{TestApp, code};
 use crate::support::database::TestDb;
-use protium::store::{Call, DbError, Param, instance_insert};
+use crate::support::plan::plan;
+use protium::store::{DbError, instance_insert};
 use protium::transaction;
 use protium_domain::service::ServiceInstance;
 use protium_domain::status::{DeploymentStatus, ServiceStatus};
@@ -12,7 +13,6 @@ use protium_domain::template::TemplateKind;
 use protium_domain::track::{Aim, Track};
 use protium_domain::version::Version;
 use serde_json::{Map, Value, json};
-use std::sync::{Arc, Mutex};
 
 const SERVICES: usize = 70;
 const OF_SERVICE: usize = 19;
@@ -377,25 +377,6 @@ on_both! {
     }
 }
 
-/// How SQLite reads a page: the lines of its plan, those of the last statement that reads documents of instances.
-async fn plan(app: &TestApp, input: Value) -> Vec<String> {
-    let statements = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&statements);
-    app.store().db().set_probe(Some(Arc::new(move |call| {
-        if let Call::Statement(sql) = call {
-            seen.lock().unwrap().push(sql.to_owned());
-        }
-        Ok(())
-    })));
-    app.ok("ListServiceInstances", input).await;
-    app.store().db().set_probe(None);
-    let statements = statements.lock().unwrap().clone();
-    let sql = statements.into_iter().rfind(|sql| sql.contains("doc FROM")).expect("a page was read");
-    let mut reader = app.store().reader().await.unwrap();
-    let rows = reader.query(&format!("EXPLAIN QUERY PLAN {sql}"), &[Param::Null; 64]).await.unwrap();
-    rows.into_iter().map(|mut row| row.text(3).unwrap()).collect()
-}
-
 /// A page costs as much in a large store as in a small one only if the index that was made for it is used.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_list_is_read_off_the_index_that_was_made_for_it() {
@@ -445,7 +426,7 @@ async fn each_list_is_read_off_the_index_that_was_made_for_it() {
         let mut second = first.clone();
         second["nextToken"] = app.ok("ListServiceInstances", first.clone()).await["nextToken"].clone();
         for page in [first, second] {
-            let lines = plan(&app, page.clone()).await;
+            let lines = plan(&app, "ListServiceInstances", page.clone(), "doc FROM").await;
             let reads = |line: &&String| line.contains("service_instance") && !line.contains(" one ");
             assert!(lines.iter().filter(reads).all(|line| line.starts_with("SEARCH ")), "{page}: {lines:#?}");
             let expected = [format!("USING COVERING INDEX {index}"), format!("USING INDEX {index}")];

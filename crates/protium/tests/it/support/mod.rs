@@ -11,6 +11,7 @@ pub mod dump;
 pub mod events;
 pub mod issuer;
 pub mod notification;
+pub mod plan;
 pub mod race;
 pub mod receiver;
 pub mod schedule;
