@@ -64,7 +64,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The same with rows of one table in one statement, which takes the server and the wire less than each alone. The
+/// The statements, with rows of one table in one of them, which takes the server and the wire less than each alone. The
 /// order within a table stays.
 pub(super) fn merged<'a>(statements: impl Iterator<Item = &'a Deferred>) -> Vec<Batch<'a>> {
     let mut merged: Vec<Batch<'a>> = Vec::new();
@@ -119,9 +119,8 @@ pub(super) fn written(batches: Vec<Batch<'_>>) -> Vec<Outgoing<'_>> {
 
 /// Whether these become one statement. As many rows for each table: otherwise there were too many combinations.
 fn are_joined(batches: &[Batch<'_>]) -> bool {
-    let different: HashSet<&str> = batches.iter().map(|batch| batch.sql).collect();
     (2..=MOST_JOINED).contains(&batches.len())
-        && different.len() == batches.len()
+        && batches.iter().map(|batch| batch.sql).collect::<HashSet<_>>().len() == batches.len()
         && batches.iter().all(|batch| batch.rows == batches[0].rows && batch.is_insert())
 }
 
